@@ -1,0 +1,1 @@
+"""flowdrill drills the emergency brake of a LangFlow service: the image rollback."""

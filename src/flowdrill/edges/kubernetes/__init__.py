@@ -1,0 +1,1 @@
+"""The target workload, through the official Kubernetes client."""

@@ -1,0 +1,1 @@
+"""Images: a client of the OCI distribution API, and the making of flow images and broken images."""

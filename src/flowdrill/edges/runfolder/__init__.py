@@ -1,0 +1,1 @@
+"""The run folder: everything a run saw, and the reports made from it."""

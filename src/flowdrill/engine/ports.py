@@ -1,0 +1,153 @@
+"""The ports: what a run needs from the world. Edges implement them; the tests' fakes pass the same contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from flowdrill.engine.facts import Fact
+from flowdrill.model.events import ClockPair, Event
+from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.images import BrokenImage, RetainedImage
+from flowdrill.model.scenario import Scenario
+from flowdrill.model.workload import WorkloadSnapshot
+
+Emit = Callable[[Event], None]
+Tell = Callable[[Fact], None]
+
+
+class Clock(Protocol):
+    """CLOCK_MONOTONIC of this host."""
+
+    def now_ns(self) -> int:
+        """Return the current instant."""
+        ...
+
+    def pair(self) -> ClockPair:
+        """Return one moment on the monotonic and the UTC clock."""
+        ...
+
+
+class Inbox(Protocol):
+    """Where facts from all sources arrive, in order."""
+
+    def next(self, deadline_ns: int) -> Fact | None:
+        """Return the next fact, or None once the clock has reached `deadline_ns` (at once when it has)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """All that is needed to put the workload back, also by hand, also by somebody else."""
+
+    run_id: str
+    workload: str  # deployment/NAME
+    namespace: str
+    container: str
+    image: str  # as in the template before the drill
+    change_cause: str | None
+    host: str
+
+
+class Workload(Protocol):
+    """One Deployment or StatefulSet and one container of it. Every method raises ClusterError or ForbiddenError."""
+
+    def snapshot(self) -> WorkloadSnapshot:
+        """Return the workload and its pods as the API server has them now."""
+        ...
+
+    def set_image(self, image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
+        """Patch the container's image and the change-cause annotation (None removes it). Returns once accepted.
+        `as_user` impersonates."""
+        ...
+
+    def would_accept(self, image: str, *, as_user: str | None = None) -> None:
+        """Send the same patch as a server-side dry run; raises what the API server would answer."""
+        ...
+
+    def start_watching(self, tell: Tell) -> None:
+        """From now on tell every change of the workload, its pods and their endpoints, beginning with the state now."""
+        ...
+
+    def stop_watching(self) -> None:
+        """Stop telling. Harmless when not watching."""
+        ...
+
+    def lock(self, undo: Undo) -> str:
+        """Take the workload for this run and write down the undo beside it; return where (`lease/NAME`).
+        DrillRefusedError when another run holds it."""
+        ...
+
+    def unlock(self, run_id: str) -> None:
+        """Give the workload back. Harmless when this run does not hold it."""
+        ...
+
+    def forget_image(self, image: str) -> tuple[str, ...]:
+        """Delete the revisions (ReplicaSets or ControllerRevisions without pods) that hold `image`, so that no undo
+        can bring it back; return what could not be deleted, each with the reason."""
+        ...
+
+    def free_stuck_pods(self, image: str) -> tuple[str, ...]:
+        """Delete pods of a StatefulSet that run `image` and are not ready: its controller would wait for them for
+        ever. Return their names; empty for a Deployment."""
+        ...
+
+    def evidence(self, images: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+        """Return (file name, what it shows, text) for manifests, events, and logs, current and previous, of the pods
+        that run one of `images`. What cannot be read is said in the text. Secrets are redacted."""
+        ...
+
+
+class Registry(Protocol):
+    """The registry that holds the stable image. Every method raises RegistryError or ImageMissingError."""
+
+    def retained(self, reference: ImageReference) -> RetainedImage:
+        """Return what `reference` (tag or digest) resolves to; checks that the manifest and every blob it names exist."""
+        ...
+
+    def make_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> BrokenImage:
+        """Push the stable image (given by digest) plus the scenario's one layer; PlanError when a change finds
+        nothing to change."""
+        ...
+
+    def delete(self, broken: BrokenImage) -> tuple[str, ...]:
+        """Delete the broken image's tag, manifest and own blobs; return what is left behind, each with the reason."""
+        ...
+
+
+class Load(Protocol):
+    """The load generator, in processes of its own."""
+
+    def start(self, tell: Tell) -> None:
+        """Start sending requests; from now on tell their records. LoadError when it does not start."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it, wait until it is gone, and tell the last records. Harmless when not running."""
+        ...
+
+
+class EvidenceFolder(Protocol):
+    """Where evidence is kept."""
+
+    def save(self, name: str, text: str) -> str:
+        """Write a file and return its path relative to the run folder."""
+        ...
+
+    def remember_undo(self, undo: Undo) -> None:
+        """Write the undo down, so that it survives this process and a power cut."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a run is handed."""
+
+    clock: Clock
+    inbox: Inbox
+    tell: Tell
+    workload: Workload
+    registry: Registry
+    load: Load
+    evidence: EvidenceFolder

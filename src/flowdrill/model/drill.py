@@ -1,0 +1,138 @@
+"""A drill: target + scenario + load + detection + rollback + objectives. The shape of `drills/*.yaml`."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from flowdrill.model.quantity import Ratio, Seconds
+from flowdrill.model.strict import Strict
+from flowdrill.model.workload import WorkloadKind
+
+_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+
+class Route(StrEnum):
+    """LangFlow's ways to run a flow over HTTP. They differ in URL, body, and in how a failure shows."""
+
+    LFX_RUN = "lfx-run"  # lfx serve: POST /flows/{id}/run
+    LFX_WORKFLOWS = "lfx-workflows"  # lfx serve: POST /api/v2/workflows
+    LANGFLOW_RUN = "langflow-run"  # langflow run: POST /api/v1/run/{id or endpoint name}
+
+
+class Target(Strict):
+    """The workload to break and roll back, named as kubectl does: `workload: deployment/langflow-flow`."""
+
+    namespace: str = Field(pattern=_DNS_LABEL)
+    workload: str = Field(description="deployment/NAME or statefulset/NAME")
+    container: str | None = Field(default=None, pattern=_DNS_LABEL, description="needed when the pod has several")
+
+    @field_validator("workload")
+    @classmethod
+    def _kind_and_name(cls, text: str) -> str:
+        kind, slash, name = text.partition("/")
+        if not slash or kind not in list(WorkloadKind) or not re.match(_DNS_NAME, name):
+            raise ValueError(f"needs deployment/NAME or statefulset/NAME, not {text!r}")
+        return text
+
+    @property
+    def kind(self) -> WorkloadKind:
+        """Deployment or StatefulSet."""
+        return WorkloadKind(self.workload.partition("/")[0])
+
+    @property
+    def name(self) -> str:
+        """The workload's name."""
+        return self.workload.partition("/")[2]
+
+
+class RegistryAccess(Strict):
+    """How the harness reaches the registry that holds the stable image."""
+
+    plain_http: bool = Field(default=False, description="HTTP without TLS; always allowed for loopback addresses")
+    ca_file: str | None = Field(default=None, description="PEM file with the registry's certificate authority")
+
+
+class LoadPlan(Strict):
+    """The requests users would send, at a fixed rate, whether or not earlier ones came back."""
+
+    url: str = Field(pattern=r"^https?://[^/\s]+(/\S*)?$", description="the service, as its users reach it")
+    route: Route
+    flow: str = Field(pattern=r"^[\w.-]+$", description="the flow's id, or its endpoint name for langflow-run")
+    input: str = "hello"
+    expect: str = Field(min_length=1, description="text that every good answer contains")
+    api_key_from: str | None = Field(
+        default=None, pattern=r"^[A-Za-z_]\w*$", description="environment variable that holds the API key"
+    )
+    requests_per_second: float = Field(gt=0, le=5000)
+    latency_objective: Seconds = 2.0
+    timeout: Seconds = 30.0
+    requests_per_connection: int = Field(default=1, ge=1, description="1: every request may reach another replica")
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        if self.timeout < self.latency_objective:
+            raise ValueError("timeout must not be shorter than latency_objective")
+        return self
+
+
+class BaselinePlan(Strict):
+    """The steady state that must hold before anything is broken."""
+
+    window: Seconds = 15.0
+    max_bad_ratio: Ratio = Field(default=0.02, description="a noisier baseline stops the drill before the break")
+
+
+class DetectPlan(Strict):
+    """How long the detectors may take."""
+
+    limit: Seconds = 180.0
+
+
+class RollbackPlan(Strict):
+    """The way back: the stable image, by digest."""
+
+    limit: Seconds = 300.0
+    as_user: str | None = Field(
+        default=None,
+        alias="as",
+        min_length=1,
+        description="identity that rolls back, by impersonation: a user, or system:serviceaccount:NAMESPACE:NAME",
+    )
+
+
+class Objectives(Strict):
+    """What the drill must show. An objective that is left out is not judged."""
+
+    time_to_detect: Seconds | None = None
+    time_to_recover: Seconds | None = None
+    outage: Seconds | None = None
+    failed_requests_ratio: Ratio | None = Field(default=None, description="bad requests from the break to the recovery")
+
+
+class ServiceLevelObjective(Strict):
+    """The availability that the error budget is computed from."""
+
+    availability: Ratio = Field(default=0.999, lt=1)
+    period: Seconds = 30 * 86400.0
+
+
+class Drill(Strict):
+    """One plan, as written in a drill file."""
+
+    drill: str = Field(pattern=_DNS_LABEL, max_length=63, description="the drill's name; names the report's folder")
+    description: str = ""
+    target: Target
+    scenario: str = Field(min_length=1, description="a name in scenarios/, or a path to a scenario folder")
+    registry: RegistryAccess = RegistryAccess()
+    load: LoadPlan
+    baseline: BaselinePlan = BaselinePlan()
+    detect: DetectPlan = DetectPlan()
+    rollback: RollbackPlan = RollbackPlan()
+    hold: Seconds = Field(default=10.0, description="how long the recovery must hold")
+    objectives: Objectives = Objectives()
+    slo: ServiceLevelObjective = ServiceLevelObjective()

@@ -1,0 +1,28 @@
+"""What the registry says of an image, and what making a broken one produced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdrill.model.image_reference import ImageReference
+
+
+@dataclass(frozen=True, slots=True)
+class RetainedImage:
+    """An image that the registry still holds."""
+
+    reference: ImageReference  # with digest
+    media_type: str
+    platform_digests: tuple[str, ...]  # manifests an index points to; empty for a plain manifest
+    manifest_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenImage:
+    """A broken image that has been pushed."""
+
+    reference: ImageReference  # with tag and digest
+    stable: ImageReference  # with digest
+    changes: tuple[str, ...]  # one line a change: what it did to the image
+    pushed_bytes: int
+    blobs: tuple[str, ...]  # digests that only this image needs; deleted with it

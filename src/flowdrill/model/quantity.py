@@ -1,0 +1,59 @@
+"""Quantities as people write them in a plan: `90s`, `1m30s`, `250ms`, `30%`. A bare number is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_UNIT_SECONDS = (3600.0, 60.0, 1.0, 0.001)
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_DAYS = re.compile(r"(\d+(?:\.\d+)?)d")
+
+
+def parse_duration_seconds(text: object) -> float:
+    """Return seconds for `30s`, `1m30s`, `250ms`, `2h` or `30d`; ValueError for anything else."""
+    if not isinstance(text, str):
+        raise ValueError(f"needs a duration with its unit, such as 30s, 1m30s or 250ms, not {text!r}")  # noqa: TRY004
+    days = _DAYS.fullmatch(text.strip())
+    if days:
+        return float(days[1]) * 86400
+    match = _DURATION.fullmatch(text.strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"needs a duration with its unit, such as 30s, 1m30s or 250ms, not {text!r}")
+    return sum(float(number) * unit for number, unit in zip(match.groups(), _UNIT_SECONDS, strict=True) if number)
+
+
+def parse_ratio(text: object) -> float:
+    """Return a share between 0 and 1 for `30%`; ValueError for anything else, also for bare numbers."""
+    match = _PERCENT.fullmatch(text.strip()) if isinstance(text, str) else None
+    if not match:
+        raise ValueError(f"needs a share in percent, such as 30%, not {text!r}")
+    ratio = float(match[1]) / 100
+    if ratio > 1:
+        raise ValueError(f"cannot be more than 100%, and is {text}")
+    return ratio
+
+
+def format_seconds(seconds: float) -> str:
+    """Return a duration as people read it: `340 ms`, `4.21 s`, `2 min 05 s`."""
+    if abs(seconds) < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if abs(seconds) < 59.995:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def format_ratio(ratio: float) -> str:
+    """Return a share as people read it: `12.5 %`."""
+    return f"{ratio * 100:.3g} %"
+
+
+_DURATION_SCHEMA = {"type": "string", "pattern": r"^([0-9.]+d|([0-9.]+h)?([0-9.]+m)?([0-9.]+s)?([0-9.]+ms)?)$"}
+_RATIO_SCHEMA = {"type": "string", "pattern": r"^[0-9.]+\s*%$"}
+
+Seconds = Annotated[float, BeforeValidator(parse_duration_seconds), Field(gt=0, json_schema_extra=_DURATION_SCHEMA)]
+Ratio = Annotated[float, BeforeValidator(parse_ratio), Field(json_schema_extra=_RATIO_SCHEMA)]

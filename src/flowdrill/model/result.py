@@ -1,0 +1,204 @@
+"""`result.json`: what came of a run. Its JSON Schema is `schemas/result.v1.json`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from flowdrill.model.events import End, Status
+from flowdrill.model.strict import Strict
+
+
+class Verdict(StrEnum):
+    """The drill's outcome; `inconclusive` means the harness could not know, and is never a pass."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Measure(Strict):
+    """A time in seconds: the estimate and the bounds that hold the truth."""
+
+    seconds: float
+    earliest: float
+    latest: float
+
+
+class Moment(Strict):
+    """An instant: seconds since the run started with its bounds, and the estimate in UTC (ISO 8601)."""
+
+    seconds: float
+    earliest: float
+    latest: float
+    utc: str
+
+
+class Instants(Strict):
+    """The instants of the drill; null where one did not happen."""
+
+    broken: Moment | None = None
+    impact: Moment | None = None
+    detected: Moment | None = None
+    decided: Moment | None = None
+    triggered: Moment | None = None
+    rolled_back: Moment | None = None
+    recovered: Moment | None = None
+
+
+class Measures(Strict):
+    """The four times; null where one could not be measured, which fails its objective."""
+
+    time_to_detect: Measure | None = Field(default=None, description="detected - impact")
+    reaction: Measure | None = Field(default=None, description="triggered - detected")
+    time_to_recover: Measure | None = Field(default=None, description="recovered - triggered")
+    outage: Measure | None = Field(default=None, description="recovered - impact")
+
+
+class Stage(Strict):
+    """One stage of the recovery: when it was reached, in seconds since the rollback was triggered."""
+
+    stage: str
+    pod: str | None
+    seconds: float
+    earliest: float
+    latest: float
+
+
+class ErrorBudget(Strict):
+    """What the outage cost of the error budget of a whole period at the drill's request rate."""
+
+    availability: float
+    period_seconds: float
+    burned_ratio: float
+
+
+class Requests(Strict):
+    """Counts over the whole run. `by_reason` counts bad ones only."""
+
+    total: int
+    good: int
+    bad: int
+    by_reason: dict[str, int]
+    unanswered_at_end: int = Field(description="sent, not yet due when the load stopped; counted neither good nor bad")
+    bad_seconds: int = Field(description="seconds of the run with at least one bad request")
+    failed_ratio: float | None = Field(description="bad / all, from the break to the recovery")
+    stretches: int = Field(description="separate stretches of failing; more than one means flapping")
+    schedule_lag_p99_seconds: float | None = Field(description="how late requests left against their schedule")
+    error_budget: ErrorBudget | None
+
+
+class Detection(Strict):
+    """One detector's finding."""
+
+    detector: str
+    at: Moment
+    newest_outcome: Moment
+    statistic: float
+    threshold: float
+    triggers: bool
+
+
+class Assessment(Strict):
+    """One objective or check."""
+
+    name: str
+    status: Status
+    required: str
+    observed: str
+    detail: str = ""
+
+
+class ImageFacts(Strict):
+    """An image by reference and digest."""
+
+    reference: str
+    digest: str
+    changes: tuple[str, ...] = ()
+
+
+class Images(Strict):
+    """The two images; null when the run ended before one was known."""
+
+    stable: ImageFacts | None = None
+    broken: ImageFacts | None = None
+
+
+class PhaseSpan(Strict):
+    """A phase, in seconds since the run started."""
+
+    phase: str
+    start: float
+    end: float
+
+
+class Evidence(Strict):
+    """A file of the run folder and what it shows."""
+
+    path: str
+    what: str
+
+
+class RunFacts(Strict):
+    """Which run this was."""
+
+    id: str
+    drill: str
+    description: str
+    scenario: str
+    started: str = Field(description="UTC, ISO 8601")
+    finished: str | None = Field(description="UTC, ISO 8601; null when the run was cut off")
+    duration_seconds: float
+    cluster: str
+    kubernetes_version: str
+    namespace: str
+    workload: str
+    container: str | None
+    tool_version: str
+    plan_digest: str
+    host: str
+    rolled_back_as: str | None = Field(description="impersonated identity; null = the harness's own")
+    clock_step_seconds: float | None = Field(description="how far UTC moved against the monotonic clock in the run")
+
+
+class Result(Strict):
+    """The whole result."""
+
+    schema_: Literal["flowdrill.dev/result/v1"] = Field(default="flowdrill.dev/result/v1", alias="schema")
+    run: RunFacts
+    verdict: Verdict
+    reasons: tuple[str, ...] = Field(description="why the verdict is what it is, most important first")
+    end: End | None = Field(description="how the run ended; null when it was cut off")
+    measures: Measures
+    instants: Instants
+    recovery_stages: tuple[Stage, ...]
+    requests: Requests
+    detections: tuple[Detection, ...]
+    objectives: tuple[Assessment, ...]
+    checks: tuple[Assessment, ...]
+    images: Images
+    phases: tuple[PhaseSpan, ...]
+    evidence: tuple[Evidence, ...]
+    notes: tuple[str, ...]
+
+
+class ChartBin(Strict):
+    """One column of the report's chart: the requests whose fate became known in it."""
+
+    start: float
+    seconds: float
+    good: int
+    bad: int
+    latency_p50_seconds: float | None
+    latency_p95_seconds: float | None
+
+
+class Report(Strict):
+    """A result with what only the picture needs."""
+
+    result: Result
+    chart: tuple[ChartBin, ...]
+    latency_objective_seconds: float
+    requests_per_second: float

@@ -1,0 +1,31 @@
+"""A run as data: the plan, the events and the outcomes. Everything reports are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from flowdrill.model.drill import Drill
+from flowdrill.model.events import Event
+from flowdrill.model.outcome import Record
+from flowdrill.model.scenario import Scenario
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run folder holds. `records` are in the order in which they reached the harness."""
+
+    drill: Drill
+    scenario: Scenario
+    events: tuple[Event, ...]
+    records: tuple[Record, ...]
+
+    def all_of(self, kind: type[E]) -> tuple[E, ...]:
+        """Return the events of one type, in order."""
+        return tuple(event for event in self.events if isinstance(event, kind))
+
+    def first(self, kind: type[E]) -> E | None:
+        """Return the first event of one type, or None."""
+        return next((event for event in self.events if isinstance(event, kind)), None)
