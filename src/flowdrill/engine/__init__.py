@@ -1,1 +1,1 @@
-"""The phases of a run, and the ports through which it reaches everything else. Reads no clock and does no I/O itself."""
+"""The phases of a run, and the ports to everything else. Reads no clock and does no I/O itself."""

@@ -103,7 +103,7 @@ class Registry(Protocol):
     """The registry that holds the stable image. Every method raises RegistryError or ImageMissingError."""
 
     def retained(self, reference: ImageReference) -> RetainedImage:
-        """Return what `reference` (tag or digest) resolves to; checks that the manifest and every blob it names exist."""
+        """Return what `reference` (tag or digest) resolves to; its manifest and every blob it names were found."""
         ...
 
     def make_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> BrokenImage:

@@ -23,6 +23,7 @@ class PodSnapshot:
     image_digest: str | None  # sha256:… as the kubelet reports it; None until the container has started once
     template_hash: str | None  # pod-template-hash or controller-revision-hash
     scheduled: bool
+    pulled: bool  # the kubelet said that the image is on the node
     started: bool  # the target container is running
     ready: bool  # the pod's Ready condition
     in_endpoints: bool  # a Service sends it traffic
