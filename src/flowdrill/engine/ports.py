@@ -9,7 +9,7 @@ from typing import Protocol
 from flowdrill.engine.facts import Fact
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
-from flowdrill.model.images import BrokenImage, RetainedImage
+from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -106,9 +106,13 @@ class Registry(Protocol):
         """Return what `reference` (tag or digest) resolves to; its manifest and every blob it names were found."""
         ...
 
-    def make_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> BrokenImage:
-        """Push the stable image (given by digest) plus the scenario's one layer; PlanError when a change finds
-        nothing to change."""
+    def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:
+        """Compute the broken image: the stable one (given by digest) plus the scenario's one layer. Pushes nothing.
+        PlanError when a change finds nothing to change."""
+        ...
+
+    def push(self, prepared: PreparedImage) -> None:
+        """Push a prepared image: its new blobs, and its manifest under its tag."""
         ...
 
     def delete(self, broken: BrokenImage) -> tuple[str, ...]:

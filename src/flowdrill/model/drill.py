@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from flowdrill.model.quantity import Ratio, Seconds
+from flowdrill.model.route import Route
 from flowdrill.model.strict import Strict
 from flowdrill.model.workload import WorkloadKind
 
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-
-
-class Route(StrEnum):
-    """LangFlow's ways to run a flow over HTTP. They differ in URL, body, and in how a failure shows."""
-
-    LFX_RUN = "lfx-run"  # lfx serve: POST /flows/{id}/run
-    LFX_WORKFLOWS = "lfx-workflows"  # lfx serve: POST /api/v2/workflows
-    LANGFLOW_RUN = "langflow-run"  # langflow run: POST /api/v1/run/{id or endpoint name}
 
 
 class Target(Strict):
@@ -69,8 +61,8 @@ class LoadPlan(Strict):
         default=None, pattern=r"^[A-Za-z_]\w*$", description="environment variable that holds the API key"
     )
     requests_per_second: float = Field(gt=0, le=5000)
-    latency_objective: Seconds = 2.0
-    timeout: Seconds = 30.0
+    latency_objective: Seconds = Field(default="2s", validate_default=True)
+    timeout: Seconds = Field(default="30s", validate_default=True)
     requests_per_connection: int = Field(default=1, ge=1, description="1: every request may reach another replica")
 
     @model_validator(mode="after")
@@ -83,20 +75,24 @@ class LoadPlan(Strict):
 class BaselinePlan(Strict):
     """The steady state that must hold before anything is broken."""
 
-    window: Seconds = 15.0
-    max_bad_ratio: Ratio = Field(default=0.02, description="a noisier baseline stops the drill before the break")
+    window: Seconds = Field(default="15s", validate_default=True)
+    max_bad_ratio: Ratio = Field(
+        default="5%",
+        validate_default=True,
+        description="the most that may pass for normal; a noisier baseline stops the drill before the break",
+    )
 
 
 class DetectPlan(Strict):
     """How long the detectors may take."""
 
-    limit: Seconds = 180.0
+    limit: Seconds = Field(default="180s", validate_default=True)
 
 
 class RollbackPlan(Strict):
     """The way back: the stable image, by digest."""
 
-    limit: Seconds = 300.0
+    limit: Seconds = Field(default="300s", validate_default=True)
     as_user: str | None = Field(
         default=None,
         alias="as",
@@ -117,8 +113,8 @@ class Objectives(Strict):
 class ServiceLevelObjective(Strict):
     """The availability that the error budget is computed from."""
 
-    availability: Ratio = Field(default=0.999, lt=1)
-    period: Seconds = 30 * 86400.0
+    availability: Ratio = Field(default="99.9%", validate_default=True, lt=1)
+    period: Seconds = Field(default="30d", validate_default=True)
 
 
 class Drill(Strict):
@@ -133,6 +129,6 @@ class Drill(Strict):
     baseline: BaselinePlan = BaselinePlan()
     detect: DetectPlan = DetectPlan()
     rollback: RollbackPlan = RollbackPlan()
-    hold: Seconds = Field(default=10.0, description="how long the recovery must hold")
+    hold: Seconds = Field(default="10s", validate_default=True, description="how long the recovery must hold")
     objectives: Objectives = Objectives()
     slo: ServiceLevelObjective = ServiceLevelObjective()

@@ -19,10 +19,20 @@ class RetainedImage:
 
 @dataclass(frozen=True, slots=True)
 class BrokenImage:
-    """A broken image that has been pushed."""
+    """A broken image: its digest is known before it is pushed."""
 
     reference: ImageReference  # with tag and digest
     stable: ImageReference  # with digest
     changes: tuple[str, ...]  # one line a change: what it did to the image
     pushed_bytes: int
     blobs: tuple[str, ...]  # digests that only this image needs; deleted with it
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """A broken image with what has to be pushed for it."""
+
+    image: BrokenImage
+    media_type: str
+    manifest: bytes
+    new_blobs: tuple[bytes, ...]

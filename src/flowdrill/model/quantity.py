@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _UNIT_SECONDS = (3600.0, 60.0, 1.0, 0.001)
@@ -31,7 +32,7 @@ def parse_ratio(text: object) -> float:
     match = _PERCENT.fullmatch(text.strip()) if isinstance(text, str) else None
     if not match:
         raise ValueError(f"needs a share in percent, such as 30%, not {text!r}")
-    ratio = float(match[1]) / 100
+    ratio = float(Decimal(match[1]) / 100)  # decimal: 99.9% is to be 0.999 to the last bit
     if ratio > 1:
         raise ValueError(f"cannot be more than 100%, and is {text}")
     return ratio
@@ -55,5 +56,16 @@ def format_ratio(ratio: float) -> str:
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^([0-9.]+d|([0-9.]+h)?([0-9.]+m)?([0-9.]+s)?([0-9.]+ms)?)$"}
 _RATIO_SCHEMA = {"type": "string", "pattern": r"^[0-9.]+\s*%$"}
 
-Seconds = Annotated[float, BeforeValidator(parse_duration_seconds), Field(gt=0, json_schema_extra=_DURATION_SCHEMA)]
-Ratio = Annotated[float, BeforeValidator(parse_ratio), Field(json_schema_extra=_RATIO_SCHEMA)]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration_seconds),
+    PlainSerializer(lambda seconds: f"{seconds:.9g}s", return_type=str, when_used="json"),
+    Field(gt=0),
+    WithJsonSchema(_DURATION_SCHEMA),
+]
+Ratio = Annotated[
+    float,
+    BeforeValidator(parse_ratio),
+    PlainSerializer(lambda ratio: f"{ratio * 100:.9g}%", return_type=str, when_used="json"),
+    WithJsonSchema(_RATIO_SCHEMA),
+]

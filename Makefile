@@ -1,0 +1,56 @@
+# Every target makes the environment it needs: Python 3.11 or newer and make are enough to begin with.
+PYTHON ?= python3
+VENV   := .venv
+LFX    := .venv-lfx
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv pip install --quiet
+
+.PHONY: help test test-all check fix bench schemas constraints clean
+help:
+	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
+	@echo "make test-all   every test this machine can run: Kubernetes and a registry too, where they are to be had"
+	@echo "make check      ruff, mypy --strict, import-linter"
+	@echo "make bench      the benchmarks"
+	@echo "make fix        let ruff mend and format"
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) --python $(BIN)/python --constraint constraints.txt --editable . --group check
+	@touch $@
+
+# LangFlow's runtime pins more than a hundred packages: it gets an environment of its own.
+$(LFX)/.ready: constraints-lfx.txt $(VENV)/.ready
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LFX)
+	$(UV) --python $(LFX)/bin/python --constraint constraints-lfx.txt lfx
+	@touch $@
+
+test: $(VENV)/.ready $(LFX)/.ready
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -m "not kubernetes and not registry"
+
+test-all: $(VENV)/.ready $(LFX)/.ready
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit $(BIN)/pytest -m "kubernetes or registry"
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready
+	$(BIN)/python benchmarks/harness_cost.py
+
+schemas: $(VENV)/.ready
+	for name in drill scenario result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+
+constraints: $(VENV)/.ready
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check pyproject.toml -o constraints.txt
+	echo lfx==1.13.0 | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate - -o constraints-lfx.txt
+
+clean:
+	rm -rf $(VENV) $(LFX) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,119 @@
+"""YAML whose every value still knows its line, so that an error can name it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from flowdrill.errors import PlanError
+
+M = TypeVar("M", bound=BaseModel)
+Location = tuple[str | int, ...]
+_MAX_CHARACTERS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class YamlText:
+    """A YAML file's text and its name for errors."""
+
+    name: str
+    text: str
+
+
+class _NoDuplicates(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice (YAML's rule; PyYAML silently takes the last), and aliases, which a
+    plan has no need of and which can be made to explode."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def parse_model(source: YamlText, model: type[M]) -> M:
+    """Return the model that the YAML describes; PlanError names file, line and key of everything that is wrong."""
+    node, data = _composed(source)
+    try:
+        return model.model_validate_json(json.dumps(data, default=_refused))
+    except _NotPlainError as error:
+        raise PlanError(f"{source.name}: {error}", "put quotes around it to make it text") from error
+    except ValidationError as error:
+        problems = [
+            _problem(source, node, e["loc"], _said(e["type"], e["msg"], e["loc"], model)) for e in error.errors()
+        ]
+        raise PlanError("\n".join(problems), f"`flowdrill schema {model.__name__.lower()}` lists every key") from error
+
+
+class _NotPlainError(Exception):
+    """A value that YAML gives a type of its own, such as a date."""
+
+
+def _refused(value: object) -> object:
+    raise _NotPlainError(f"{value!r} is read as a {type(value).__name__} by YAML")
+
+
+def _composed(source: YamlText) -> tuple[yaml.Node, object]:
+    if len(source.text) > _MAX_CHARACTERS:
+        raise PlanError(f"{source.name}: larger than {_MAX_CHARACTERS} characters", "a plan is a page of YAML")
+    try:
+        loader = _NoDuplicates(source.text)
+        try:
+            node = loader.get_single_node()
+            data = loader.construct_document(node) if node is not None else None
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f"{mark.line + 1}" if mark else "?"
+        raise PlanError(f"{source.name}:{line}: {error.problem or error.context}", "mend the YAML") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise PlanError(f"{source.name}: not readable as YAML: {error}", "mend the YAML") from error
+    if node is None or not isinstance(data, dict):
+        raise PlanError(f"{source.name}: holds no mapping of keys to values", "see the examples in drills/")
+    return node, data
+
+
+def _said(kind: str, message: str, location: Location, model: type[BaseModel]) -> str:
+    if kind == "extra_forbidden":
+        schema = model.model_json_schema(by_alias=True)
+        parts = [schema, *schema.get("$defs", {}).values()]
+        known = {key for part in parts for key in part.get("properties", {})}
+        similar = difflib.get_close_matches(str(location[-1]), known, n=1)
+        return "unknown key" + (f"; did you mean {similar[0]}?" if similar else "")
+    if kind == "missing":
+        return "required key is missing"
+    return message.removeprefix("Value error, ")
+
+
+def _problem(source: YamlText, root: yaml.Node, location: Location, message: str) -> str:
+    node, key_path = root, []
+    for step in location:
+        found = _child(node, step)
+        key_path.append(str(step))
+        if found is None:
+            break
+        node = found
+    return f"{source.name}:{node.start_mark.line + 1}: {'.'.join(key_path) or 'plan'}: {message}"
+
+
+def _child(node: yaml.Node, step: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        child: yaml.Node = node.value[step]
+        return child
+    return None

@@ -1,0 +1,88 @@
+"""The live view: a growing list of what happened, and below it the present phase, requests and bad ratio."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from flowdrill.edges.terminal.lines import line_of, visible
+from flowdrill.engine.facts import Fact, RecordsArrived, WorkloadChanged
+from flowdrill.model.events import Event, PhaseStarted
+from flowdrill.model.outcome import Reason, RecordKind
+from flowdrill.model.quantity import format_ratio
+
+_WINDOW_NS = 2_000_000_000
+
+
+class LiveView:
+    """Shows a run on stderr. Plain lines, each with its second, where stderr is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started_ns = time.monotonic_ns()
+        self._recent: deque[tuple[int, bool]] = deque()  # (arrived_ns, bad) of the last seconds
+        self._phase = "starting"
+        self._total = self._bad = 0
+        self._workload = ""
+        self._live = Live(console=console, get_renderable=self._status, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def emit(self, event: Event) -> None:
+        """Print an event's line, if it has one."""
+        if isinstance(event, PhaseStarted):
+            self._phase = event.phase
+        line = line_of(event)
+        if line is not None:
+            self._console.print(Text(f"{self._seconds():7.2f}s  {visible(line)}"), soft_wrap=True)
+
+    def told(self, tell: Callable[[Fact], None]) -> Callable[[Fact], None]:
+        """Return a `tell` that shows what passes through it. It is called from the edges' threads."""
+
+        def tell_and_show(fact: Fact) -> None:
+            tell(fact)
+            self._see(fact)
+
+        return tell_and_show
+
+    def _see(self, fact: Fact) -> None:
+        if isinstance(fact, RecordsArrived):
+            for record in fact.records:
+                if record.kind is RecordKind.FINISHED:
+                    bad = record.reason is not Reason.GOOD
+                    self._total += 1
+                    self._bad += bad
+                    self._recent.append((fact.arrived_ns, bad))
+        elif isinstance(fact, WorkloadChanged):
+            self._workload = fact.snapshot.described()
+
+    def _seconds(self) -> float:
+        return (time.monotonic_ns() - self._started_ns) / 1e9
+
+    def _status(self) -> Text:
+        since = time.monotonic_ns() - _WINDOW_NS
+        while self._recent and self._recent[0][0] < since:
+            self._recent.popleft()
+        recent = list(self._recent)
+        bad = sum(is_bad for _, is_bad in recent)
+        ratio = format_ratio(bad / len(recent)) if recent else "no answers"
+        text = Text()
+        text.append(f"{self._seconds():7.2f}s  {self._phase:<10}", style="bold")
+        text.append(f"  {self._total} requests, {self._bad} bad; last 2 s: ")
+        text.append(f"{ratio} bad" if recent else ratio, style="bold red" if bad else "green")
+        text.append(f"   {visible(self._workload)}", style="dim")
+        return text

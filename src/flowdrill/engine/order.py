@@ -1,0 +1,23 @@
+"""What a run is asked to do: the plan, and who and where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdrill.model.drill import Drill
+from flowdrill.model.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """A drill and its scenario, with the facts that identify the run."""
+
+    drill: Drill
+    scenario: Scenario
+    run_id: str
+    container: str  # resolved: the drill's, or the pod's only one
+    cluster: str  # context name and address
+    kubernetes_version: str
+    tool_version: str
+    plan_digest: str
+    host: str

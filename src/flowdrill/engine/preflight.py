@@ -1,0 +1,155 @@
+"""Before anything is touched: would the brake work, and may the drill start? Every check is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdrill.analysis.rollout import running_digests, unsettled_because
+from flowdrill.engine.narrator import Narrator
+from flowdrill.engine.order import RunOrder
+from flowdrill.engine.ports import Ports
+from flowdrill.errors import DrillRefusedError, FlowdrillError
+from flowdrill.model.events import StableImageSeen, Status
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.model.images import PreparedImage, RetainedImage
+from flowdrill.model.workload import WorkloadSnapshot
+
+_FLOATING_TAGS = frozenset({"latest", "nightly", "main", "master", "stable", "edge"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """What the rollback must bring back."""
+
+    written: str  # as in the workload's template
+    pinned: ImageReference  # by digest, without a tag
+    digests: frozenset[str]  # the digest, and the platforms' manifests when it is an index's
+    change_cause: str | None
+
+    @property
+    def rollback_image(self) -> str:
+        """The image the rollback sets: as the template has it when that pins the digest, else the bare digest."""
+        return self.written if "@" in self.written else str(self.pinned)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Preflight's result: the drill may start."""
+
+    before: WorkloadSnapshot
+    stable: Stable
+    broken: PreparedImage
+
+
+def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
+    """Return what the drill needs when every check passes; DrillRefusedError with the first failed one otherwise.
+
+    Changes nothing. Errors of the cluster, the registry or the scenario come through as they are."""
+    before = ports.workload.snapshot()
+    _refuse_unhealthy(before, tell)
+    reference = _pinned_reference(before, tell)
+    retained = _retained(reference, ports, tell)
+    stable = _running_stable(before, retained, tell)
+    tell.emit(
+        StableImageSeen(
+            at_ns=ports.clock.now_ns(),
+            reference=stable.written,
+            pinned=str(stable.pinned),
+            digest=str(stable.pinned.digest),
+            other_digests=tuple(sorted(stable.digests - {str(stable.pinned.digest)})),
+        )
+    )
+    broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
+    tell.check(
+        "scenario_applies",
+        Status.PASS,
+        required="every change of the scenario finds something to change",
+        observed="; ".join(broken.image.changes),
+    )
+    _refuse_unpermitted(order, stable, broken, ports, tell)
+    return Cleared(before, stable, broken)
+
+
+def _refused(tell: Narrator, name: str, *, required: str, observed: str, remedy: str) -> DrillRefusedError:
+    tell.check(name, Status.FAIL, required=required, observed=observed, detail=remedy)
+    return DrillRefusedError(f"preflight: {name}: {observed}", remedy)
+
+
+def _refuse_unhealthy(seen: WorkloadSnapshot, tell: Narrator) -> None:
+    required = "a complete rollout that is neither paused nor waiting"
+    observed, remedy = None, "wait until `kubectl rollout status` says that it is complete"
+    if seen.wanted_replicas < 1:
+        observed, remedy = "it is scaled to 0 replicas", "scale it up: a drill needs something that serves"
+    elif seen.paused:
+        observed, remedy = (
+            "its rollout is paused",
+            f"kubectl -n {seen.namespace} rollout resume {seen.kind}/{seen.name}",
+        )
+    elif seen.on_delete:
+        observed = "its update strategy is OnDelete: an image patch does not roll it back"
+        remedy = "set updateStrategy.type to RollingUpdate"
+    else:
+        observed = unsettled_because(seen)
+    if observed is not None:
+        raise _refused(tell, "workload_healthy", required=required, observed=observed, remedy=remedy)
+    tell.check("workload_healthy", Status.PASS, required=required, observed=seen.described())
+
+
+def _pinned_reference(seen: WorkloadSnapshot, tell: Narrator) -> ImageReference:
+    name, required = "stable_image_pinned", "an immutable reference: a digest, or a version tag"
+    where = f"{seen.kind}/{seen.name}: image {seen.image!r}"
+    remedy = "deploy it by digest (registry/repository@sha256:…)"
+    try:
+        reference = parse_image_reference(seen.image)
+    except ValueError as error:
+        raise _refused(tell, name, required=required, observed=f"{where}: {error}", remedy=remedy) from error
+    if reference.digest is None and reference.tag is None:
+        raise _refused(tell, name, required=required, observed=f"{where} has no tag and no digest", remedy=remedy)
+    if reference.digest is None and reference.tag in _FLOATING_TAGS:
+        observed = f"{where}: the tag {reference.tag!r} moves, so nobody can say what to roll back to"
+        raise _refused(tell, name, required=required, observed=observed, remedy=remedy)
+    tell.check(name, Status.PASS, required=required, observed=seen.image)
+    return reference
+
+
+def _retained(reference: ImageReference, ports: Ports, tell: Narrator) -> RetainedImage:
+    name, required = "stable_image_retained", "the registry holds its manifest and every blob"
+    try:
+        retained = ports.registry.retained(reference)
+    except FlowdrillError as error:
+        tell.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
+        raise
+    tell.check(name, Status.PASS, required=required, observed=str(retained.reference))
+    return retained
+
+
+def _running_stable(seen: WorkloadSnapshot, retained: RetainedImage, tell: Narrator) -> Stable:
+    """The digest that the registry has must be the one that runs: else the tag has moved."""
+    name, required = "stable_image_runs", "every pod runs the digest that its reference has in the registry now"
+    digest = str(retained.reference.digest)
+    digests = frozenset({digest, *retained.platform_digests})
+    running = running_digests(seen)
+    if not running or not running <= digests:
+        observed = f"the registry says {digest}, the pods run {', '.join(sorted(running)) or 'nothing known'}"
+        remedy = "the tag has moved since the pods started: deploy the wanted image by digest"
+        raise _refused(tell, name, required=required, observed=observed, remedy=remedy)
+    tell.check(name, Status.PASS, required=required, observed=digest)
+    return Stable(seen.image, retained.reference.at_digest(digest), digests, seen.change_cause)
+
+
+def _refuse_unpermitted(order: RunOrder, stable: Stable, broken: PreparedImage, ports: Ports, tell: Narrator) -> None:
+    """Both patches as server-side dry runs: permissions, admission and quotas are met before anything is changed."""
+    broken_image = str(broken.image.reference)
+    user = order.drill.rollback.as_user
+    for name, image, as_user in (
+        ("rollback_permitted", stable.rollback_image, user),
+        ("break_permitted", broken_image, None),
+        ("restore_permitted", stable.written, None),
+    ):
+        required = f"the API server accepts the patch from {as_user or 'the harness'} (server-side dry run)"
+        try:
+            ports.workload.would_accept(image, as_user=as_user)
+        except FlowdrillError as error:
+            tell.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
+            raise
+        tell.check(name, Status.PASS, required=required, observed="accepted")

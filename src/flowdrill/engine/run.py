@@ -1,0 +1,167 @@
+"""One run, from preflight to the last event. The undo is written down before the harm, and done whatever happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdrill.engine.baseline import UnsteadyError, hold_baseline
+from flowdrill.engine.brake import drill_the_brake
+from flowdrill.engine.lookout import Lookout, StopAskedError
+from flowdrill.engine.narrator import Narrator
+from flowdrill.engine.order import RunOrder
+from flowdrill.engine.ports import Emit, Ports, Undo
+from flowdrill.engine.preflight import Cleared, preflight
+from flowdrill.engine.restore import clean_up, restore
+from flowdrill.errors import FlowdrillError
+from flowdrill.model.events import BrokenImageMade, End, Phase, RunEnded, RunStarted, Status, UndoRegistered
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended. `error` is set when it ended for something the user has to mend."""
+
+    end: End
+    why: str
+    error: FlowdrillError | None = None
+    stop_signal: str | None = None
+
+
+class _Progress:
+    """How far a run has come: what has to be undone."""
+
+    def __init__(self) -> None:
+        self.cleared: Cleared | None = None
+        self.locked = False
+        self.pushed = False
+        self.breaking = False
+
+
+def run(order: RunOrder, ports: Ports, emit: Emit) -> RunOutcome:
+    """Carry out a drill. Every way out restores the workload and cleans up first; FlowdrillErrors become the outcome,
+    anything else is a defect of flowdrill and is raised after the restore."""
+    tell = Narrator(ports.clock, emit)
+    lookout = Lookout(ports.clock, ports.inbox, emit, order.drill.load.latency_objective)
+    _tell_started(order, ports, tell)
+    progress = _Progress()
+    outcome = RunOutcome(End.FAILED, "flowdrill itself failed: this is a defect, please report it")
+    try:
+        outcome = _drill(order, ports, lookout, tell, progress)
+    finally:
+        left = _undo(order, ports, lookout, tell, progress)
+        _tell_ended(outcome, left, ports, tell)
+    return outcome
+
+
+def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, progress: _Progress) -> RunOutcome:
+    try:
+        tell.phase(Phase.PREFLIGHT)
+        cleared = progress.cleared = preflight(order, ports, tell)
+        _register_undo(order, cleared, ports, tell, progress)
+        tell.phase(Phase.BASELINE)
+        ports.workload.start_watching(ports.tell)
+        ports.load.start(ports.tell)
+        baseline = hold_baseline(order, lookout, ports.clock, tell)
+        progress.pushed = True
+        ports.registry.push(cleared.broken)
+        _tell_broken_made(cleared, ports, tell)
+        progress.breaking = True
+        end, why = drill_the_brake(order, cleared, baseline, ports, lookout, tell)
+    except UnsteadyError as unsteady:
+        return RunOutcome(End.UNSTEADY, str(unsteady))
+    except StopAskedError as stop:
+        return RunOutcome(End.INTERRUPTED, f"{stop.signal} received", stop_signal=stop.signal)
+    except FlowdrillError as error:
+        return RunOutcome(End.FAILED if progress.locked else End.REFUSED, error.problem, error=error)
+    return RunOutcome(end, why)
+
+
+def _register_undo(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrator, progress: _Progress) -> None:
+    """Write the undo down twice before anything is broken; the lease is also the lock."""
+    target, stable = order.drill.target, cleared.stable
+    undo = Undo(
+        run_id=order.run_id,
+        workload=target.workload,
+        namespace=target.namespace,
+        container=order.container,
+        image=stable.written,
+        change_cause=stable.change_cause,
+        host=order.host,
+    )
+    where = ports.workload.lock(undo)
+    progress.locked = True
+    ports.evidence.remember_undo(undo)
+    tell.emit(UndoRegistered(at_ns=ports.clock.now_ns(), where=where, image=stable.written))
+
+
+def _undo(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, progress: _Progress) -> tuple[str, ...]:
+    """Restore and clean up what this run did; return what is left behind."""
+    lookout.finish_in_peace()
+    if not progress.locked or progress.cleared is None:
+        return ()
+    cleared, image = progress.cleared, progress.cleared.broken.image
+    tell.phase(Phase.RESTORE)
+    if progress.breaking and not restore(order, cleared, ports, lookout, tell):
+        ports.load.stop()
+        ports.workload.stop_watching()
+        return ("everything: the workload could not be put back; the lease that tells how is kept",)
+
+    def stop_load() -> tuple[str, ...]:
+        ports.load.stop()
+        return ()
+
+    def unlock() -> tuple[str, ...]:
+        ports.workload.stop_watching()
+        ports.workload.unlock(order.run_id)
+        return ()
+
+    left = clean_up(
+        (
+            ("the load", stop_load),
+            ("revisions", lambda: ports.workload.forget_image(str(image.reference)) if progress.breaking else ()),
+            ("the broken image", lambda: ports.registry.delete(image) if progress.pushed else ()),
+            ("the lease", unlock),
+        )
+    )
+    tell.check(
+        "nothing_left_behind",
+        Status.FAIL if left else Status.PASS,
+        required="no broken image, revision, lease or load is left",
+        observed="; ".join(left) or "all removed, and looked for again",
+    )
+    return left
+
+
+def _tell_started(order: RunOrder, ports: Ports, tell: Narrator) -> None:
+    tell.emit(
+        RunStarted(
+            at_ns=ports.clock.now_ns(),
+            run_id=order.run_id,
+            tool_version=order.tool_version,
+            plan_digest=order.plan_digest,
+            clock=ports.clock.pair(),
+            cluster=order.cluster,
+            kubernetes_version=order.kubernetes_version,
+            host=order.host,
+        )
+    )
+
+
+def _tell_broken_made(cleared: Cleared, ports: Ports, tell: Narrator) -> None:
+    image = cleared.broken.image
+    tell.emit(
+        BrokenImageMade(
+            at_ns=ports.clock.now_ns(),
+            reference=str(image.reference),
+            digest=str(image.reference.digest),
+            changes=image.changes,
+            pushed_bytes=image.pushed_bytes,
+        )
+    )
+
+
+def _tell_ended(outcome: RunOutcome, left: tuple[str, ...], ports: Ports, tell: Narrator) -> None:
+    tell.emit(
+        RunEnded(
+            at_ns=ports.clock.now_ns(), end=outcome.end, why=outcome.why, clock=ports.clock.pair(), left_behind=left
+        )
+    )
