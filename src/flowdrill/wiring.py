@@ -106,9 +106,9 @@ def _carry_out(
 
     load = LocustLoad(
         order.drill.load,
-        run_folder=folder.path,
+        environ=os.environ,
+        folder=folder.path,
         locust_file=shipped_scenarios() / "load" / "run_flow.py",
-        api_key=api_key,
         clock=clock,
     )
     access = order.drill.registry

@@ -1,0 +1,7 @@
+"""Lets `python -m flowdrill` run the command line."""
+
+import sys
+
+from flowdrill.cli import main
+
+sys.exit(main())

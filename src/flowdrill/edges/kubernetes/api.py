@@ -1,0 +1,179 @@
+"""The Kubernetes API as plain JSON, through the official client: its addresses, TLS, logins and connection pool.
+
+The client's generated models are left out on purpose: they cost 30 MB and a second of imports, and every object is
+turned into a frozen snapshot at once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import urllib3
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+
+from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError, printable, refusal
+from flowdrill.errors import ClusterError
+
+Json = dict[str, Any]
+Query = Sequence[tuple[str, str]]
+
+STRATEGIC_MERGE = "application/strategic-merge-patch+json"
+_CONNECT_SECONDS, _READ_SECONDS = 5, 15
+_BUSY = frozenset({429, 500, 502, 503, 504})
+_PAUSE_FIRST, _PAUSE_LONGEST = 0.1, 2.0
+
+
+class Stream(AbstractContextManager["Stream"]):
+    """An open answer, read while it arrives. `cut` may be called from another thread to end a blocked read."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._response = response
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # An answer read to its end has gone back to the pool already; any other connection is of no more use.
+        self._response.close()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what arrives, as it arrives; UnreachableError when the connection breaks."""
+        try:
+            yield from self._response.stream(amt=None)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise UnreachableError(f"the connection broke: {printable(str(error))}", "try again") from error
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield every complete line."""
+        rest = bytearray()
+        for chunk in self.chunks():
+            rest += chunk
+            *complete, last = bytes(rest).split(b"\n") if b"\n" in chunk else (bytes(rest),)
+            rest = bytearray(last)
+            yield from (line for line in complete if line)
+
+    def cut(self) -> None:
+        """End the stream for whoever reads it. Harmless when it has ended."""
+        try:
+            self._response.shutdown()
+        except (OSError, ValueError, RuntimeError):
+            return  # already over
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Requests to one API server. Every method raises ClusterError or ForbiddenError: AnswerError with the status, or
+    UnreachableError. `as_user` impersonates, over the same warm connections."""
+
+    client: ApiClient
+    server: str
+    patience_seconds: float = 30.0  # how long a request that may be sent twice is tried again
+
+    def get(self, path: str, query: Query = ()) -> Json:
+        """Return one object or one list."""
+        return self._json("GET", path, query, patience_seconds=min(self.patience_seconds, 2.0))
+
+    def items(self, path: str, query: Query = ()) -> list[Json]:
+        """Return a list's items."""
+        return list(self.get(path, query).get("items") or ())
+
+    def patch(self, path: str, body: Json, query: Query, as_user: str | None = None) -> Json:
+        """Send a strategic merge patch, again and again while the server is busy or gone: it must set values only, so
+        that sending it twice does no harm."""
+        return self._json("PATCH", path, query, body, as_user, patience_seconds=self.patience_seconds)
+
+    def create(self, path: str, body: Json) -> Json:
+        """Create an object."""
+        return self._json("POST", path, (("fieldManager", "flowdrill"),), body)
+
+    def delete(self, path: str, uid: str, resource_version: str | None = None) -> None:
+        """Delete exactly this object, and what it owns in the background; AnswerError 409 when it is another one or,
+        with `resource_version`, has changed."""
+        preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
+        self._json("DELETE", path, (), {**body, "propagationPolicy": "Background"})
+
+    def stream(self, path: str, query: Query = (), *, silence_seconds: float = _READ_SECONDS) -> Stream:
+        """Open a watch or a log; reading fails after `silence_seconds` without a byte."""
+        response = self._send("GET", path, query, None, None, silence_seconds)
+        if response.status != 200:
+            raise refusal(response.status, _body(response, self._lost), f"GET {path}", None)
+        return Stream(response)
+
+    def _json(
+        self, method: str, path: str, query: Query, body: Json | None = None, as_user: str | None = None,
+        *, patience_seconds: float = 0.0,
+    ) -> Json:  # fmt: skip
+        deadline, pause = time.monotonic() + patience_seconds, _PAUSE_FIRST
+        while True:
+            try:
+                return self._once(method, path, query, body, as_user)
+            except (UnreachableError, AnswerError) as error:
+                lasting = isinstance(error, AnswerError) and error.status not in _BUSY
+                if lasting or time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSE_LONGEST)
+
+    def _once(self, method: str, path: str, query: Query, body: Json | None, as_user: str | None) -> Json:
+        response = self._send(method, path, query, body, as_user, _READ_SECONDS)
+        content = _body(response, self._lost)
+        if not 200 <= response.status <= 299:
+            raise refusal(response.status, content, f"{method} {path}", as_user)
+        try:
+            answer = json.loads(content)
+        except ValueError as error:
+            answer = error
+        if not isinstance(answer, dict):
+            raise ClusterError(
+                f"{self.server} answered {method} {path} with something that is no Kubernetes object",
+                "check that the kubeconfig's server is a Kubernetes API server",
+            )
+        return answer
+
+    def _send(
+        self, method: str, path: str, query: Query, body: Json | None, as_user: str | None, read_seconds: float
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json, */*"}
+        if body is not None:
+            headers["Content-Type"] = STRATEGIC_MERGE if method == "PATCH" else "application/json"
+        if as_user is not None:
+            headers["Impersonate-User"] = as_user
+        try:
+            request = self.client.param_serialize(
+                method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+            answer = self.client.call_api(*request, _request_timeout=(_CONNECT_SECONDS, read_seconds))
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            raise self._lost(error) from error
+        response: urllib3.BaseHTTPResponse = answer.response
+        return response
+
+    def _lost(self, error: Exception) -> UnreachableError:
+        reason = error.reason if isinstance(error, ApiException) else error
+        return UnreachableError(
+            f"the API server {self.server} cannot be reached: {printable(str(reason))}",
+            "check that the cluster runs, the address and the network (VPN, proxy), then try `kubectl version`",
+        )
+
+
+def _body(response: urllib3.BaseHTTPResponse, lost: Any) -> bytes:
+    try:
+        return response.data
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise lost(error) from error
+
+
+def labels_query(selector: Mapping[str, Any]) -> Query:
+    """Return the query for a workload's `spec.selector`."""
+    terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for rule in selector.get("matchExpressions") or ():
+        key, operator, values = rule["key"], rule["operator"], ",".join(rule.get("values") or ())
+        terms.append({"Exists": key, "DoesNotExist": f"!{key}"}.get(operator, f"{key} {operator.lower()} ({values})"))
+    return (("labelSelector", ",".join(terms)),)

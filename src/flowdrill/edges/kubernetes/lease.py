@@ -1,0 +1,111 @@
+"""The lock: a Lease beside the workload that says which run holds it, and how to undo what that run did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from flowdrill.edges.kubernetes.api import Api, Json
+from flowdrill.edges.kubernetes.refusals import AnswerError, printable
+from flowdrill.edges.kubernetes.target import FoundTarget
+from flowdrill.engine.ports import Undo
+from flowdrill.errors import DrillRefusedError
+
+UNDO = "flowdrill.dev/undo"
+_TRIES = 3
+
+
+def take_lease(api: Api, target: FoundTarget, undo: Undo) -> str:
+    """Create the Lease and return `lease/NAME`; DrillRefusedError when another run holds it."""
+    name = lease_name(target)
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": name,
+            "labels": {"app.kubernetes.io/managed-by": "flowdrill"},
+            "annotations": {UNDO: json.dumps(asdict(undo), sort_keys=True)},
+        },
+        "spec": {
+            "holderIdentity": undo.run_id,
+            "acquireTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        },
+    }
+    for _ in range(_TRIES):
+        try:
+            api.create(_leases(target), lease)
+        except AnswerError as error:
+            if error.status != 409:
+                raise
+        else:
+            break
+        held = _read(api, target)
+        if held is not None and _holder(held) != undo.run_id:
+            raise _refused(target, held)
+        if held is not None:
+            break  # ours: the answer to an earlier request was lost
+    return f"lease/{name}"
+
+
+def give_back_lease(api: Api, target: FoundTarget, run_id: str) -> None:
+    """Delete the Lease when this run holds it, and never anybody else's."""
+    for attempt in range(_TRIES):
+        held = _read(api, target)
+        if held is None or _holder(held) != run_id:
+            return
+        meta = held["metadata"]
+        try:
+            api.delete(f"{_leases(target)}/{meta['name']}", meta["uid"], meta["resourceVersion"])
+        except AnswerError as error:
+            if error.status not in {404, 409} or attempt == _TRIES - 1:
+                raise
+
+
+def lease_name(target: FoundTarget) -> str:
+    """Return the name of the workload's Lease."""
+    return f"flowdrill-{target.kind}-{target.name}"
+
+
+def _leases(target: FoundTarget) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{target.namespace}/leases"
+
+
+def _read(api: Api, target: FoundTarget) -> Json | None:
+    try:
+        return api.get(f"{_leases(target)}/{lease_name(target)}")
+    except AnswerError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _holder(lease: Json) -> str | None:
+    holder = (lease.get("spec") or {}).get("holderIdentity")
+    return None if holder is None else str(holder)
+
+
+def _refused(target: FoundTarget, lease: Json) -> DrillRefusedError:
+    since = printable(str((lease.get("spec") or {}).get("acquireTime") or "an unknown time"))
+    undo = _undo(lease)
+    put_back = (
+        f"put the image back with `kubectl -n {target.namespace} set image {target.label} "
+        f"{printable(str(undo.get('container')))}={printable(str(undo.get('image')))}`"
+        if undo
+        else "see that the workload runs the image it should"
+    )
+    return DrillRefusedError(
+        f"a drill is already running on {target.label} in namespace {target.namespace}: "
+        f"run {printable(str(_holder(lease)))} on host {printable(str(undo.get('host') or 'unknown'))} since {since}",
+        f"wait until it has ended; if that drill is dead, {put_back} "
+        f"and then `kubectl -n {target.namespace} delete lease {lease_name(target)}`",
+    )
+
+
+def _undo(lease: Json) -> Json:
+    """What the annotation says, which anybody may have written."""
+    try:
+        undo = json.loads((lease["metadata"].get("annotations") or {})[UNDO])
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return undo if isinstance(undo, dict) else {}

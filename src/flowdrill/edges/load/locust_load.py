@@ -1,0 +1,173 @@
+"""The `Load` port: Locust in a process of its own, which sends its records through a pipe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from flowdrill.analysis.redaction import redact
+from flowdrill.edges.load.outcome_file import OUTCOME_FILE
+from flowdrill.engine.facts import LoadDied, RecordsArrived
+from flowdrill.engine.ports import Clock, Tell
+from flowdrill.errors import LoadError, PlanError
+from flowdrill.model.drill import LoadPlan
+from flowdrill.model.load_settings import LOAD_VARIABLE, MAX_IN_FLIGHT, LoadSettings
+from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, unpack_records
+
+LOG_FILE = "locust.log"
+LOCUST_FOLDER = "load"  # Locust's statistics files and the samples of bad answers
+SAMPLES_FILE = "bad-answers.jsonl"
+_START_SECONDS = 60.0
+_REQUESTS_GRACE_SECONDS = 1.0
+_STOP_SECONDS = 15.0
+_LAST_WORDS_BYTES = 4096
+
+
+class LocustLoad:
+    """Runs the Locust file with one plan; everything it writes lands in the run folder.
+
+    PlanError when the plan cannot be run here: the API key's variable is not set, or more requests could be open at
+    once than a process can hold. Locust dies with the thread that called `start` (Linux's parent death signal), so
+    that thread must live as long as the load.
+    """
+
+    def __init__(
+        self, plan: LoadPlan, *, environ: Mapping[str, str], folder: Path, locust_file: Path, clock: Clock
+    ) -> None:
+        if plan.api_key_from is not None and not environ.get(plan.api_key_from):
+            raise PlanError(
+                f"load.api_key_from: the environment variable {plan.api_key_from} is not set or empty",
+                f"Export {plan.api_key_from} with the service's API key, or leave load.api_key_from out.",
+            )
+        if plan.requests_per_second * plan.timeout > MAX_IN_FLIGHT:
+            raise PlanError(
+                f"load.timeout: {plan.requests_per_second:g} requests/s that each wait up to {plan.timeout:g} s are "
+                f"more than {MAX_IN_FLIGHT} open at once",
+                f"Set load.timeout to at most {MAX_IN_FLIGHT / plan.requests_per_second:g}s, or lower the rate.",
+            )
+        self._plan = plan
+        self._environ = environ
+        self._secrets = (environ[plan.api_key_from],) if plan.api_key_from is not None else ()
+        self._folder = folder.resolve()
+        self._locust_file = locust_file.resolve()
+        self._clock = clock
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._first_record = threading.Event()
+        self._settled = threading.Event()  # the first record has come, or none ever will
+
+    def start(self, tell: Tell) -> None:
+        """Start sending; returns once the first record has come. LoadError with Locust's last words when none does."""
+        (self._folder / LOCUST_FOLDER).mkdir(parents=True, exist_ok=True)
+        outcomes = (self._folder / OUTCOME_FILE).open("wb")
+        outcomes.write(FILE_HEADER)
+        records_end, locusts_end = os.pipe()
+        try:
+            process = self._spawn(locusts_end)
+        except OSError as error:
+            os.close(records_end)
+            outcomes.close()
+            raise LoadError(f"Locust cannot be started: {error}", f"Check {sys.executable}.") from error
+        finally:
+            os.close(locusts_end)
+        self._process = process
+        self._reader = threading.Thread(
+            target=self._read, args=(process, records_end, outcomes, tell), name="locust records", daemon=True
+        )
+        self._reader.start()
+        self._settled.wait(_START_SECONDS)
+        if not self._first_record.is_set():
+            self.stop()
+            raise LoadError(
+                f"Locust sent no request (exit code {process.returncode}). Its last words:\n{self._last_words()}",
+                f"See {self._folder / LOG_FILE}; `{sys.executable} -m locust --version` must work.",
+            )
+
+    def stop(self) -> None:
+        """Stop Locust, by force if it takes too long, and return once its last record has been told."""
+        if self._process is None or self._reader is None:
+            return
+        self._stopping.set()
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        self._process = self._reader = None
+
+    def _spawn(self, records_fd: int) -> subprocess.Popen[bytes]:
+        plan, own = self._plan, self._folder / LOCUST_FOLDER
+        settings = LoadSettings(
+            url=plan.url,
+            route=plan.route,
+            flow=plan.flow,
+            input=plan.input,
+            expect=plan.expect,
+            api_key_from=plan.api_key_from,
+            requests_per_second=plan.requests_per_second,
+            timeout_seconds=plan.timeout,
+            requests_per_connection=plan.requests_per_connection,
+            records_fd=records_fd,
+            harness_pid=os.getpid(),
+            samples_path=str(own / SAMPLES_FILE),
+            stop_grace_seconds=_REQUESTS_GRACE_SECONDS,
+        )
+        command = [sys.executable, "-m", "locust", "--locustfile", str(self._locust_file), "--csv", str(own / "locust")]
+        # Locust takes options from LOCUST_* variables and from files in its working directory: it must see none.
+        environ = {name: value for name, value in self._environ.items() if not name.startswith("LOCUST_")}
+        with (self._folder / LOG_FILE).open("wb") as log:
+            return subprocess.Popen(  # noqa: S603  (our own interpreter and file)
+                [*command, "--headless", "--only-summary", "--users", "1", "--spawn-rate", "1"],
+                env={**environ, LOAD_VARIABLE: settings.to_json()},
+                cwd=own,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=(records_fd,),
+                start_new_session=True,  # a Ctrl-C in the terminal is for the harness, which stops Locust in its turn
+            )
+
+    def _read(self, process: subprocess.Popen[bytes], records_end: int, outcomes: BinaryIO, tell: Tell) -> None:
+        """Run in the reader thread until Locust's end of the pipe is closed."""
+        failure = None
+        try:
+            self._pass_on(records_end, outcomes, tell)
+        except (OSError, ValueError) as error:  # the disk is full, or something else wrote into the pipe
+            failure = f"The records cannot be kept: {error}"
+            process.kill()
+        finally:
+            os.close(records_end)
+            outcomes.close()
+        try:
+            exit_code = process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            exit_code = process.wait()
+        if self._first_record.is_set() and (failure or not self._stopping.is_set()):
+            tell(LoadDied(self._clock.now_ns(), exit_code, failure or self._last_words()))
+        self._settled.set()
+
+    def _pass_on(self, records_end: int, outcomes: BinaryIO, tell: Tell) -> None:
+        rest = b""
+        while data := os.read(records_end, 65536):
+            arrived_ns = self._clock.now_ns()
+            outcomes.write(data)
+            outcomes.flush()
+            data = rest + data
+            whole = len(data) - len(data) % RECORD_BYTES
+            records, rest = unpack_records(data[:whole]), data[whole:]
+            tell(RecordsArrived(arrived_ns, tuple(records)))
+            self._first_record.set()
+            self._settled.set()
+
+    def _last_words(self) -> str:
+        tail = (self._folder / LOG_FILE).read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
+        return redact("\n".join(tail.splitlines()[-15:]), self._secrets)

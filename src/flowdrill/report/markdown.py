@@ -1,0 +1,135 @@
+"""`report.md`: the result for a pull request's comment. The verdict first, and short."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from flowdrill.model.events import Status
+from flowdrill.model.quantity import format_ratio
+from flowdrill.model.result import Assessment, Report, Result, Verdict
+from flowdrill.report.safe_text import visible_text, with_visible_text
+from flowdrill.report.words import (
+    CHECK_WORDS,
+    OBJECTIVE_WORDS,
+    VERDICT_MEANINGS,
+    VERDICT_WORDS,
+    assessed_words,
+    bad_by_reason,
+    drilled_sentence,
+    named_measures,
+)
+
+_VERDICT_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❓"}
+_STATUS_SIGNS = {Status.PASS: "✅", Status.FAIL: "❌", Status.UNKNOWN: "❓"}
+_LONGEST_CELL = 300
+_MOST_ROWS = 40
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~&#$!]|^[-+=]|(?<=www)\.|:(?=//)", re.IGNORECASE)
+
+
+def escape_markdown(text: str) -> str:
+    """Return `text` so that GitHub shows it as it is: character references cannot act as markup, not even as the end
+    of a table's cell; a word joiner after `@` keeps it from calling people."""
+    shown = visible_text(text, _LONGEST_CELL)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", shown).replace("@", "@\u2060")
+
+
+def render_markdown(report: Report) -> str:
+    """Return GitHub-flavoured Markdown, ending with a line end."""
+    report = with_visible_text(report)
+    result = report.result
+    verdict = f"{_VERDICT_SIGNS[result.verdict]} {VERDICT_WORDS[result.verdict]}"
+    blocks = [
+        f"## {verdict}: {escape_markdown(result.run.drill)}",
+        escape_markdown(drilled_sentence(report)),
+        _bullets(result.reasons or (VERDICT_MEANINGS[result.verdict],)),
+        *_measures(result),
+        *_objectives(result),
+        *_requests(result),
+        *_checks(result),
+        *_images(result),
+        *(["**Notes**", _bullets(result.notes)] if result.notes else []),
+        f"<sub>flowdrill {escape_markdown(result.run.tool_version)}, run {escape_markdown(result.run.id)}, "
+        f"{escape_markdown(result.run.started)}, plan {escape_markdown(result.run.plan_digest)}</sub>",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _measures(result: Result) -> list[str]:
+    rows = [
+        (f"{m.words} ({m.start} → {m.end})", f"**{escape_markdown(m.value)}**", escape_markdown(m.bounds), _met(m.objective))
+        for m in named_measures(result)
+    ]
+    return [_table(("Measure", "Time", "Bounds", "Objective"), rows)]
+
+
+def _met(objective: Assessment | None) -> str:
+    if not objective:
+        return "none"
+    words = f"{OBJECTIVE_WORDS[objective.status]}: {objective.required}"
+    return f"{_STATUS_SIGNS[objective.status]} " + escape_markdown(words + _detail(objective))
+
+
+def _detail(assessment: Assessment) -> str:
+    return f" ({assessment.detail})" if assessment.detail else ""
+
+
+def _objectives(result: Result) -> list[str]:
+    measured = {m.name for m in named_measures(result)}
+    others = [objective for objective in result.objectives if objective.name not in measured]
+    return [_assessments("Objective", others, OBJECTIVE_WORDS)] if others else []
+
+
+def _checks(result: Result) -> list[str]:
+    """The checks that do not hold, one by one; of the others only how many."""
+    if not result.checks:
+        return []
+    broken = [check for check in result.checks if check.status is not Status.PASS]
+    held = f"{len(result.checks) - len(broken)} of {len(result.checks)} checks hold."
+    return [held, _assessments("Check", broken, CHECK_WORDS)] if broken else [held]
+
+
+def _assessments(kind: str, assessments: Sequence[Assessment], words: dict[Status, str]) -> str:
+    rows = [
+        (
+            f"{_STATUS_SIGNS[a.status]} {words[a.status]}",
+            escape_markdown(assessed_words(a.name)),
+            escape_markdown(a.required),
+            escape_markdown(a.observed + _detail(a)),
+        )
+        for a in assessments
+    ]
+    return _table(("", kind, "Required", "Observed"), rows)
+
+
+def _requests(result: Result) -> list[str]:
+    requests = result.requests
+    if not requests.total:
+        return []
+    text = f"{requests.total:,} requests, {requests.bad:,} bad"
+    if requests.failed_ratio is not None:
+        text += f"; {format_ratio(requests.failed_ratio)} bad from the break to the recovery"
+    reasons = ", ".join(f"{escape_markdown(reason)} ({count:,})" for reason, count in bad_by_reason(result)[:_MOST_ROWS])
+    return [f"{text}. {reasons[:1].upper()}{reasons[1:]}." if reasons else f"{text}."]
+
+
+def _images(result: Result) -> list[str]:
+    images = (("stable", result.images.stable), ("broken", result.images.broken))
+    rows = [
+        (name, escape_markdown(image.reference), escape_markdown(image.digest), escape_markdown("; ".join(image.changes)))
+        for name, image in images
+        if image
+    ]
+    return [_table(("Image", "Reference", "Digest", "Changes"), rows)] if rows else []
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {escape_markdown(line)}" for line in list(lines)[:_MOST_ROWS])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    shown = [*rows[:_MOST_ROWS]]
+    if len(rows) > _MOST_ROWS:
+        shown.append([f"… {len(rows) - _MOST_ROWS} more", *[""] * (len(head) - 1)])
+    lines = [head, ["---"] * len(head), *shown]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,43 @@
+"""Text that came from a cluster, a registry or an answer, made harmless to read: nothing invisible stays invisible."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from flowdrill.model.result import Report
+
+LONGEST_TEXT = 2000
+_LAYOUT = re.compile(r"[ \t]*(?:\r?\n|\t)[ \t]*")
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})  # control, format (bidi), surrogate, unassigned
+
+
+def visible_text(text: str, limit: int = LONGEST_TEXT) -> str:
+    """Return `text` on one line with every control, bidirectional and zero-width character shown as a sign (`␛`,
+    `⟨U+202E⟩`), at most about `limit` characters long. What is left may stand in any XML or HTML document."""
+    shown = text[:limit]
+    line = _LAYOUT.sub(" ", shown.strip(" \t\r\n"))
+    line = "".join(_sign(c) if unicodedata.category(c) in _INVISIBLE_CATEGORIES else c for c in line)
+    return line if len(text) <= limit else f"{line} … ({len(text) - limit} characters more)"
+
+
+def _sign(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)  # Unicode's pictures of the control characters
+    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+
+
+def with_visible_text(report: Report) -> Report:
+    """Return the same report with `visible_text` in place of every text in it: renderers begin with this."""
+    return Report.model_validate(_visible(report.model_dump()))
+
+
+def _visible(value: object) -> object:
+    if type(value) is str:  # an enum's text is ours, and must stay an enum
+        return visible_text(value)
+    if isinstance(value, dict):
+        return {_visible(key): _visible(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_visible(item) for item in value)
+    return value

@@ -1,0 +1,25 @@
+"""The JSON Schemas in `schemas/`: of the result that is written, and of the plans that are read."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from flowdrill.model.drill import Drill
+from flowdrill.model.result import Result
+from flowdrill.model.scenario import Scenario
+
+SchemaName = Literal["result", "drill", "scenario"]
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema_text(name: SchemaName) -> str:
+    """Return the text of `schemas/{name}.v1.json`, ending with a line end."""
+    match name:
+        case "result":
+            schema = Result.model_json_schema(mode="serialization")
+        case "drill":
+            schema = Drill.model_json_schema(mode="validation")
+        case "scenario":
+            schema = Scenario.model_json_schema(mode="validation")
+    return json.dumps({"$schema": _DIALECT, **schema}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,157 @@
+"""What the reports call things: one vocabulary for every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdrill.model.events import End, Status
+from flowdrill.model.quantity import format_seconds
+from flowdrill.model.result import Assessment, Measure, Moment, Report, Result, Verdict
+
+VERDICT_WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.INCONCLUSIVE: "Inconclusive"}
+VERDICT_MEANINGS = {
+    Verdict.PASS: "Every objective was met and every check held.",
+    Verdict.FAIL: "At least one objective was missed or one check did not hold.",
+    Verdict.INCONCLUSIVE: "The drill could not find out. This is not a pass.",
+}
+OBJECTIVE_WORDS = {Status.PASS: "met", Status.FAIL: "missed", Status.UNKNOWN: "unknown"}
+CHECK_WORDS = {Status.PASS: "holds", Status.FAIL: "fails", Status.UNKNOWN: "unknown"}
+END_WORDS = {
+    End.COMPLETED: "completed",
+    End.REFUSED: "refused in preflight; nothing was touched",
+    End.UNSTEADY: "stopped before the break, because the service was not steady; nothing was touched",
+    End.NOT_BROKEN: "the fault did not reach users",
+    End.INTERRUPTED: "interrupted",
+    End.FAILED: "the harness, the load or the cluster failed in mid-run",
+    None: "cut off: the run's record has no end",
+}
+_REASONS = {
+    "http_status": "HTTP status 400 or above",
+    "flow_error": "the answer says that the flow failed",
+    "wrong_answer": "the flow gave a wrong answer",
+    "malformed": "the answer was not what the route promises",
+    "connection": "the connection was refused or broken",
+    "no_answer": "no answer within the client's time limit",
+    "too_slow": "slower than the latency objective",
+}
+_ASSESSED = {
+    "time_to_detect": "Time to detect",
+    "time_to_recover": "Time to recover",
+    "outage": "Outage",
+    "failed_requests_ratio": "Share of failed requests",
+}
+_INSTANTS = {
+    "broken": ("broken", "the request for the broken image: sent, accepted"),
+    "impact": ("impact", "users meet the fault: last good request began, first bad one ended"),
+    "detected": ("detected", "the detector that counts said so"),
+    "decided": ("decided", "the policy, or a human, said roll back"),
+    "triggered": ("triggered", "the request to roll back: sent, accepted"),
+    "rolled_back": ("rolled back", "every replica on the stable digest, no broken pod left"),
+    "recovered": ("recovered", "users are served again, and stay so for the hold window"),
+}
+_NOT_REACHED = {
+    "impact": "users never met the fault",
+    "detected": "it was never detected",
+    "triggered": "the rollback was never asked for",
+    "recovered": "users were never served again for the whole hold window",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMeasure:
+    """One of the four times, with the instants it lies between, what its objective says, and why it is missing."""
+
+    name: str
+    words: str
+    start: str
+    end: str
+    measure: Measure | None
+    objective: Assessment | None
+    missing: str
+
+    @property
+    def value(self) -> str:
+        """The estimate as people read it, or a dash."""
+        return format_seconds(self.measure.seconds) if self.measure else "–"
+
+    @property
+    def bounds(self) -> str:
+        """The bounds that hold the truth, or why there is no measure."""
+        if not self.measure:
+            return self.missing
+        return f"between {format_seconds(self.measure.earliest)} and {format_seconds(self.measure.latest)}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedInstant:
+    """An instant that happened."""
+
+    words: str
+    meaning: str
+    moment: Moment
+
+
+def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
+    """Return the four times in the order in which a reader meets them."""
+    times = (
+        ("time_to_detect", "Time to detect", "impact", "detected"),
+        ("reaction", "Reaction", "detected", "triggered"),
+        ("time_to_recover", "Time to recover", "triggered", "recovered"),
+        ("outage", "Outage", "impact", "recovered"),
+    )
+    objectives = {objective.name: objective for objective in result.objectives}
+    return tuple(
+        NamedMeasure(
+            name=name,
+            words=words,
+            start=start,
+            end=end,
+            measure=getattr(result.measures, name),
+            objective=objectives.get(name),
+            missing=_why_missing(result, objectives.get(name), start, end),
+        )
+        for name, words, start, end in times
+    )
+
+
+def _why_missing(result: Result, objective: Assessment | None, start: str, end: str) -> str:
+    if result.end in (End.REFUSED, End.UNSTEADY):
+        return "nothing was broken"
+    if objective and objective.observed:
+        return objective.observed
+    for instant in (start, end):
+        if getattr(result.instants, instant) is None:
+            return _NOT_REACHED[instant] if result.end else f"the run was cut off; {_NOT_REACHED[instant]}"
+    return "could not be measured"
+
+
+def named_instants(result: Result) -> tuple[NamedInstant, ...]:
+    """Return the instants that happened, in the order of design: earlier causes before later effects."""
+    moments = ((words, getattr(result.instants, name)) for name, words in _INSTANTS.items())
+    return tuple(NamedInstant(*words, moment) for words, moment in moments if moment)
+
+
+def drilled_sentence(report: Report) -> str:
+    """Return what was drilled, in one sentence."""
+    run, instants = report.result.run, report.result.instants
+    where = f"{run.workload} in namespace {run.namespace} on cluster {run.cluster}"
+    load = f"{report.requests_per_second:.6g} requests per second"
+    if not instants.broken:
+        return f"Scenario {run.scenario} was to be drilled on {where}, under {load}; the image was not changed."
+    return f"The image of {where} was replaced by a broken one (scenario {run.scenario}), under {load}."
+
+
+def assessed_words(name: str) -> str:
+    """Return an objective's or a check's name in plain words."""
+    return _ASSESSED.get(name) or name.replace("_", " ")
+
+
+def reason_words(reason: str) -> str:
+    """Return why a request counted as bad, in plain words."""
+    return _REASONS.get(reason) or reason.replace("_", " ")
+
+
+def bad_by_reason(result: Result) -> tuple[tuple[str, int], ...]:
+    """Return (reason in plain words, count) of the bad requests, most frequent first."""
+    ordered = sorted(result.requests.by_reason.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((reason_words(reason), count) for reason, count in ordered)

@@ -1,0 +1,3 @@
+"""Fixtures that tests against real neighbours share."""
+
+from __future__ import annotations

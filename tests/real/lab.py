@@ -1,0 +1,184 @@
+"""A Kubernetes that tests may break, named by the environment, and LangFlow deployed on it as the README says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE = "flowdrill-demo"
+API_KEY = "demo-key-of-the-tests"
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T | None], limit_seconds: float, what: str) -> T:
+    """Return the first answer that is neither None nor False; AssertionError after the limit."""
+    deadline = time.monotonic() + limit_seconds
+    pause = threading.Event()
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"{what}: not after {limit_seconds} s"
+        pause.wait(0.2)
+
+
+def flowdrill(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does, with the API key in the environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "flowdrill", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "LANGFLOW_API_KEY": API_KEY, **(env or {})},
+        timeout=580,
+    )
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The cluster, the registry, and an image with `lfx` in it."""
+
+    context: str
+    registry: str
+    base_image: str
+
+    def api(self) -> client.ApiClient:
+        return config.new_client_from_config(context=self.context)
+
+    def deploy(self, manifest: str, image: str) -> None:
+        """Apply one of `drills/target/`'s files, as README does with `sed` and `kubectl apply`."""
+        text = (ROOT / "drills" / "target" / manifest).read_text()
+        text = re.sub(r"image: .*", f"image: {image}", text).replace('"API_KEY"', f'"{API_KEY}"')
+        self.apply([item for item in yaml.safe_load_all(text) if item])
+
+    def apply(self, items: list[dict[str, Any]]) -> None:
+        """Server-side apply, in order."""
+        with self.api() as api:
+            for item in items:
+                _apply(api, item)
+
+    def workload(self, kind: str, name: str) -> Any:
+        with self.api() as api:
+            apps = client.AppsV1Api(api)
+            read = apps.read_namespaced_deployment if kind == "deployment" else apps.read_namespaced_stateful_set
+            return read(name, NAMESPACE)
+
+    def image_of(self, kind: str, name: str) -> str:
+        return str(self.workload(kind, name).spec.template.spec.containers[0].image)
+
+    def wait_ready(self, kind: str, name: str) -> None:
+        def ready() -> bool:
+            seen = self.workload(kind, name)
+            status = seen.status
+            return (
+                (status.observed_generation or 0) >= seen.metadata.generation
+                and (status.updated_replicas or 0) == seen.spec.replicas
+                and (status.ready_replicas or 0) == seen.spec.replicas
+                and (status.replicas or 0) == seen.spec.replicas
+            )
+
+        until(ready, 180, f"{kind}/{name} ready")
+
+    def running_digests(self, app: str) -> set[str]:
+        with self.api() as api:
+            pods = client.CoreV1Api(api).list_namespaced_pod(NAMESPACE, label_selector=app).items
+        return {
+            status.image_id.rpartition("@")[2]
+            for pod in pods
+            if pod.metadata.deletion_timestamp is None
+            for status in pod.status.container_statuses or []
+        }
+
+    def leases(self) -> list[str]:
+        with self.api() as api:
+            return [i.metadata.name for i in client.CoordinationV1Api(api).list_namespaced_lease(NAMESPACE).items]
+
+    def revisions(self, kind: str) -> list[str]:
+        """The images that ReplicaSets or ControllerRevisions hold."""
+        with self.api() as api:
+            apps = client.AppsV1Api(api)
+            if kind == "deployment":
+                sets = apps.list_namespaced_replica_set(NAMESPACE).items
+                return [s.spec.template.spec.containers[0].image for s in sets]
+            revisions = apps.list_namespaced_controller_revision(NAMESPACE).items
+            return [r.data["spec"]["template"]["spec"]["containers"][0]["image"] for r in revisions]
+
+    def tags(self, repository: str) -> list[str]:
+        with urllib.request.urlopen(f"http://{self.registry}/v2/{repository}/tags/list") as answer:
+            return list(json.load(answer)["tags"] or [])
+
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        url = f"http://{self.registry}/v2/{repository}/manifests/{digest}"
+        with urllib.request.urlopen(urllib.request.Request(url, method="DELETE")):
+            pass
+
+    def delete_namespace(self) -> None:
+        with self.api() as api:
+            core = client.CoreV1Api(api)
+            try:
+                core.delete_namespace(NAMESPACE)
+            except ApiException as error:
+                if error.status != 404:
+                    raise
+
+            def gone() -> bool:
+                try:
+                    core.read_namespace(NAMESPACE)
+                except ApiException as error:
+                    return error.status == 404
+                return False
+
+            until(gone, 120, f"namespace {NAMESPACE} gone")
+
+
+def lab_from_environment() -> Lab | str:
+    """Return the lab, or why there is none."""
+    names = ("FLOWDRILL_TEST_CONTEXT", "FLOWDRILL_TEST_REGISTRY", "FLOWDRILL_TEST_BASE_IMAGE")
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        return f"no Kubernetes to break: {', '.join(missing)} not set (see CONTRIBUTING.md)"
+    return Lab(*(os.environ[name] for name in names))
+
+
+_PATHS = {
+    "Namespace": ("v1", "namespaces"),
+    "Secret": ("v1", "secrets"),
+    "Service": ("v1", "services"),
+    "ServiceAccount": ("v1", "serviceaccounts"),
+    "Deployment": ("apps/v1", "deployments"),
+    "StatefulSet": ("apps/v1", "statefulsets"),
+    "Role": ("rbac.authorization.k8s.io/v1", "roles"),
+    "RoleBinding": ("rbac.authorization.k8s.io/v1", "rolebindings"),
+}
+
+
+def _apply(api: client.ApiClient, item: dict[str, Any]) -> None:
+    """Server-side apply of one object."""
+    group, plural = _PATHS[item["kind"]]
+    prefix = f"/api/{group}" if group == "v1" else f"/apis/{group}"
+    scope = "" if item["kind"] == "Namespace" else f"/namespaces/{item['metadata']['namespace']}"
+    api.call_api(
+        f"{prefix}{scope}/{plural}/{item['metadata']['name']}",
+        "PATCH",
+        query_params=[("fieldManager", "flowdrill-tests"), ("force", "true")],
+        header_params={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
+        body=item,
+        auth_settings=["BearerToken"],
+        _preload_content=False,
+    )

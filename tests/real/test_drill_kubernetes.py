@@ -1,0 +1,272 @@
+"""Whole drills through the command line: real Kubernetes, real LangFlow, real Locust, real registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.real.flaky_proxy import flaky_proxy
+from tests.real.lab import API_KEY, NAMESPACE, ROOT, Lab, flowdrill, lab_from_environment, until
+
+pytestmark = pytest.mark.kubernetes
+REPOSITORY = "langflow-greeting"
+DEPLOYMENT = ("deployment", "langflow-greeting")
+STATEFULSET = ("statefulset", "langflow-greeting-set")
+SCHEMA = json.loads((ROOT / "schemas" / "result.v1.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    found = lab_from_environment()
+    if isinstance(found, str):
+        pytest.skip(found)
+    found.delete_namespace()
+    yield found
+    found.delete_namespace()
+
+
+@pytest.fixture(scope="module")
+def stable(lab: Lab) -> str:
+    """The stable image, by digest: the sample flow on the base image."""
+    made = flowdrill(
+        *("image", "flow", "scenarios/flows/greeting.json", "--base", lab.base_image, "--plain-http"),
+        *("--to", f"{lab.registry}/{REPOSITORY}:1.0.0"),
+    )
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def deployment(lab: Lab, stable: str) -> str:
+    lab.deploy("kubernetes.yaml", stable)
+    lab.wait_ready(*DEPLOYMENT)
+    return stable
+
+
+@pytest.fixture(scope="module")
+def statefulset(lab: Lab, stable: str) -> str:
+    lab.deploy("kubernetes.yaml", stable)
+    lab.deploy("statefulset.yaml", stable)
+    lab.wait_ready(*STATEFULSET)
+    return stable
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Callable[..., Path]:
+    """Write a changed copy of a shipped drill; keys are given as `load__url=…`."""
+
+    def changed(name: str = "edge-missing", **changes: object) -> Path:
+        drill = yaml.safe_load((ROOT / "drills" / f"{name}.yaml").read_text())
+        for path, value in changes.items():
+            *parents, key = path.split("__")
+            place = drill
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[key] = value
+        file = tmp_path / "drill.yaml"
+        file.write_text(yaml.safe_dump(drill))
+        return file
+
+    return changed
+
+
+def result_in(out: Path) -> dict[str, Any]:
+    (folder,) = out.iterdir()
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    jsonschema.validate(result, SCHEMA)
+    return result
+
+
+def status_of(result: dict[str, Any], name: str) -> str:
+    found = [a for a in result["checks"] + result["objectives"] if a["name"] == name]
+    assert found, f"no {name} in {result['checks']}"
+    return str(found[-1]["status"])
+
+
+def assert_restored(lab: Lab, kind: str, name: str, stable: str) -> None:
+    """From outside: the template, the pods, the registry, the history and the lease are as before."""
+    assert lab.image_of(kind, name) == stable
+    lab.wait_ready(kind, name)
+    assert lab.running_digests(f"app={name}") == {stable.rpartition("@")[2]}
+    assert [tag for tag in lab.tags(REPOSITORY) if tag.startswith("drill-")] == []
+    assert [image for image in lab.revisions(kind) if ":drill-" in image] == []
+    assert lab.leases() == []
+
+
+def assert_untouched(lab: Lab, kind: str, name: str, generation: int) -> None:
+    assert lab.workload(kind, name).metadata.generation == generation
+    assert lab.leases() == []
+    assert [tag for tag in lab.tags(REPOSITORY) if tag.startswith("drill-")] == []
+
+
+@pytest.mark.parametrize("name", ["edge-missing", "component-raises"])
+def test_a_broken_image_is_detected_rolled_back_measured_and_reported(
+    lab: Lab, deployment: str, tmp_path: Path, name: str
+) -> None:
+    ran = flowdrill("run", f"drills/{name}.yaml", "--context", lab.context, "--out", tmp_path, "--json")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    result = result_in(tmp_path)
+    assert json.loads(ran.stdout) == result
+    assert result["verdict"] == "pass"
+    measures = result["measures"]
+    assert measures["time_to_detect"]["seconds"] < 2
+    for measure in measures.values():
+        assert measure["earliest"] <= measure["seconds"] <= measure["latest"]
+    assert result["requests"]["bad"] > 0
+    stages = [stage["stage"] for stage in result["recovery_stages"]]
+    assert stages[0] == "API accepted"
+    assert stages[-1] == "first good answer"
+    assert_restored(lab, *DEPLOYMENT, deployment)
+    (folder,) = tmp_path.iterdir()
+    evidence = [path for path in (folder / "evidence").iterdir() if "log" in path.name]
+    assert evidence, "the broken pods' logs were not kept"
+    assert (folder / "load" / "locust_stats.csv").exists()
+    for path in folder.rglob("*"):
+        assert path.is_dir() or API_KEY.encode() not in path.read_bytes(), f"the API key is in {path}"
+
+
+def test_reports_are_made_anew_byte_for_byte(lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = flowdrill("run", plan(hold="3s", baseline__window="8s"), "--context", lab.context, "--out", out)
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = out.iterdir()
+    names = ("result.json", "report.html", "report.md", "junit.xml")
+    before = {name: (folder / name).read_bytes() for name in names}
+    for name in names:
+        (folder / name).unlink()
+    assert flowdrill("report", folder).returncode == 0
+    assert {name: (folder / name).read_bytes() for name in names} == before
+
+
+def test_a_statefulset_is_drilled_the_same_way(lab: Lab, statefulset: str, tmp_path: Path) -> None:
+    ran = flowdrill("run", "drills/edge-missing-statefulset.yaml", "--context", lab.context, "--out", tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert result_in(tmp_path)["verdict"] == "pass"
+    assert_restored(lab, *STATEFULSET, statefulset)
+
+
+def test_a_missed_objective_fails_and_says_by_how_much(
+    lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    ran = flowdrill("run", plan(objectives__time_to_recover="1s"), "--context", lab.context, "--out", out)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    result = result_in(out)
+    assert result["verdict"] == "fail"
+    (missed,) = [o for o in result["objectives"] if o["status"] == "fail"]
+    assert missed["name"] == "time_to_recover"
+    assert "longer than allowed" in missed["detail"]
+    assert "longer than allowed" in ran.stdout
+    assert_restored(lab, *DEPLOYMENT, deployment)
+
+
+def test_a_stable_image_that_the_registry_no_longer_holds_fails_preflight(
+    lab: Lab, deployment: str, stable: str, tmp_path: Path
+) -> None:
+    generation = lab.workload(*DEPLOYMENT).metadata.generation
+    lab.delete_manifest(REPOSITORY, stable.rpartition("@")[2])
+    try:
+        ran = flowdrill("run", "drills/edge-missing.yaml", "--context", lab.context, "--out", tmp_path)
+    finally:
+        again = flowdrill(
+            *("image", "flow", "scenarios/flows/greeting.json", "--base", lab.base_image, "--plain-http"),
+            *("--to", f"{lab.registry}/{REPOSITORY}:1.0.0"),
+        )
+    assert again.stdout.strip() == stable, "the same flow on the same base must give the same digest"
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert status_of(result_in(tmp_path), "stable_image_retained") == "fail"
+    assert stable.rpartition("@")[2] in ran.stderr
+    assert_untouched(lab, *DEPLOYMENT, generation)
+
+
+def test_a_noisy_baseline_is_inconclusive_and_leaves_everything_untouched(
+    lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path
+) -> None:
+    generation = lab.workload(*DEPLOYMENT).metadata.generation
+    out = tmp_path / "out"
+    with flaky_proxy("http://127.0.0.1:30786", bad_ratio=0.3, seed=7) as url:
+        ran = flowdrill("run", plan(load__url=url), "--context", lab.context, "--out", out)
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    result = result_in(out)
+    assert result["verdict"] == "inconclusive"
+    assert result["images"]["broken"] is None
+    assert_untouched(lab, *DEPLOYMENT, generation)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_mid_drill_restores_and_reports(
+    lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    out = tmp_path / "out"
+    drill = plan(baseline__window="8s")
+    command = [sys.executable, "-m", "flowdrill", "run", str(drill), "--context", lab.context, "--out", str(out)]
+    env = {**os.environ, "LANGFLOW_API_KEY": API_KEY}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: ":drill-" in lab.image_of(*DEPLOYMENT), 120, "the workload broken")
+        assert lab.leases() == ["flowdrill-deployment-langflow-greeting"]
+        process.send_signal(number)
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == code, said
+    result = result_in(out)
+    assert result["verdict"] == "inconclusive"
+    assert result["end"] == "interrupted"
+    assert_restored(lab, *DEPLOYMENT, deployment)
+
+
+def role(name: str, rules: list[dict[str, list[str]]]) -> list[dict[str, Any]]:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
+    api = "rbac.authorization.k8s.io/v1"
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": api, "kind": "Role", "metadata": metadata, "rules": rules},
+        {"apiVersion": api, "kind": "RoleBinding", "metadata": metadata, "roleRef": reference, "subjects": [subject]},
+    ]
+
+
+def test_the_rollback_is_taken_as_the_identity_that_would_really_take_it(
+    lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path
+) -> None:
+    generation = lab.workload(*DEPLOYMENT).metadata.generation
+    user = f"system:serviceaccount:{NAMESPACE}:on-call"
+    drill = plan(rollback__as=user, hold="3s", baseline__window="8s")
+    lab.apply(role("on-call", [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}]))
+    refused = flowdrill("run", drill, "--context", lab.context, "--out", tmp_path / "refused")
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert user in refused.stderr
+    assert "patch" in refused.stderr
+    assert status_of(result_in(tmp_path / "refused"), "rollback_permitted") == "fail"
+    assert_untouched(lab, *DEPLOYMENT, generation)
+
+    lab.apply(role("on-call", [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}]))
+    permitted = flowdrill("run", drill, "--context", lab.context, "--out", tmp_path / "permitted")
+    assert permitted.returncode == 0, permitted.stdout + permitted.stderr
+    assert result_in(tmp_path / "permitted")["run"]["rolled_back_as"] == user
+    assert_restored(lab, *DEPLOYMENT, deployment)
+
+
+def test_a_workload_deployed_by_tag_gets_its_tag_back(
+    lab: Lab, deployment: str, stable: str, plan: Callable[..., Path], tmp_path: Path
+) -> None:
+    tagged = f"{stable.partition('@')[0].removesuffix(':1.0.0')}:1.0.0"
+    lab.deploy("kubernetes.yaml", tagged)
+    lab.wait_ready(*DEPLOYMENT)
+    try:
+        drill = plan(hold="3s", baseline__window="8s")
+        ran = flowdrill("run", drill, "--context", lab.context, "--out", tmp_path / "out")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert lab.image_of(*DEPLOYMENT) == tagged
+    finally:
+        lab.deploy("kubernetes.yaml", stable)
+        lab.wait_ready(*DEPLOYMENT)

@@ -1,0 +1,74 @@
+"""Every plan, scenario, manifest and documented example that ships is valid, and they fit one another."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import yaml
+
+from flowdrill.model.drill import Drill
+from flowdrill.model.scenario import Changes, FlowChange, Scenario
+from flowdrill.model.strict import Strict
+
+M = TypeVar("M", bound=Strict)
+ROOT = Path(__file__).parents[2]
+DRILLS = sorted(ROOT.glob("drills/*.yaml"))
+SCENARIOS = sorted(ROOT.glob("scenarios/*/scenario.yaml"))
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "scenarios/README.md").read_text(encoding="utf-8"), re.M | re.S)
+MANIFESTS = [
+    document
+    for path in sorted(ROOT.glob("drills/target/*.yaml"))
+    for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+]
+
+
+def parsed(model: type[M], text: str) -> M:
+    return model.model_validate_json(json.dumps(yaml.safe_load(text)))
+
+
+def manifest(kind: str, name: str) -> Any:
+    return next(m for m in MANIFESTS if (m["kind"].lower(), m["metadata"]["name"]) == (kind.lower(), name))
+
+
+def model_of(example: str) -> type[Strict]:
+    keys = set(yaml.safe_load(example))
+    return next(model for model in (Scenario, FlowChange, Changes) if keys & set(model.model_fields))
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_in_the_scenarios_readme_is_valid(example: str) -> None:
+    parsed(model_of(example), example)
+
+
+def test_the_scenarios_readme_shows_every_operation() -> None:
+    shown = {key for example in EXAMPLES for key in yaml.safe_load(example)}
+    assert shown >= {*FlowChange.model_fields, *Changes.model_fields} - {"flow"}
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)
+def test_a_scenario_is_valid_and_named_as_its_folder(path: Path) -> None:
+    assert parsed(Scenario, path.read_text(encoding="utf-8")).scenario == path.parent.name
+
+
+@pytest.mark.parametrize("path", DRILLS, ids=lambda path: path.stem)
+def test_a_drill_is_valid_and_fits_its_target_its_scenario_and_the_sample_flow(path: Path) -> None:
+    drill = parsed(Drill, path.read_text(encoding="utf-8"))
+    assert drill.drill == path.stem
+    assert (ROOT / "scenarios" / drill.scenario / "scenario.yaml").is_file()
+    assert drill.load.flow == json.loads((ROOT / "scenarios/flows/greeting.json").read_text(encoding="utf-8"))["id"]
+    workload = manifest(drill.target.kind, drill.target.name)
+    service = manifest("Service", drill.target.name)
+    pod = workload["spec"]["template"]
+    assert workload["metadata"]["namespace"] == service["metadata"]["namespace"] == drill.target.namespace
+    assert pod["spec"]["containers"][0]["name"] == drill.target.container
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert drill.load.url.endswith(f":{service['spec']['ports'][0]['nodePort']}")
+
+
+def test_the_targets_pods_are_alike() -> None:
+    deployment = manifest("Deployment", "langflow-greeting")["spec"]["template"]["spec"]
+    assert manifest("StatefulSet", "langflow-greeting-set")["spec"]["template"]["spec"] == deployment
