@@ -45,5 +45,9 @@ class DrillRefusedError(FlowdrillError):
     """Preflight found that the drill must not start. Nothing was changed."""
 
 
+class NotRestoredError(FlowdrillError):
+    """The workload is not as it was before the drill; the remedy is the command that puts it back."""
+
+
 class WaitTimeoutError(FlowdrillError):
     """A wait passed its deadline; the problem says what was last seen."""

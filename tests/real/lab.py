@@ -64,7 +64,7 @@ class Lab:
     def deploy(self, manifest: str, image: str) -> None:
         """Apply one of `drills/target/`'s files, as README does with `sed` and `kubectl apply`."""
         text = (ROOT / "drills" / "target" / manifest).read_text()
-        text = re.sub(r"image: .*", f"image: {image}", text).replace('"API_KEY"', f'"{API_KEY}"')
+        text = re.sub(r"image: .*", f"image: {image}", text).replace("CHOOSE-A-KEY", API_KEY)
         self.apply([item for item in yaml.safe_load_all(text) if item])
 
     def apply(self, items: list[dict[str, Any]]) -> None:

@@ -11,25 +11,26 @@ from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.preflight import Cleared
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, NotRestoredError
 from flowdrill.model.events import Purpose, Status
 
 _LOOK_AGAIN_SECONDS = 0.5  # read from the API itself: nothing is measured any more, and a watch may be lost
 
 
-def restore(order: RunOrder, cleared: Cleared, ports: Ports, lookout: Lookout, tell: Narrator) -> bool:
-    """Bring the workload back to its template from before the drill; return whether it is, recorded as a check."""
-    target = f"{order.drill.target.workload} ends on {cleared.stable.pinned.digest}"
+def restore(
+    order: RunOrder, cleared: Cleared, ports: Ports, lookout: Lookout, tell: Narrator
+) -> NotRestoredError | None:
+    """Bring the workload back to its template from before the drill; return None, or the error that says what is
+    wrong and how to put it back by hand. Recorded as a check."""
+    name, required = "ends_on_stable_digest", f"{order.drill.target.workload} ends on {cleared.stable.pinned.digest}"
     problem = _put_back(order, cleared, ports, lookout, tell)
-    detail = "" if problem is None else undo_by_hand(order, cleared.stable.written)
-    tell.check(
-        "ends_on_stable_digest",
-        Status.PASS if problem is None else Status.FAIL,
-        required=target,
-        observed=problem or "every pod runs it, and the template is the one from before",
-        detail=detail,
-    )
-    return problem is None
+    if problem is None:
+        observed = "every pod runs it, and the template is the one from before"
+        tell.check(name, Status.PASS, required=required, observed=observed)
+        return None
+    by_hand = undo_by_hand(order, cleared.stable.written)
+    tell.check(name, Status.FAIL, required=required, observed=problem, detail=by_hand)
+    return NotRestoredError(f"{order.drill.target.workload} is NOT restored: {problem}", f"put it back: {by_hand}")
 
 
 def undo_by_hand(order: RunOrder, image: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowdrill.engine.baseline import UnsteadyError, hold_baseline
 from flowdrill.engine.brake import drill_the_brake
@@ -12,7 +12,7 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Emit, Ports, Undo
 from flowdrill.engine.preflight import Cleared, preflight
 from flowdrill.engine.restore import clean_up, restore
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, NotRestoredError
 from flowdrill.model.events import BrokenImageMade, End, Phase, RunEnded, RunStarted, Status, UndoRegistered
 
 
@@ -47,7 +47,9 @@ def run(order: RunOrder, ports: Ports, emit: Emit) -> RunOutcome:
     try:
         outcome = _drill(order, ports, lookout, tell, progress)
     finally:
-        left = _undo(order, ports, lookout, tell, progress)
+        left, still_broken = _undo(order, ports, lookout, tell, progress)
+        if still_broken is not None:
+            outcome = replace(outcome, error=still_broken)
         _tell_ended(outcome, left, ports, tell)
     return outcome
 
@@ -93,17 +95,22 @@ def _register_undo(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrat
     tell.emit(UndoRegistered(at_ns=ports.clock.now_ns(), where=where, image=stable.written))
 
 
-def _undo(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, progress: _Progress) -> tuple[str, ...]:
-    """Restore and clean up what this run did; return what is left behind."""
+def _undo(
+    order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, progress: _Progress
+) -> tuple[tuple[str, ...], NotRestoredError | None]:
+    """Restore and clean up what this run did; return what is left behind, and an error when the workload is not as
+    it was: then the lease stays, since it tells how to put it back, and so does the image that pods still need."""
     lookout.finish_in_peace()
     if not progress.locked or progress.cleared is None:
-        return ()
+        return (), None
     cleared, image = progress.cleared, progress.cleared.broken.image
     tell.phase(Phase.RESTORE)
-    if progress.breaking and not restore(order, cleared, ports, lookout, tell):
-        ports.load.stop()
-        ports.workload.stop_watching()
-        return ("everything: the workload could not be put back; the lease that tells how is kept",)
+    if progress.breaking:
+        not_restored = restore(order, cleared, ports, lookout, tell)
+        if not_restored is not None:
+            ports.load.stop()
+            ports.workload.stop_watching()
+            return ("the broken workload, its image, and the lease that tells how to put it back",), not_restored
 
     def stop_load() -> tuple[str, ...]:
         ports.load.stop()
@@ -128,7 +135,7 @@ def _undo(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, progr
         required="no broken image, revision, lease or load is left",
         observed="; ".join(left) or "all removed, and looked for again",
     )
-    return left
+    return left, None
 
 
 def _tell_started(order: RunOrder, ports: Ports, tell: Narrator) -> None:

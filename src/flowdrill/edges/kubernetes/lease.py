@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from flowdrill.edges.kubernetes.api import Api, Json
-from flowdrill.edges.kubernetes.refusals import AnswerError, printable
+from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError, printable
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.engine.ports import Undo
 from flowdrill.errors import DrillRefusedError
@@ -32,11 +32,12 @@ def take_lease(api: Api, target: FoundTarget, undo: Undo) -> str:
             "acquireTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         },
     }
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         try:
             api.create(_leases(target), lease)
-        except AnswerError as error:
-            if error.status != 409:
+        except (AnswerError, UnreachableError) as error:
+            lost = isinstance(error, UnreachableError)  # then the Lease may have been made all the same
+            if attempt == _TRIES - 1 or not (lost or (isinstance(error, AnswerError) and error.status == 409)):
                 raise
         else:
             break
@@ -44,7 +45,7 @@ def take_lease(api: Api, target: FoundTarget, undo: Undo) -> str:
         if held is not None and _holder(held) != undo.run_id:
             raise _refused(target, held)
         if held is not None:
-            break  # ours: the answer to an earlier request was lost
+            break
     return f"lease/{name}"
 
 

@@ -1,4 +1,4 @@
-"""What the API server refused, as errors a user can act on. Everything the server says is cleaned before it is shown."""
+"""What the API server refused, as errors a user can act on. What the server says is cleaned before it is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The revisions a workload keeps for `rollout undo`, and the pods a StatefulSet's controller would wait for for ever."""
+"""The revisions a workload keeps for `rollout undo`, and the pods its controller would wait for for ever."""
 
 from __future__ import annotations
 

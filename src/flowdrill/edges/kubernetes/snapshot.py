@@ -97,7 +97,7 @@ def _pod(pod: Json, container: str, pulled: Collection[str], served: Collection[
     meta, status = pod["metadata"], pod.get("status") or {}
     labels = meta.get("labels") or {}
     statuses = status.get("containerStatuses") or ()
-    mine = next((one for one in statuses if one.get("name") == container), {})
+    mine: Json = next((one for one in statuses if one.get("name") == container), {})
     state = mine.get("state") or {}
     image_id = mine.get("imageID") or ""
     return PodSnapshot(
@@ -133,9 +133,11 @@ def _served_pods(endpoints: Iterable[Json]) -> frozenset[str]:
     is missing means ready (discovery.k8s.io/v1, EndpointConditions)."""
     refs: list[Json] = []
     for one in endpoints:
-        for endpoint in one.get("endpoints") or ():
-            if (endpoint.get("conditions") or {}).get("ready") is not False:
-                refs.append(endpoint.get("targetRef") or {})
+        refs.extend(
+            endpoint.get("targetRef") or {}
+            for endpoint in one.get("endpoints") or ()
+            if (endpoint.get("conditions") or {}).get("ready") is not False
+        )
         for subset in one.get("subsets") or ():
             refs.extend(address.get("targetRef") or {} for address in subset.get("addresses") or ())
     return frozenset(str(ref.get("uid") or ref.get("name")) for ref in refs if ref.get("kind") == "Pod")

@@ -89,7 +89,9 @@ def _container(workload: Json, target: Target) -> str:
     if target.container is None:
         if len(names) == 1:
             return names[0]
-        raise PlanError(f"{target.workload} has several containers: {listed}", "name one in the drill: target.container")
+        raise PlanError(
+            f"{target.workload} has several containers: {listed}", "name one in the drill: target.container"
+        )
     if target.container not in names:
         raise ClusterError(
             f"{target.workload} has no container {target.container!r}; it has: {listed}",

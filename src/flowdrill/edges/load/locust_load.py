@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flowdrill.analysis.redaction import redact
-from flowdrill.edges.load.outcome_file import OUTCOME_FILE
 from flowdrill.engine.facts import LoadDied, RecordsArrived
 from flowdrill.engine.ports import Clock, Tell
-from flowdrill.errors import LoadError, PlanError
+from flowdrill.errors import LoadError, PlanError, RunFolderError
 from flowdrill.model.drill import LoadPlan
 from flowdrill.model.load_settings import LOAD_VARIABLE, MAX_IN_FLIGHT, LoadSettings
 from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, unpack_records
 
+OUTCOME_FILE = "outcomes.bin"
 LOG_FILE = "locust.log"
 LOCUST_FOLDER = "load"  # Locust's statistics files and the samples of bad answers
 SAMPLES_FILE = "bad-answers.jsonl"
@@ -31,7 +31,7 @@ _LAST_WORDS_BYTES = 4096
 class LocustLoad:
     """Runs the Locust file with one plan; everything it writes lands in the run folder.
 
-    PlanError when the plan cannot be run here: the API key's variable is not set, or more requests could be open at
+    PlanError when the plan cannot be run here: the API key's variable holds none, or more requests could be open at
     once than a process can hold. Locust dies with the thread that called `start` (Linux's parent death signal), so
     that thread must live as long as the load.
     """
@@ -39,11 +39,7 @@ class LocustLoad:
     def __init__(
         self, plan: LoadPlan, *, environ: Mapping[str, str], folder: Path, locust_file: Path, clock: Clock
     ) -> None:
-        if plan.api_key_from is not None and not environ.get(plan.api_key_from):
-            raise PlanError(
-                f"load.api_key_from: the environment variable {plan.api_key_from} is not set or empty",
-                f"Export {plan.api_key_from} with the service's API key, or leave load.api_key_from out.",
-            )
+        self._secrets = (_api_key(plan.api_key_from, environ),) if plan.api_key_from is not None else ()
         if plan.requests_per_second * plan.timeout > MAX_IN_FLIGHT:
             raise PlanError(
                 f"load.timeout: {plan.requests_per_second:g} requests/s that each wait up to {plan.timeout:g} s are "
@@ -52,7 +48,6 @@ class LocustLoad:
             )
         self._plan = plan
         self._environ = environ
-        self._secrets = (environ[plan.api_key_from],) if plan.api_key_from is not None else ()
         self._folder = folder.resolve()
         self._locust_file = locust_file.resolve()
         self._clock = clock
@@ -64,9 +59,7 @@ class LocustLoad:
 
     def start(self, tell: Tell) -> None:
         """Start sending; returns once the first record has come. LoadError with Locust's last words when none does."""
-        (self._folder / LOCUST_FOLDER).mkdir(parents=True, exist_ok=True)
-        outcomes = (self._folder / OUTCOME_FILE).open("wb")
-        outcomes.write(FILE_HEADER)
+        outcomes = self._new_outcome_file()
         records_end, locusts_end = os.pipe()
         try:
             process = self._spawn(locusts_end)
@@ -102,6 +95,16 @@ class LocustLoad:
             self._process.wait()
         self._reader.join()
         self._process = self._reader = None
+
+    def _new_outcome_file(self) -> BinaryIO:
+        try:
+            (self._folder / LOCUST_FOLDER).mkdir(parents=True, exist_ok=True)
+            outcomes = (self._folder / OUTCOME_FILE).open("wb")
+            outcomes.write(FILE_HEADER)
+            outcomes.flush()
+        except OSError as error:
+            raise RunFolderError(f"{error.filename}: {error.strerror}", "Give a folder that can be written.") from error
+        return outcomes
 
     def _spawn(self, records_fd: int) -> subprocess.Popen[bytes]:
         plan, own = self._plan, self._folder / LOCUST_FOLDER
@@ -171,3 +174,14 @@ class LocustLoad:
     def _last_words(self) -> str:
         tail = (self._folder / LOG_FILE).read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
         return redact("\n".join(tail.splitlines()[-15:]), self._secrets)
+
+
+def _api_key(variable: str, environ: Mapping[str, str]) -> str:
+    key = environ.get(variable, "")
+    if key and key.isascii() and key.isprintable():
+        return key
+    raise PlanError(
+        f"load.api_key_from: the environment variable {variable} "
+        + ("holds characters that no HTTP header can carry" if key else "is not set or empty"),
+        f"Export {variable} with the service's API key, or leave load.api_key_from out.",
+    )

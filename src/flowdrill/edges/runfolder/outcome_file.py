@@ -7,11 +7,9 @@ from pathlib import Path
 from flowdrill.errors import RunFolderError
 from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, Record, unpack_records
 
-OUTCOME_FILE = "outcomes.bin"
 
-
-def read_outcome_file(path: Path) -> tuple[Record, ...]:
-    """Return the records of an outcome file. A half record at the end, left by a power cut, is dropped.
+def read_outcomes(path: Path) -> tuple[Record, ...]:
+    """Return the records of an outcome file. What a killed run left unfinished at its end is dropped.
     RunFolderError when the file is missing, of another format, or damaged."""
     try:
         data = path.read_bytes()
@@ -19,6 +17,8 @@ def read_outcome_file(path: Path) -> tuple[Record, ...]:
         raise RunFolderError(
             f"{path}: cannot be read ({error.strerror})", "Give the folder of a run, as `flowdrill run` printed it."
         ) from error
+    if FILE_HEADER.startswith(data):
+        return ()
     if not data.startswith(FILE_HEADER):
         raise RunFolderError(
             f"{path}: is no outcome file of this version (it begins with {data[:20]!r})",

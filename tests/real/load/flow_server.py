@@ -1,7 +1,8 @@
 """A small server that answers like `lfx serve`, in a process of its own: fast, and told what to do over its stdin.
 
 Prints `{"port": …}` first. Then one command a line:
-  good | error | wrong | close | hang   what every request gets from now on (hang: nothing until another command)
+  good | error | wrong | redirect | garbage | truncated | close | hang
+                                        what every request gets from now on (hang: nothing until another command)
   flip SEED COUNT MEAN_SECONDS          from now on bad and good in turns, at instants known beforehand; prints
                                         `{"start_ns": …, "flips_ns": [...]}`, the first one being good -> bad
   report                                prints what it has seen
@@ -17,10 +18,22 @@ import json
 import random
 import sys
 import time
+from typing import Any
 
 GOOD = b'{"result":"echo: hello v1","success":true,"logs":"","type":"message","component":"Chat Output"}'
 WRONG = b'{"result":"","success":true,"logs":"","type":"message","component":"Chat Output"}'
 ERROR = b'{"result":"Flow execution failed: boom, key KEY","success":false,"logs":"","type":"error","component":""}'
+
+UNUSUAL = {
+    "redirect": b"HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n",
+    "garbage": b"\0v1 is no HTTP\r\n\r\n",
+    "truncated": b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n" + GOOD,
+}
+
+
+def tell(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 def response(status: bytes, body: bytes, *, close: bool) -> bytes:
@@ -57,10 +70,10 @@ class State:
             mean = float(arguments[2])
             lengths = [chance.uniform(0.6 * mean, 1.4 * mean) for _ in range(int(arguments[1]))]
             self.flips_ns = [start_ns + round(at * 1e9) for at in itertools.accumulate(lengths)]
-            print(json.dumps({"start_ns": start_ns, "flips_ns": self.flips_ns}), flush=True)
+            tell({"start_ns": start_ns, "flips_ns": self.flips_ns})
         elif command == "report":
             seen = {"arrived_ns": self.arrived_ns, "connection_of": self.connection_of}
-            print(json.dumps({**seen, "keys": sorted(self.keys), "paths": sorted(self.paths)}), flush=True)
+            tell({**seen, "keys": sorted(self.keys), "paths": sorted(self.paths)})
         else:
             self.mode = command
             for connection in self.waiting:
@@ -101,6 +114,9 @@ class Connection(asyncio.Protocol):
             self.state.waiting.append(self)
         elif mode == "close":
             self.transport.abort()
+        elif mode in UNUSUAL:
+            self.transport.write(UNUSUAL[mode])
+            self.transport.close()
         elif not self.transport.is_closing():
             bodies = {"good": GOOD, "wrong": WRONG, "error": ERROR.replace(b"KEY", self.key.encode())}
             status = b"500 Internal Server Error" if mode == "error" else b"200 OK"
@@ -113,7 +129,7 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     state = State()
     server = await loop.create_server(lambda: Connection(state), "127.0.0.1", 0, backlog=4096)
-    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    tell({"port": server.sockets[0].getsockname()[1]})
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     while line := await commands.readline():

@@ -1,0 +1,137 @@
+"""What the harness itself costs while a drill's load runs, and how fresh the outcomes are that it decides on.
+
+Real Locust sends 50 requests/s to a small server on loopback; this process does what `flowdrill run` does with the
+records: read the pipe, write outcomes.bin, keep the book of requests, feed the detector. Goals: under 10 % of one core,
+under 150 MB, outcomes within 5 ms (99th percentile).
+
+    python benchmarks/harness_cost.py [--seconds 20] [--rate 50] [--smoke]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import kubernetes.client  # noqa: F401  (a real run has it loaded: it is most of the memory)
+
+from flowdrill.analysis.detector import SequentialDetector, threshold_for
+from flowdrill.analysis.percentile import percentile
+from flowdrill.edges.host.clock import MonotonicClock
+from flowdrill.edges.host.inbox import QueueInbox
+from flowdrill.edges.load.locust_load import LocustLoad
+from flowdrill.engine.facts import Fact, RecordsArrived
+from flowdrill.engine.lookout import Lookout
+from flowdrill.model.drill import LoadPlan
+from flowdrill.model.outcome import RecordKind
+
+ROOT = Path(__file__).parents[1]
+SERVER = ROOT / "tests" / "real" / "load" / "flow_server.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One measurement."""
+
+    requests_per_second: float
+    seconds: float
+    requests: int
+    good: int
+    cpu_percent_of_one_core: float
+    rss_megabytes: float
+    finished_to_arrived_p50_ms: float
+    finished_to_arrived_p99_ms: float
+    finished_to_engine_p50_ms: float
+    finished_to_engine_p99_ms: float
+    schedule_lag_p99_ms: float
+
+
+class TimedInbox(QueueInbox):
+    """Remembers when the engine took each fact."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[int, RecordsArrived]] = []
+
+    def next(self, deadline_ns: int) -> Fact | None:
+        fact = super().next(deadline_ns)
+        if isinstance(fact, RecordsArrived):
+            self.taken.append((time.monotonic_ns(), fact))
+        return fact
+
+
+def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
+    clock, inbox = MonotonicClock(), TimedInbox()
+    plan = {"url": url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": rate}
+    load = LocustLoad(
+        LoadPlan.model_validate_json(json.dumps(plan)),
+        environ=os.environ,
+        folder=folder,
+        locust_file=ROOT / "scenarios" / "load" / "run_flow.py",
+        clock=clock,
+    )
+    lookout = Lookout(clock, inbox, lambda _event: None, latency_objective_seconds=2.0)
+    load.start(inbox.tell)
+    try:
+        lookout.watch_for_failure(
+            SequentialDetector(normal_bad_ratio=0.01, threshold=threshold_for(600), start_ns=clock.now_ns())
+        )
+        cpu_before, started = time.process_time(), time.monotonic()
+        lookout.wait(lambda _now: None, seconds)
+        cpu, elapsed = time.process_time() - cpu_before, time.monotonic() - started
+    finally:
+        load.stop()
+    finished = [(at, f.arrived_ns, r) for at, f in inbox.taken for r in f.records if r.kind is RecordKind.FINISHED]
+    sent = [r for _, f in inbox.taken for r in f.records if r.kind is RecordKind.SENT]
+    to_arrived = sorted((arrived - r.finished_ns) / 1e6 for _, arrived, r in finished)
+    to_engine = sorted((at - r.finished_ns) / 1e6 for at, _, r in finished)
+    lag = sorted((r.sent_ns - r.intended_ns) / 1e6 for r in sent)
+    return Cost(
+        requests_per_second=rate,
+        seconds=elapsed,
+        requests=len(sent),
+        good=sum(not outcome.bad for outcome in lookout.outcomes),
+        cpu_percent_of_one_core=100 * cpu / elapsed,
+        rss_megabytes=resident_bytes() / 1e6,
+        finished_to_arrived_p50_ms=percentile(to_arrived, 50),
+        finished_to_arrived_p99_ms=percentile(to_arrived, 99),
+        finished_to_engine_p50_ms=percentile(to_engine, 50),
+        finished_to_engine_p99_ms=percentile(to_engine, 99),
+        schedule_lag_p99_ms=percentile(lag, 99),
+    )
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--rate", type=float, default=50)
+    parser.add_argument("--smoke", action="store_true", help="3 s, only to see that it runs")
+    arguments = parser.parse_args()
+    server = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}"
+        with tempfile.TemporaryDirectory() as folder:
+            cost = measured_cost(url, arguments.rate, 3 if arguments.smoke else arguments.seconds, Path(folder))
+    finally:
+        server.communicate()
+    goals = {"cpu_percent_of_one_core": 10, "rss_megabytes": 150, "finished_to_arrived_p99_ms": 5}
+    for name, value in asdict(cost).items():
+        goal = f"  (goal: under {goals[name]})" if name in goals else ""
+        print(f"{name.replace('_', ' '):<28} {value:>10.2f}{goal}")
+    print(json.dumps(asdict(cost)))
+    assert cost.requests > 0
+    assert cost.good > 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""A Kubernetes object as YAML without the noise and without a secret. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from flowdrill.analysis.redaction import REDACTED, redact
+from flowdrill.edges.kubernetes.api import Json
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the manifest once more, as one string
+
+
+def redacted_yaml(item: Json) -> str:
+    """Return `item` as YAML: without managedFields, and with every value redacted whose name says that it is secret."""
+    return yaml.safe_dump(_scrubbed(item), sort_keys=False, width=1000, allow_unicode=True)
+
+
+def secret_values(item: Json) -> frozenset[str]:
+    """Return the values of secret environment variables that stand in the object itself, to be kept out of logs too."""
+    found: set[str] = set()
+    for pair in _named_values(item):
+        value = str(pair["value"])
+        if _names_a_secret(str(pair["name"])) and len(value) > 3:
+            found.add(value)
+    return frozenset(found)
+
+
+def _named_values(value: Any) -> Iterable[Json]:
+    if isinstance(value, dict):
+        if isinstance(value.get("name"), str) and isinstance(value.get("value"), str):
+            yield value
+        for inner in value.values():
+            yield from _named_values(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named_values(inner)
+
+
+def _names_a_secret(name: str) -> bool:
+    probe = f"{name}=x"
+    return redact(probe) != probe
+
+
+def _scrubbed(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        kept = {name: inner for name, inner in value.items() if name not in {"managedFields", _LAST_APPLIED}}
+        if key in {"annotations", "labels"}:
+            return {name: REDACTED if _names_a_secret(name) else _scrubbed(inner) for name, inner in kept.items()}
+        scrubbed = {name: _scrubbed(inner, name) for name, inner in kept.items()}
+        if isinstance(kept.get("value"), str) and _names_a_secret(str(kept.get("name"))):
+            scrubbed["value"] = REDACTED
+        return scrubbed
+    if isinstance(value, list):
+        return [
+            REDACTED if _follows_secret_option(value, at) else _scrubbed(inner, key) for at, inner in enumerate(value)
+        ]
+    return redact(value) if isinstance(value, str) else value
+
+
+def _follows_secret_option(values: list[Any], at: int) -> bool:
+    """`["--api-key", "…"]`: an option whose name says that the next argument is secret."""
+    before = values[at - 1] if at else None
+    return isinstance(before, str) and before.startswith("-") and "=" not in before and _names_a_secret(before)

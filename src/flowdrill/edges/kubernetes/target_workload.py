@@ -1,0 +1,115 @@
+"""The target workload on a real cluster: the `Workload` port, put together from this folder's parts."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from flowdrill.edges.kubernetes.api import Api
+from flowdrill.edges.kubernetes.connect import connect
+from flowdrill.edges.kubernetes.evidence import take_evidence
+from flowdrill.edges.kubernetes.lease import give_back_lease, take_lease
+from flowdrill.edges.kubernetes.patching import patch_image, refuse_unusable_user
+from flowdrill.edges.kubernetes.refusals import printable
+from flowdrill.edges.kubernetes.revisions import delete_revisions, delete_stuck_pods
+from flowdrill.edges.kubernetes.target import FoundTarget, find_target
+from flowdrill.edges.kubernetes.watched_state import snapshot_of
+from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
+from flowdrill.engine.ports import Tell, Undo
+from flowdrill.errors import ClusterError
+from flowdrill.model.drill import Target
+from flowdrill.model.workload import WorkloadSnapshot
+
+
+def open_workload(
+    context: str, target: Target, *, kubeconfig: str | None = None, rollback_user: str | None = None
+) -> KubernetesWorkload:
+    """Return the target on the cluster of `context`. ClusterError when the context, the cluster, the namespace, the
+    workload or the container is not there; PlanError when the drill does not name one of several containers, or
+    `rollback_user` is no user name."""
+    if rollback_user is not None:
+        refuse_unusable_user(rollback_user)
+    connection = connect(context, kubeconfig)
+    api = Api(connection.client, connection.server)
+    try:
+        version = printable(str(api.get("/version").get("gitVersion")))
+        found = find_target(api, target, context)
+    except ClusterError:
+        connection.client.close()
+        raise
+    return KubernetesWorkload(api, found, cluster=f"{context} ({connection.server})", kubernetes_version=version)
+
+
+class KubernetesWorkload:
+    """One Deployment or StatefulSet and one container of it. Every method raises ClusterError or ForbiddenError."""
+
+    def __init__(self, api: Api, target: FoundTarget, *, cluster: str, kubernetes_version: str) -> None:
+        self._api = api
+        self._target = target
+        self._watch: WorkloadWatch | None = None
+        self.cluster = cluster  # the context's name and the API server's address
+        self.kubernetes_version = kubernetes_version
+        self.container = target.container
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop watching and close every connection."""
+        self.stop_watching()
+        self._api.client.close()
+
+    def snapshot(self) -> WorkloadSnapshot:
+        """Return the workload and its pods as the API server has them now."""
+        items = {
+            listing.source: {item["metadata"]["uid"]: item for item in self._api.items(listing.path, listing.query)}
+            for listing in listings(self._api, self._target)
+        }
+        found = snapshot_of(self._target, items)
+        if found is None:
+            raise ClusterError(
+                f"{self._target.label} in namespace {self._target.namespace} is gone",
+                "find out who deleted it; the drill cannot go on",
+            )
+        return found
+
+    def set_image(self, image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
+        """Patch the container's image and the change-cause annotation (None removes it). Returns once accepted."""
+        patch_image(self._api, self._target, image, change_cause, as_user=as_user, dry_run=False)
+
+    def would_accept(self, image: str, *, as_user: str | None = None) -> None:
+        """Send the same patch as a server-side dry run; raises what the API server would answer."""
+        patch_image(self._api, self._target, image, "flowdrill: dry run", as_user=as_user, dry_run=True)
+
+    def start_watching(self, tell: Tell) -> None:
+        """From now on tell every change of the workload, its pods and their endpoints, beginning with the state now."""
+        self.stop_watching()
+        self._watch = WorkloadWatch(self._api, self._target, tell)
+
+    def stop_watching(self) -> None:
+        """Stop telling. Harmless when not watching."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+
+    def lock(self, undo: Undo) -> str:
+        """Take the Lease and write down the undo in it; return where. DrillRefusedError when another run holds it."""
+        return take_lease(self._api, self._target, undo)
+
+    def unlock(self, run_id: str) -> None:
+        """Give the Lease back. Harmless when this run does not hold it."""
+        give_back_lease(self._api, self._target, run_id)
+
+    def forget_image(self, image: str) -> tuple[str, ...]:
+        """Delete the revisions without pods that hold `image`; return what could not be deleted, with the reason."""
+        return delete_revisions(self._api, self._target, image)
+
+    def free_stuck_pods(self, image: str) -> tuple[str, ...]:
+        """Delete pods of a StatefulSet that run `image` and are not ready; return their names."""
+        return delete_stuck_pods(self._api, self._target, image)
+
+    def evidence(self, images: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+        """Return (file name, what it shows, text) for manifests, events and logs; secrets are redacted."""
+        return take_evidence(self._api, self._target, images)

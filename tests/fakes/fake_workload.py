@@ -1,0 +1,247 @@
+"""A Deployment or StatefulSet in memory that rolls out step by step while fake time passes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from flowdrill.engine.facts import WatchLost, WorkloadChanged
+from flowdrill.engine.ports import Tell, Undo
+from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError
+from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
+from tests.fakes.fake_time import FakeTime
+
+
+class FakeWorkload:
+    """The `Workload` port. `digests` says what an image resolves to when its reference does not pin it.
+
+    A rollout step takes `step_seconds` of fake time: a pod is made, becomes ready, or goes. Pods of an image in
+    `never_ready` never become ready. Identities in `forbid` (None: the harness's own) may not patch. Errors put into
+    `failing_patches` are raised by the next patches, one each."""
+
+    def __init__(
+        self,
+        time: FakeTime,
+        image: str,
+        *,
+        kind: WorkloadKind = WorkloadKind.DEPLOYMENT,
+        digests: Mapping[str, str] | None = None,
+        replicas: int = 2,
+        forbid: Collection[str | None] = (),
+        never_ready: Collection[str] = (),
+        step_seconds: float = 0.5,
+        patch_seconds: float = 0.0,
+    ) -> None:
+        self.image = image
+        self.change_cause: str | None = None
+        self.wanted_replicas = replicas
+        self.paused = False
+        self.on_delete = False
+        self.kind = kind
+        self.digests = dict(digests or {})
+        self.forbid = set(forbid)
+        self.never_ready = set(never_ready)
+        self.failing_patches: deque[ClusterError] = deque()
+        self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
+        self.revisions = [image]
+        self.undeletable_revision: str | None = None  # the reason why a revision cannot be deleted
+        self.undo: Undo | None = None  # of the run that holds the lock
+        self.evidence_problem: ClusterError | None = None
+        self._time = time
+        self._step_seconds, self._patch_seconds = step_seconds, patch_seconds
+        self._generation = self._observed_generation = 1
+        self._made = 0
+        self._tell: Tell | None = None
+        self._last_told: WorkloadSnapshot | None = None
+        self._step_is_due = False
+        self._pods = [self._settled(self._new_pod(ordinal)) for ordinal in range(replicas)]
+
+    def snapshot(self) -> WorkloadSnapshot:
+        staying = [pod for pod in self._pods if not pod.deleting]
+        ready = sum(pod.ready for pod in staying)
+        return WorkloadSnapshot(
+            kind=self.kind,
+            namespace="demo",
+            name="app",
+            uid="uid-app",
+            generation=self._generation,
+            observed_generation=self._observed_generation,
+            wanted_replicas=self.wanted_replicas,
+            replicas=len(staying),
+            updated_replicas=sum(pod.image == self.image for pod in staying),
+            ready_replicas=ready,
+            available_replicas=ready,
+            paused=self.paused,
+            on_delete=self.on_delete,
+            containers=("flow",),
+            image=self.image,
+            change_cause=self.change_cause,
+            pods=tuple(sorted(self._pods, key=lambda pod: pod.name)),
+        )
+
+    def set_image(self, image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
+        self._time.pass_seconds(self._patch_seconds)
+        self.would_accept(image, as_user=as_user)
+        self.patches.append((image, change_cause, as_user))
+        self.change_cause = change_cause
+        if image != self.image:
+            self.image = image
+            self._generation += 1
+            if image not in self.revisions:
+                self.revisions.append(image)
+        self._changed()
+
+    def would_accept(self, image: str, *, as_user: str | None = None) -> None:
+        if as_user in self.forbid:
+            raise ForbiddenError(
+                f"patch {self.kind}/app: {as_user or 'the harness'} must not patch {self.kind}s.apps in namespace demo",
+                f"give {as_user or 'the harness'} a Role in namespace demo with the verb patch",
+            )
+        if self.failing_patches:
+            raise self.failing_patches.popleft()
+
+    def start_watching(self, tell: Tell) -> None:
+        self._tell, self._last_told = tell, None
+        self._tell_if_new()
+
+    def stop_watching(self) -> None:
+        self._tell = None
+
+    def lose_watch(self, problem: str) -> None:
+        """Tell that the watch is lost, and nothing from then on."""
+        if self._tell is not None:
+            self._tell(WatchLost(self._time.now_ns(), problem))
+        self._tell = None
+
+    def lock(self, undo: Undo) -> str:
+        if self.undo is not None and self.undo.run_id != undo.run_id:
+            raise DrillRefusedError(
+                f"a drill is already running on {self.kind}/app: run {self.undo.run_id} on host {self.undo.host}",
+                f"wait, or if it is dead: kubectl -n demo delete lease flowdrill-{self.kind}-app",
+            )
+        self.undo = undo
+        return f"lease/flowdrill-{self.kind}-app"
+
+    def unlock(self, run_id: str) -> None:
+        if self.undo is not None and self.undo.run_id == run_id:
+            self.undo = None
+
+    def forget_image(self, image: str) -> tuple[str, ...]:
+        if image not in self.revisions:
+            return ()
+        reason = self.undeletable_revision
+        if image == self.image:
+            reason = "it is the workload's current revision"
+        if reason is not None:
+            return (f"revision of {image}: {reason}",)
+        self.revisions.remove(image)
+        return ()
+
+    def free_stuck_pods(self, image: str) -> tuple[str, ...]:
+        if self.kind is not WorkloadKind.STATEFULSET:
+            return ()
+        stuck = [pod for pod in self._pods if pod.image == image and not pod.ready]
+        self._pods = [pod for pod in self._pods if pod not in stuck]
+        if stuck:
+            self._changed()
+        return tuple(pod.name for pod in stuck)
+
+    def evidence(self, images: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+        if self.evidence_problem is not None:
+            raise self.evidence_problem
+        logs = [
+            (f"log-{pod.name}-flow.txt", f"log of {pod.name}", "started\n") for pod in self._pods if pod.image in images
+        ]
+        return (("workload.yaml", f"manifest of {self.kind}/app", f"image: {self.image}\n"), *logs)
+
+    def _new_pod(self, ordinal: int) -> PodSnapshot:
+        self._made += 1
+        revision = hashlib.sha256(self.image.encode()).hexdigest()[:8]
+        stateful = self.kind is WorkloadKind.STATEFULSET
+        return PodSnapshot(
+            name=f"app-{ordinal}" if stateful else f"app-{revision}-{self._made:05}",
+            uid=f"uid-{self._made}",
+            image=self.image,
+            image_digest=None,
+            template_hash=revision,
+            scheduled=True,
+            pulled=False,
+            started=False,
+            ready=False,
+            in_endpoints=False,
+            deleting=False,
+            restarts=0,
+            waiting_reason="ContainerCreating",
+        )
+
+    def _settled(self, pod: PodSnapshot) -> PodSnapshot:
+        digest = self.digests.get(pod.image) or pod.image.partition("@")[2] or None
+        return replace(
+            pod, image_digest=digest, pulled=True, started=True, ready=True, in_endpoints=True, waiting_reason=None
+        )
+
+    def _changed(self) -> None:
+        self._tell_if_new()
+        if not self._step_is_due:
+            self._step_is_due = True
+            self._time.after(self._step_seconds, self._step)
+
+    def _step(self) -> None:
+        self._step_is_due = False
+        self._observed_generation = self._generation
+        moved = False
+        if not (self.paused or self.on_delete):
+            moved = self._one_ready() or (
+                self._roll_stateful() if self.kind is WorkloadKind.STATEFULSET else self._roll_deployment()
+            )
+        if moved:
+            self._changed()
+        else:
+            self._tell_if_new()
+
+    def _one_ready(self) -> bool:
+        for at, pod in enumerate(self._pods):
+            if not pod.ready and pod.image == self.image and pod.image not in self.never_ready:
+                self._pods[at] = self._settled(pod)
+                return True
+        return False
+
+    def _roll_stateful(self) -> bool:
+        """One pod at a time, from the last; nothing moves while one is not ready (OrderedReady)."""
+        names = {pod.name for pod in self._pods}
+        missing = next((n for n in range(self.wanted_replicas) if f"app-{n}" not in names), None)
+        if missing is not None:
+            self._pods.append(self._new_pod(missing))
+            return True
+        if not all(pod.ready for pod in self._pods):
+            return False
+        old = [pod for pod in self._pods if pod.image != self.image]
+        if old:
+            last = max(old, key=lambda pod: int(pod.name.rpartition("-")[2]))
+            self._pods.remove(last)
+        return bool(old)
+
+    def _roll_deployment(self) -> bool:
+        """One pod more than wanted, never one less; old pods that are not ready go first."""
+        old = [pod for pod in self._pods if pod.image != self.image]
+        new = [pod for pod in self._pods if pod.image == self.image]
+        unready_old = [pod for pod in old if not pod.ready]
+        if unready_old:
+            self._pods.remove(unready_old[0])
+        elif old and len(self._pods) > self.wanted_replicas:
+            if not all(pod.ready for pod in new):
+                return False
+            self._pods.remove(old[0])
+        elif len(new) < self.wanted_replicas:
+            self._pods.append(self._new_pod(self._made))
+        else:
+            return False
+        return True
+
+    def _tell_if_new(self) -> None:
+        snapshot = self.snapshot()
+        if self._tell is not None and snapshot != self._last_told:
+            self._last_told = snapshot
+            self._tell(WorkloadChanged(self._time.now_ns(), snapshot))

@@ -1,0 +1,149 @@
+"""A whole world for a run: fake time, a workload that rolls out in it, a registry, and users it answers to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from flowdrill.engine.facts import StopAsked
+from flowdrill.engine.order import RunOrder
+from flowdrill.engine.ports import Ports, Undo
+from flowdrill.engine.run import RunOutcome, run
+from flowdrill.model.drill import Drill
+from flowdrill.model.events import Check, Checked, Event
+from flowdrill.model.outcome import Reason
+from flowdrill.model.run_record import RunRecord
+from flowdrill.model.scenario import Scenario
+from tests.fakes.fake_load import FakeLoad
+from tests.fakes.fake_registry import BROKEN_DIGEST, FakeRegistry
+from tests.fakes.fake_time import FakeTime
+from tests.fakes.fake_workload import FakeWorkload
+
+E = TypeVar("E")
+STABLE_DIGEST = "sha256:" + "a" * 64
+REPOSITORY = "registry.test/flows/greeting"
+STABLE = f"{REPOSITORY}@{STABLE_DIGEST}"
+TAGGED = f"{REPOSITORY}:1.0.0"
+
+
+def drill_of(**changes: Any) -> Drill:
+    plan: dict[str, Any] = {
+        "drill": "edge-missing",
+        "target": {"namespace": "demo", "workload": "deployment/app"},
+        "scenario": "edge-missing",
+        "load": {
+            "url": "http://127.0.0.1:1",
+            "route": "lfx-run",
+            "flow": "f",
+            "expect": "v1",
+            "requests_per_second": 20,
+        },
+        "objectives": {"time_to_detect": "5s", "time_to_recover": "30s", "outage": "60s"},
+    }
+    return Drill.model_validate_json(json.dumps({**plan, **changes}))
+
+
+SCENARIO = Scenario.model_validate_json(
+    json.dumps(
+        {
+            "scenario": "edge-missing",
+            "story": "s",
+            "changes": {"flow": [{"remove_edges": {"into": {"place": "output"}}}]},
+            "symptom": "bad-answers",
+            "seen_by_users": "500",
+        }
+    )
+)
+
+
+@dataclass
+class KeptEvidence:
+    """The `EvidenceFolder` port in memory."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    undo: Undo | None = None
+
+    def save(self, name: str, text: str) -> str:
+        self.files[name] = text
+        return f"evidence/{name}"
+
+    def remember_undo(self, undo: Undo) -> None:
+        self.undo = undo
+
+
+class World:
+    """Everything a run touches, scriptable, in fake time."""
+
+    def __init__(self, *, drill: Drill | None = None, image: str = STABLE, **workload: Any) -> None:
+        self.time = FakeTime()
+        self.drill = drill or drill_of()
+        self.workload = FakeWorkload(self.time, image, digests={TAGGED: STABLE_DIGEST}, **workload)
+        self.registry = FakeRegistry(REPOSITORY, {"1.0.0": STABLE_DIGEST})
+        self.load = FakeLoad(self.time, self.answer)
+        self.evidence = KeptEvidence()
+        self.events: list[Event] = []
+        self.noise_every = 0  # every n-th request fails whatever runs
+        self.bites = True  # whether the broken image answers badly
+
+    def answer(self, sequence: int, now_ns: int) -> Reason:
+        """What a user is told: requests go round the ready pods, as connections through a Service do."""
+        if self.noise_every and sequence % self.noise_every == 0:
+            return Reason.HTTP_STATUS
+        pods = [pod for pod in self.workload.snapshot().pods if pod.in_endpoints and not pod.deleting]
+        if not pods:
+            return Reason.CONNECTION
+        broken = BROKEN_DIGEST in pods[sequence % len(pods)].image
+        return Reason.HTTP_STATUS if broken and self.bites else Reason.GOOD
+
+    def run(self) -> RunOutcome:
+        order = RunOrder(
+            drill=self.drill,
+            scenario=SCENARIO,
+            run_id="run-1",
+            container="flow",
+            cluster="test",
+            kubernetes_version="v1.36.0",
+            tool_version="0",
+            plan_digest="sha256:0",
+            host="here",
+        )
+        ports = Ports(
+            clock=self.time,
+            inbox=self.time,
+            tell=self.time.tell,
+            workload=self.workload,
+            registry=self.registry,
+            load=self.load,
+            evidence=self.evidence,
+        )
+        return run(order, ports, self.events.append)
+
+    def stop_after(self, seconds: float) -> None:
+        self.time.after(
+            seconds, lambda: self.time.tell(StopAsked(arrived_ns=self.time.now_ns(), signal="SIGINT"))
+        )
+
+    def all_of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def check(self, name: str) -> Check:
+        (found,) = (event.check for event in self.all_of(Checked) if event.check.name == name)
+        return found
+
+    def record(self) -> RunRecord:
+        return RunRecord(self.drill, SCENARIO, tuple(self.events), tuple(self.load.records))
+
+    def problems_left(self) -> list[str]:
+        """What is not as it was before the run."""
+        pods = self.workload.snapshot().pods
+        wrong = {
+            "image": self.workload.image not in (STABLE, TAGGED),
+            "pods": any(BROKEN_DIGEST in pod.image for pod in pods),
+            "revisions": any(BROKEN_DIGEST in image for image in self.workload.revisions),
+            "change cause": self.workload.change_cause is not None,
+            "lock": self.workload.undo is not None,
+            "load": self.load.running,
+            "broken image": BROKEN_DIGEST in self.registry.digests,
+        }
+        return [name for name, is_wrong in wrong.items() if is_wrong]

@@ -1,0 +1,317 @@
+"""A run in fake time: what it does, in which order, and that everything is put back whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowdrill.engine.ports import Undo
+from flowdrill.errors import ClusterError, DrillRefusedError, ImageMissingError, LoadError, PlanError
+from flowdrill.model.events import (
+    BaselineHeld,
+    BrokenImageMade,
+    Decided,
+    Detected,
+    End,
+    ImageSet,
+    Noted,
+    Phase,
+    PhaseStarted,
+    Purpose,
+    RecoveryHeld,
+    RolledBack,
+    RunEnded,
+    RunStarted,
+    Status,
+    UndoRegistered,
+)
+from flowdrill.model.workload import WorkloadKind
+from tests.fakes.fake_registry import BROKEN_DIGEST
+from tests.fakes.world import STABLE, TAGGED, World, drill_of
+
+KINDS = pytest.mark.parametrize("kind", list(WorkloadKind))
+
+
+@KINDS
+def test_a_whole_drill_breaks_detects_rolls_back_and_leaves_nothing_behind(kind: WorkloadKind) -> None:
+    world = World(kind=kind)
+    outcome = world.run()
+    assert (outcome.end, outcome.error) == (End.COMPLETED, None)
+    assert [event.phase for event in world.all_of(PhaseStarted)] == list(Phase)
+    assert [event.purpose for event in world.all_of(ImageSet)] == [Purpose.BREAK, Purpose.ROLL_BACK, Purpose.RESTORE]
+    for kind_of_event in (Detected, Decided, RolledBack, RecoveryHeld, BrokenImageMade):
+        assert len(world.all_of(kind_of_event)) == 1
+    assert isinstance(world.events[0], RunStarted)
+    assert isinstance(world.events[-1], RunEnded)
+    assert world.check("ends_on_stable_digest").status is Status.PASS
+    assert world.check("nothing_left_behind").status is Status.PASS
+    assert world.problems_left() == []
+
+
+def test_the_undo_is_written_down_twice_before_anything_is_broken() -> None:
+    world = World()
+    world.run()
+    kinds = [type(event) for event in world.events]
+    assert kinds.index(UndoRegistered) < kinds.index(ImageSet)
+    assert world.evidence.undo is not None
+    assert world.evidence.undo.image == STABLE
+
+
+def test_the_rollback_is_sent_as_the_identity_that_would_take_it_and_the_restore_as_the_harness() -> None:
+    world = World(drill=drill_of(rollback={"as": "on-call"}))
+    world.run()
+    assert [(event.purpose, event.identity) for event in world.all_of(ImageSet)] == [
+        (Purpose.BREAK, None),
+        (Purpose.ROLL_BACK, "on-call"),
+        (Purpose.RESTORE, None),
+    ]
+
+
+def test_a_workload_deployed_by_tag_is_rolled_back_by_digest_and_gets_its_tag_back() -> None:
+    world = World(image=TAGGED)
+    assert world.run().end is End.COMPLETED
+    assert [event.image for event in world.all_of(ImageSet)][1:] == [STABLE, TAGGED]
+    assert world.workload.image == TAGGED
+    assert world.check("ends_on_stable_digest").status is Status.PASS
+
+
+def test_logs_of_the_broken_pods_are_kept_before_they_are_gone() -> None:
+    world = World()
+    world.run()
+    assert [name for name in world.evidence.files if name.startswith("log-")]
+
+
+def test_evidence_that_cannot_be_had_stops_nothing() -> None:
+    world = World()
+    world.workload.evidence_problem = ClusterError("pods/log is forbidden", "allow it")
+    assert world.run().end is End.COMPLETED
+    assert any("evidence could not be taken" in note.text for note in world.all_of(Noted))
+
+
+def test_a_noisy_baseline_ends_the_run_before_anything_is_broken() -> None:
+    world = World()
+    world.noise_every = 3
+    outcome = world.run()
+    assert outcome.end is End.UNSTEADY
+    assert "requests were bad" in outcome.why
+    assert world.all_of(ImageSet) == []
+    assert world.all_of(BrokenImageMade) == []
+    assert world.problems_left() == []
+
+
+def test_a_baseline_with_too_few_requests_says_what_to_change() -> None:
+    world = World(drill=drill_of(baseline={"window": "2s"}))
+    outcome = world.run()
+    assert outcome.end is End.UNSTEADY
+    assert "longer baseline.window" in outcome.why
+
+
+def test_a_service_that_answers_nobody_is_no_baseline() -> None:
+    world = World()
+    world.load._answer = lambda _sequence, _now: None
+    outcome = world.run()
+    assert outcome.end is End.UNSTEADY
+    assert world.problems_left() == []
+
+
+def test_a_little_noise_is_normal_and_the_drill_goes_on() -> None:
+    world = World(drill=drill_of(baseline={"window": "60s"}))
+    world.noise_every = 100
+    assert world.run().end is End.COMPLETED
+    (held,) = world.all_of(BaselineHeld)
+    assert held.bad > 0
+    assert world.problems_left() == []
+
+
+def test_a_fault_that_does_not_bite_is_inconclusive_and_taken_back() -> None:
+    world = World(drill=drill_of(detect={"limit": "20s"}))
+    world.bites = False
+    outcome = world.run()
+    assert outcome.end is End.NOT_BROKEN
+    assert world.all_of(Decided) == []
+    assert world.problems_left() == []
+
+
+# Two ways to end a run in mid-air, at every half second of it: the worst instants are those nobody thinks of.
+INSTANTS = [n / 2 for n in range(2, 90)]
+
+
+@pytest.mark.parametrize("seconds", INSTANTS)
+def test_a_signal_at_any_instant_restores(seconds: float) -> None:
+    world = World(kind=WorkloadKind.STATEFULSET if int(seconds * 2) % 2 else WorkloadKind.DEPLOYMENT)
+    world.stop_after(seconds)
+    outcome = world.run()
+    assert outcome.stop_signal == "SIGINT" or outcome.end is End.COMPLETED
+    assert world.problems_left() == []
+
+
+@pytest.mark.parametrize("seconds", INSTANTS)
+def test_locust_dying_at_any_instant_restores(seconds: float) -> None:
+    world = World()
+    world.time.after(seconds, world.load.die)
+    outcome = world.run()
+    assert isinstance(outcome.error, LoadError) or outcome.end is End.COMPLETED
+    assert world.problems_left() == []
+
+
+def test_a_second_signal_while_restoring_does_not_stop_the_restore() -> None:
+    world = World()
+    for seconds in (20, 20.1, 20.5, 21):
+        world.stop_after(seconds)
+    assert world.run().end is End.INTERRUPTED
+    assert world.problems_left() == []
+
+
+def test_a_break_whose_answer_is_lost_is_restored_all_the_same() -> None:
+    world = World()
+    accept = world.workload.set_image
+
+    def accepted_but_not_answered(image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
+        accept(image, change_cause, as_user=as_user)
+        if BROKEN_DIGEST in image:
+            raise ClusterError("the connection was reset", "try again")
+
+    world.workload.set_image = accepted_but_not_answered  # type: ignore[method-assign]
+    outcome = world.run()
+    assert outcome.end is End.FAILED
+    assert world.problems_left() == []
+
+
+def test_a_rollback_that_is_refused_in_the_emergency_is_a_finding_and_the_harness_restores() -> None:
+    world = World(drill=drill_of(rollback={"as": "on-call"}))
+    world.time.after(18, lambda: world.workload.forbid.add("on-call"))
+    outcome = world.run()
+    assert (outcome.end, outcome.error) == (End.COMPLETED, None)
+    assert world.check("rollback_accepted").status is Status.FAIL
+    assert world.problems_left() == []
+
+
+def test_broken_pods_that_never_become_ready_do_not_block_the_restore_of_a_statefulset() -> None:
+    broken = f"{STABLE.partition('@')[0]}:drill-edge-missing-{'b' * 12}@{BROKEN_DIGEST}"
+    drill = drill_of(detect={"limit": "20s"}, rollback={"limit": "20s"})
+    world = World(drill=drill, kind=WorkloadKind.STATEFULSET, never_ready={broken})
+    world.run()
+    assert world.problems_left() == []
+    assert any("deleted pod" in note.text for note in world.all_of(Noted))
+
+
+def test_a_workload_that_cannot_be_put_back_keeps_its_undo_and_says_how_to_do_it_by_hand() -> None:
+    world = World(drill=drill_of(rollback={"limit": "5s"}))
+    world.time.after(18, lambda: world.workload.forbid.add(None))
+    outcome = world.run()
+    check = world.check("ends_on_stable_digest")
+    assert check.status is Status.FAIL
+    assert check.detail == f"kubectl -n demo set image deployment/app flow={STABLE}"
+    assert outcome.error is not None
+    assert "kubectl" in outcome.error.remedy
+    assert world.workload.undo is not None
+    assert BROKEN_DIGEST in world.registry.digests, "pods that still run it may have to pull it again"
+    assert not world.load.running
+
+
+def test_what_the_registry_will_not_delete_is_said() -> None:
+    world = World()
+    world.registry.deletes = False
+    world.run()
+    check = world.check("nothing_left_behind")
+    assert check.status is Status.FAIL
+    assert "does not allow deletes" in check.observed
+
+
+def test_a_lost_watch_does_not_keep_the_workload_broken() -> None:
+    world = World(drill=drill_of(rollback={"limit": "10s"}))
+    world.time.after(18, lambda: world.workload.lose_watch("connection refused"))
+    world.run()
+    assert world.problems_left() == []
+    assert any("watch lost" in note.text for note in world.all_of(Noted))
+
+
+def test_a_defect_of_our_own_restores_before_it_is_raised() -> None:
+    world = World()
+
+    def defect(name: str, text: str) -> str:
+        raise ZeroDivisionError
+
+    world.evidence.save = defect  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        world.run()
+    assert world.problems_left() == []
+    assert world.all_of(RunEnded)[0].end is End.FAILED
+
+
+def refused(world: World, error: type[Exception], said: str) -> None:
+    held = world.workload.undo
+    outcome = world.run()
+    assert outcome.end is End.REFUSED
+    assert isinstance(outcome.error, error)
+    assert said in str(outcome.error)
+    assert world.workload.patches == []
+    assert BROKEN_DIGEST not in world.registry.digests
+    assert world.workload.undo == held
+    assert not world.load.running
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (f"{STABLE.partition('@')[0]}:latest", "the tag 'latest' moves"),
+        (STABLE.partition("@")[0], "no tag and no digest"),
+        ("NOT AN IMAGE", "no image reference"),
+    ],
+)
+def test_a_stable_image_nobody_can_name_is_refused(image: str, said: str) -> None:
+    refused(World(image=image), DrillRefusedError, said)
+
+
+def test_a_tag_that_moved_is_refused() -> None:
+    world = World(image=TAGGED)
+    world.registry.tags["1.0.0"] = "sha256:" + "c" * 64
+    world.registry.digests.add("sha256:" + "c" * 64)
+    refused(world, DrillRefusedError, "the tag has moved")
+
+
+def test_a_stable_image_that_is_gone_is_refused() -> None:
+    world = World()
+    world.registry.digests.clear()
+    refused(world, ImageMissingError, "does not hold it")
+    assert world.check("stable_image_retained").status is Status.FAIL
+
+
+def test_a_scenario_that_matches_nothing_is_refused() -> None:
+    world = World()
+    world.registry.applies = False
+    refused(world, PlanError, "no edge matches")
+
+
+def test_a_missing_permission_of_the_rollbacks_identity_is_refused() -> None:
+    world = World(drill=drill_of(rollback={"as": "on-call"}), forbid={"on-call"})
+    refused(world, ClusterError, "on-call must not patch")
+    assert world.check("rollback_permitted").status is Status.FAIL
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("paused", True), ("on_delete", True), ("wanted_replicas", 0)])
+def test_a_workload_that_would_not_roll_is_refused(attribute: str, value: object) -> None:
+    world = World()
+    setattr(world.workload, attribute, value)
+    refused(world, DrillRefusedError, "workload_healthy")
+
+
+def test_a_second_drill_on_the_same_workload_is_refused_and_the_first_ones_lock_kept() -> None:
+    world = World()
+    world.workload.lock(Undo("other", "deployment/app", "demo", "flow", STABLE, None, "there"))
+    refused(world, DrillRefusedError, "a drill is already running")
+
+
+def test_a_load_that_does_not_start_unlocks_the_workload() -> None:
+    world = World()
+    world.load.fails_to_start = True
+    outcome = world.run()
+    assert isinstance(outcome.error, LoadError)
+    assert world.problems_left() == []
+
+
+def test_a_push_that_is_refused_leaves_the_workload_alone() -> None:
+    world = World()
+    world.registry.accepts_push = False
+    assert world.run().error is not None
+    assert world.workload.patches == []
+    assert world.problems_left() == []
