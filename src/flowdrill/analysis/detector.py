@@ -39,9 +39,7 @@ class SequentialDetector:
     """Raises one alarm. Feed it with `take`, let time pass with `advance`; outcomes known before `start_ns` are not
     evidence. ValueError for a normal ratio that leaves no alternative to tell it from."""
 
-    def __init__(
-        self, *, normal_bad_ratio: float, threshold: float, start_ns: int, slot_ns: int = SLOT_NS
-    ) -> None:
+    def __init__(self, *, normal_bad_ratio: float, threshold: float, start_ns: int, slot_ns: int = SLOT_NS) -> None:
         if not 0 < normal_bad_ratio < ALTERNATIVES[-1]:
             raise ValueError(f"normal_bad_ratio must lie between 0 and {ALTERNATIVES[-1]}, not {normal_bad_ratio}")
         self._normal = normal_bad_ratio
@@ -104,9 +102,7 @@ class _Slot:
         self.newest_ns = max(self.newest_ns, outcome.known_ns)
 
 
-def threshold_for(
-    run_limit_seconds: float, false_alarm_probability: float = 0.001, slot_ns: int = SLOT_NS
-) -> float:
+def threshold_for(run_limit_seconds: float, false_alarm_probability: float = 0.001, slot_ns: int = SLOT_NS) -> float:
     """Return the threshold A at which a false alarm within the run's limit has at most the given probability."""
     return math.ceil(seconds_to_ns(run_limit_seconds) / slot_ns) / false_alarm_probability
 

@@ -178,7 +178,7 @@ def test_a_break_whose_answer_is_lost_is_restored_all_the_same() -> None:
 
 def test_a_rollback_that_is_refused_in_the_emergency_is_a_finding_and_the_harness_restores() -> None:
     world = World(drill=drill_of(rollback={"as": "on-call"}))
-    world.time.after(18, lambda: world.workload.forbid.add("on-call"))
+    world.time.after(16.5, lambda: world.workload.forbid.add("on-call"))
     outcome = world.run()
     assert (outcome.end, outcome.error) == (End.COMPLETED, None)
     assert world.check("rollback_accepted").status is Status.FAIL
@@ -196,7 +196,7 @@ def test_broken_pods_that_never_become_ready_do_not_block_the_restore_of_a_state
 
 def test_a_workload_that_cannot_be_put_back_keeps_its_undo_and_says_how_to_do_it_by_hand() -> None:
     world = World(drill=drill_of(rollback={"limit": "5s"}))
-    world.time.after(18, lambda: world.workload.forbid.add(None))
+    world.time.after(16.5, lambda: world.workload.forbid.add(None))
     outcome = world.run()
     check = world.check("ends_on_stable_digest")
     assert check.status is Status.FAIL
@@ -219,7 +219,7 @@ def test_what_the_registry_will_not_delete_is_said() -> None:
 
 def test_a_lost_watch_does_not_keep_the_workload_broken() -> None:
     world = World(drill=drill_of(rollback={"limit": "10s"}))
-    world.time.after(18, lambda: world.workload.lose_watch("connection refused"))
+    world.time.after(16.5, lambda: world.workload.lose_watch("connection refused"))
     world.run()
     assert world.problems_left() == []
     assert any("watch lost" in note.text for note in world.all_of(Noted))

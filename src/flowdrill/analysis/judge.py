@@ -1,0 +1,185 @@
+"""From measures to a verdict: objectives, checks, and the reasons in words. Not knowing is never a pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdrill.analysis.measure import Timeline, image_set
+from flowdrill.analysis.run_clock import last_seen_ns
+from flowdrill.model.events import Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded, Status
+from flowdrill.model.instant import Span, ns_to_seconds
+from flowdrill.model.quantity import format_ratio, format_seconds
+from flowdrill.model.result import Assessment, Requests, Verdict
+from flowdrill.model.run_record import RunRecord
+
+_LAG_ALLOWED_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict with what it rests on."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    objectives: tuple[Assessment, ...]
+    checks: tuple[Assessment, ...]
+
+
+def judge(record: RunRecord, timeline: Timeline, requests: Requests) -> Judgement:
+    """Return the verdict on a run."""
+    ended = record.first(RunEnded)
+    completed = ended is not None and ended.end is End.COMPLETED
+    objectives = _objectives(record, timeline, requests, completed=completed)
+    checks = _checks(record, requests, completed=completed)
+    silent = timeline.broken is not None and requests.failed_ratio is None
+    verdict, reasons = _verdict(ended, objectives, checks, silent=silent)
+    return Judgement(verdict, reasons, objectives, checks)
+
+
+def _verdict(
+    ended: RunEnded | None,
+    objectives: tuple[Assessment, ...],
+    checks: tuple[Assessment, ...],
+    *,
+    silent: bool,
+) -> tuple[Verdict, tuple[str, ...]]:
+    judged = objectives + checks
+    failed = tuple(_reason(a) for a in judged if a.status is Status.FAIL)
+    unknown = tuple(_reason(a) for a in judged if a.status is Status.UNKNOWN)
+    if ended is None:
+        return Verdict.INCONCLUSIVE, ("the run was cut off: it has no end", *failed)
+    if ended.end is End.REFUSED:
+        return Verdict.FAIL, failed or (ended.why,)
+    if ended.end is not End.COMPLETED:
+        return Verdict.INCONCLUSIVE, (f"{ended.end.value}: {ended.why}", *failed)
+    if silent:
+        return Verdict.INCONCLUSIVE, ("no traffic: no request's fate became known after the break", *failed)
+    if failed:
+        return Verdict.FAIL, failed + unknown
+    if unknown:
+        return Verdict.INCONCLUSIVE, unknown
+    return Verdict.PASS, (f"{len(objectives)} of {len(objectives)} objectives met, {len(checks)} checks passed",)
+
+
+def _reason(assessment: Assessment) -> str:
+    detail = f": {assessment.detail}" if assessment.detail else ""
+    return f"{assessment.name}: {assessment.observed} (required: {assessment.required}){detail}"
+
+
+def _objectives(
+    record: RunRecord, timeline: Timeline, requests: Requests, *, completed: bool
+) -> tuple[Assessment, ...]:
+    wanted, drill = record.drill.objectives, record.drill
+    hit = timeline.impact is not None
+    observed = ns_to_seconds(last_seen_ns(record) - timeline.impact.latest_ns) if timeline.impact else 0.0
+    times = (
+        ("time_to_detect", wanted.time_to_detect, timeline.time_to_detect, drill.detect.limit, "never detected"),
+        ("time_to_recover", wanted.time_to_recover, timeline.time_to_recover, drill.rollback.limit, "never recovered"),
+        ("outage", wanted.outage, timeline.outage, observed, "never recovered"),
+    )
+    judged = [
+        _missing_time(name, allowed, limit, why, completed=completed, hit=hit)
+        if span is None
+        else _time(name, allowed, span)
+        for name, allowed, span, limit, why in times
+        if allowed is not None
+    ]
+    if wanted.failed_requests_ratio is not None:
+        judged.append(_failed_ratio(wanted.failed_requests_ratio, requests.failed_ratio))
+    return tuple(judged)
+
+
+def _time(name: str, allowed_seconds: float, span: Span) -> Assessment:
+    shortest, estimate, longest = (ns_to_seconds(ns) for ns in (span.shortest_ns, span.estimate_ns, span.longest_ns))
+    if longest < 0:
+        status, detail = Status.UNKNOWN, "it came before users were hit: it was not this failure that was seen"
+    elif longest <= allowed_seconds:
+        status, detail = Status.PASS, ""
+    elif shortest > allowed_seconds:
+        status, detail = Status.FAIL, f"{format_seconds(estimate - allowed_seconds)} longer than allowed"
+    else:
+        status, detail = Status.UNKNOWN, "the bounds straddle the objective"
+    observed = f"{format_seconds(estimate)} (between {format_seconds(shortest)} and {format_seconds(longest)})"
+    return Assessment(
+        name=name, status=status, required=_at_most(format_seconds(allowed_seconds)), observed=observed, detail=detail
+    )
+
+
+def _missing_time(
+    name: str, allowed_seconds: float, limit_seconds: float, why: str, *, completed: bool, hit: bool
+) -> Assessment:
+    """A measure that is not there fails, once the run had its chance to make it."""
+    required = _at_most(format_seconds(allowed_seconds))
+    if completed and hit:
+        observed, status, detail = f"> {format_seconds(limit_seconds)}", Status.FAIL, why
+    else:
+        detail = "no failure was seen" if completed else "the run did not get that far"
+        observed, status = "not measured", Status.UNKNOWN
+    return Assessment(name=name, status=status, required=required, observed=observed, detail=detail)
+
+
+def _failed_ratio(allowed: float, ratio: float | None) -> Assessment:
+    name, required = "failed_requests_ratio", _at_most(format_ratio(allowed))
+    if ratio is None:
+        return Assessment(name=name, status=Status.UNKNOWN, required=required, observed="not measured")
+    status, detail = Status.PASS, ""
+    if ratio > allowed:
+        status, detail = Status.FAIL, f"{(ratio - allowed) * 100:.3g} percentage points more than allowed"
+    return Assessment(name=name, status=status, required=required, observed=format_ratio(ratio), detail=detail)
+
+
+def _at_most(text: str) -> str:
+    return f"at most {text}"
+
+
+def _checks(record: RunRecord, requests: Requests, *, completed: bool) -> tuple[Assessment, ...]:
+    """The checks the run made, then those that only the record as a whole shows."""
+    checks = [
+        Assessment(name=c.name, status=c.status, required=c.required, observed=c.observed, detail=c.detail)
+        for c in (event.check for event in record.all_of(Checked))
+    ]
+    if completed:
+        checks += _completion(record)
+    if requests.schedule_lag_p99_seconds is not None and image_set(record, Purpose.BREAK):
+        checks.append(_load_on_schedule(record.drill.load.requests_per_second, requests.schedule_lag_p99_seconds))
+    return tuple(checks)
+
+
+def _completion(record: RunRecord) -> list[Assessment]:
+    """The brake worked: whatever the objectives leave out, these must have happened in the drill itself."""
+    drill = record.drill
+    detected = any(event.triggers for event in record.all_of(Detected))
+    happened = (
+        ("failure_detected", detected, f"noticed within {format_seconds(drill.detect.limit)}"),
+        (
+            "rollback_completed",
+            record.first(RolledBack) is not None,
+            f"every replica on the stable digest within {format_seconds(drill.rollback.limit)}",
+        ),
+        (
+            "recovery_held",
+            record.first(RecoveryHeld) is not None,
+            f"users served again for {format_seconds(drill.hold)} on end",
+        ),
+    )
+    return [
+        Assessment(
+            name=name,
+            status=Status.PASS if done else Status.FAIL,
+            required=required,
+            observed="yes" if done else "no",
+        )
+        for name, done, required in happened
+    ]
+
+
+def _load_on_schedule(requests_per_second: float, lag_seconds: float) -> Assessment:
+    allowed = max(_LAG_ALLOWED_SECONDS, 0.5 / requests_per_second)
+    on_schedule = lag_seconds <= allowed
+    return Assessment(
+        name="load_on_schedule",
+        status=Status.PASS if on_schedule else Status.UNKNOWN,
+        required=f"99 % of requests leave at most {format_seconds(allowed)} late",
+        observed=f"99 % left at most {format_seconds(lag_seconds)} late",
+        detail="" if on_schedule else "the load itself could not keep up: its numbers are not the users'",
+    )

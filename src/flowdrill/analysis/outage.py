@@ -1,0 +1,206 @@
+"""When users were hit and when they were served again, from the outcomes alone, as intervals that hold the truth.
+
+Every request certifies the service's state at some moment between the one it left and the one its fate was known: a
+good one says "up", a bad one "down". Only what follows from that whatever the requests' order inside the service is
+used, so slow, overlapping, hanging and reset requests cannot push a bound past the truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flowdrill.analysis.detector import ALTERNATIVES
+from flowdrill.model.instant import NS_PER_SECOND, Instant
+from flowdrill.model.outcome import Outcome
+
+_LEVEL = math.log(1e7)  # noise reaches it at most once in 10 million requests of a service that is as in the baseline
+_GOOD_BETWEEN_STRETCHES = 10
+_LEAST_SILENCE_NS = NS_PER_SECOND
+_RECOMPUTE_NS = NS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class FailingWindow:
+    """From the first bad outcome of the failure to the last one that belongs to it.
+
+    `bad` counts the bad outcomes in between. `stretches` is more than 1 when the service flapped. `recovered` is None
+    when no good answer to a request sent after the failure is known.
+    """
+
+    impact: Instant
+    recovered: Instant | None
+    stretches: int
+    bad: int
+    first_bad: Outcome
+    last_bad: Outcome
+
+
+def failing_window(
+    outcomes: Iterable[Outcome], *, normal_bad_ratio: float, from_ns: int, gap_ns: int = NS_PER_SECOND
+) -> FailingWindow | None:
+    """Return the failure that began at or after `from_ns`, when the break's patch was sent, or None.
+
+    `normal_bad_ratio` is the ratio that the baseline showed. With a clean baseline (0) every bad outcome counts; else
+    only a run of them that such noise would not produce. Stretches are separate when at least `gap_ns` and 10 good
+    requests lie between them.
+    """
+    known = sorted(outcomes, key=lambda o: o.known_ns)
+    after = [outcome for outcome in known if outcome.known_ns >= from_ns]
+    span = _failing_span([outcome.bad for outcome in after], normal_bad_ratio)
+    if span is None:
+        return None
+    failing = after[span[0] : span[1] + 1]
+    stretches = _stretches(failing, gap_ns)
+    return FailingWindow(
+        impact=_impact(stretches[0], known, from_ns),
+        recovered=_recovered(stretches[-1], after),
+        stretches=len(stretches),
+        bad=sum(outcome.bad for outcome in failing),
+        first_bad=failing[0],
+        last_bad=failing[-1],
+    )
+
+
+def _failing_span(bad: Sequence[bool], normal: float) -> tuple[int, int] | None:
+    """Return the indices of the first and the last bad outcome that belong to the failure: where the CUSUM of the
+    alternative ratio that fits best began to rise, forwards and backwards. O(n)."""
+    fits = [(_rise(bad, q, normal), q) for q in ALTERNATIVES if q > normal]
+    ((_, first), q) = max(fits, key=lambda fit: fit[0][0], default=((0.0, None), 1.0))
+    if first is None:
+        return None
+    _, last = _rise(bad[::-1], q, normal)
+    return None if last is None else (first, len(bad) - 1 - last)
+
+
+def _rise(bad: Sequence[bool], q: float, normal: float) -> tuple[float, int | None]:
+    """Return the CUSUM's peak, and the first bad outcome after the last zero before it first reached its level."""
+    gain = math.log(q / normal) if normal > 0 else math.inf  # what never happens by itself proves the failure alone
+    loss = math.log((1 - q) / (1 - normal))
+    total = peak = 0.0
+    rising_since = 0
+    onset: int | None = None
+    for index, is_bad in enumerate(bad):
+        if total == 0:
+            rising_since = index
+        total = max(0.0, total + (gain if is_bad else loss))
+        peak = max(peak, total)
+        if onset is None and total >= _LEVEL:
+            onset = rising_since
+    return peak, onset
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Bad requests in a row, apart from noise-sized gaps."""
+
+    first_known_ns: int
+    last_known_ns: int
+    last_sent_ns: int
+
+    def add(self, bad: Outcome) -> None:
+        self.first_known_ns = min(self.first_known_ns, bad.known_ns)
+        self.last_known_ns = max(self.last_known_ns, bad.known_ns)
+        self.last_sent_ns = max(self.last_sent_ns, bad.sent_ns)
+
+
+def _stretches(failing: Sequence[Outcome], gap_ns: int) -> list[_Stretch]:
+    """Return the separate stretches. Both the sending and the fate must lie a gap apart: requests that hung for long
+    before one event are known together, and those that hang after it were sent together."""
+    found: list[_Stretch] = []
+    good = 0
+    for outcome in sorted(failing, key=lambda o: o.sent_ns):
+        if not outcome.bad:
+            good += 1
+            continue
+        apart = not found or (
+            good >= _GOOD_BETWEEN_STRETCHES
+            and outcome.sent_ns - found[-1].last_sent_ns >= gap_ns
+            and outcome.known_ns - found[-1].last_known_ns >= gap_ns
+        )
+        if apart:
+            found.append(_Stretch(outcome.known_ns, outcome.known_ns, outcome.sent_ns))
+        found[-1].add(outcome)
+        good = 0
+    return found
+
+
+def _impact(stretch: _Stretch, known: Sequence[Outcome], from_ns: int) -> Instant:
+    """The service was up at some moment after the start of every good request that was answered before a bad one of
+    the stretch was sent; it was down when the first bad one was known."""
+    certain_ns = min(stretch.first_known_ns, stretch.last_sent_ns)
+    up = (outcome.sent_ns for outcome in known if not outcome.bad and outcome.known_ns <= certain_ns)
+    return Instant(max(from_ns, max(up, default=from_ns)), stretch.first_known_ns)
+
+
+def _recovered(stretch: _Stretch, after: Sequence[Outcome]) -> Instant | None:
+    """The mirror image: still down at some moment after the last bad request was sent; up again when a good answer
+    came to a request that was sent after a bad one of the stretch was known."""
+    certain_ns = max(stretch.first_known_ns, stretch.last_sent_ns)
+    up = (outcome.known_ns for outcome in after if not outcome.bad and outcome.sent_ns >= certain_ns)
+    first_up_ns = min(up, default=None)
+    return None if first_up_ns is None else Instant(stretch.last_sent_ns, first_up_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Whether users are served again. `held`: for the whole hold window, with traffic that shows it."""
+
+    recovered: Instant | None
+    held: bool
+    window: FailingWindow | None
+
+
+class RecoveryWatch:
+    """Says when the recovery has held. Cheap enough to ask after every request: it looks at new outcomes only, and
+    computes the failing window anew at most once a second, when a bad outcome may have moved its end.
+
+    The hold window holds when no outcome in it belongs to the failure and goods kept coming, never apart by more than
+    a second or five times the usual distance between outcomes. Silence starts the window afresh.
+    """
+
+    def __init__(self, *, normal_bad_ratio: float, from_ns: int, hold_ns: int) -> None:
+        self._normal_bad_ratio = normal_bad_ratio
+        self._from_ns = from_ns
+        self._hold_ns = hold_ns
+        self._taken = 0
+        self._stale = True
+        self._computed_ns: int | None = None
+        self._window: FailingWindow | None = None
+        self._newest_good_ns: int | None = None
+        self._flowing_since_ns = from_ns
+
+    def look(self, outcomes: Sequence[Outcome], now_ns: int) -> Recovery:
+        """Return the state at `now_ns`. `outcomes` is the same growing sequence at every call."""
+        if len(outcomes) > self._taken:
+            self._take(outcomes)
+        if self._stale and (self._computed_ns is None or now_ns - self._computed_ns >= _RECOMPUTE_NS):
+            self._computed_ns = now_ns
+            self._stale = False
+            self._window = failing_window(outcomes, normal_bad_ratio=self._normal_bad_ratio, from_ns=self._from_ns)
+        recovered = self._window.recovered if self._window else None
+        held = not self._stale and recovered is not None and self._flows(outcomes, recovered, now_ns)
+        return Recovery(recovered, held, self._window)
+
+    def _take(self, outcomes: Sequence[Outcome]) -> None:
+        longest_silence_ns = _longest_silence_ns(outcomes)
+        recovering = self._window is not None and self._window.recovered is None
+        for outcome in outcomes[self._taken :]:
+            if outcome.bad or recovering:
+                self._stale = True
+            if not outcome.bad:
+                if self._newest_good_ns is None or outcome.known_ns - self._newest_good_ns > longest_silence_ns:
+                    self._flowing_since_ns = outcome.known_ns
+                self._newest_good_ns = max(self._newest_good_ns or 0, outcome.known_ns)
+        self._taken = len(outcomes)
+
+    def _flows(self, outcomes: Sequence[Outcome], recovered: Instant, now_ns: int) -> bool:
+        if self._newest_good_ns is None or now_ns - self._newest_good_ns > _longest_silence_ns(outcomes):
+            return False
+        return now_ns - max(recovered.latest_ns, self._flowing_since_ns) >= self._hold_ns
+
+
+def _longest_silence_ns(outcomes: Sequence[Outcome]) -> int:
+    usual_ns = (outcomes[-1].known_ns - outcomes[0].known_ns) // len(outcomes)
+    return max(_LEAST_SILENCE_NS, 5 * usual_ns)

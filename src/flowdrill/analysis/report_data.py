@@ -1,0 +1,165 @@
+"""Everything a report says, as one value: a pure function of the recorded run."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from flowdrill.analysis.chart import chart_bins
+from flowdrill.analysis.judge import judge
+from flowdrill.analysis.measure import Timeline, failure_of, image_set, timeline_of
+from flowdrill.analysis.outcomes import outcomes_of
+from flowdrill.analysis.recovery_stages import recovery_stages
+from flowdrill.analysis.request_counts import request_counts
+from flowdrill.analysis.run_clock import (
+    RunClock,
+    clock_step_seconds,
+    last_seen_ns,
+    measure_of,
+    run_clock,
+    run_started,
+    utc_text,
+)
+from flowdrill.model.events import (
+    BrokenImageMade,
+    Detected,
+    EvidenceTaken,
+    Noted,
+    PhaseStarted,
+    Purpose,
+    RunEnded,
+    StableImageSeen,
+)
+from flowdrill.model.instant import Instant, seconds_to_ns
+from flowdrill.model.result import (
+    Detection,
+    Evidence,
+    ImageFacts,
+    Images,
+    Instants,
+    Measures,
+    PhaseSpan,
+    Report,
+    Result,
+    RunFacts,
+)
+from flowdrill.model.run_record import RunRecord
+
+_CLOCK_STEP_WORTH_A_NOTE_SECONDS = 1.0
+
+
+def report_of(record: RunRecord) -> Report:
+    """Return the report's data; the same record always gives the same bytes of JSON. RunFolderError when the record
+    does not begin with the run's start."""
+    clock = run_clock(record)
+    load = record.drill.load
+    known = outcomes_of(record.records, seconds_to_ns(load.latency_objective), last_seen_ns(record))
+    failure = failure_of(record, known.outcomes)
+    timeline = timeline_of(record, failure)
+    requests = request_counts(record, known, failure, timeline)
+    judgement = judge(record, timeline, requests)
+    ended = record.first(RunEnded)
+    result = Result(
+        run=_run_facts(record, clock),
+        verdict=judgement.verdict,
+        reasons=judgement.reasons,
+        end=ended.end if ended else None,
+        measures=Measures(
+            time_to_detect=measure_of(timeline.time_to_detect),
+            reaction=measure_of(timeline.reaction),
+            time_to_recover=measure_of(timeline.time_to_recover),
+            outage=measure_of(timeline.outage),
+        ),
+        instants=_instants(timeline, clock),
+        recovery_stages=recovery_stages(record, timeline),
+        requests=requests,
+        detections=_detections(record, clock),
+        objectives=judgement.objectives,
+        checks=judgement.checks,
+        images=_images(record),
+        phases=_phases(record, clock),
+        evidence=tuple(Evidence(path=event.path, what=event.what) for event in record.all_of(EvidenceTaken)),
+        notes=_notes(record),
+    )
+    return Report(
+        result=result,
+        chart=chart_bins(known.outcomes, clock),
+        latency_objective_seconds=load.latency_objective,
+        requests_per_second=load.requests_per_second,
+    )
+
+
+def _run_facts(record: RunRecord, clock: RunClock) -> RunFacts:
+    started, ended, drill = run_started(record), record.first(RunEnded), record.drill
+    rolled_back = image_set(record, Purpose.ROLL_BACK)
+    return RunFacts(
+        id=started.run_id,
+        drill=drill.drill,
+        description=drill.description,
+        scenario=record.scenario.scenario,
+        started=utc_text(started.clock.utc_ns),
+        finished=utc_text(ended.clock.utc_ns) if ended else None,
+        duration_seconds=clock.seconds(last_seen_ns(record)),
+        cluster=started.cluster,
+        kubernetes_version=started.kubernetes_version,
+        namespace=drill.target.namespace,
+        workload=drill.target.workload,
+        container=drill.target.container,
+        tool_version=started.tool_version,
+        plan_digest=started.plan_digest,
+        host=started.host,
+        rolled_back_as=rolled_back.identity if rolled_back else None,
+        clock_step_seconds=clock_step_seconds(record),
+    )
+
+
+def _instants(timeline: Timeline, clock: RunClock) -> Instants:
+    return Instants(
+        broken=clock.moment(timeline.broken),
+        impact=clock.moment(timeline.impact),
+        detected=clock.moment(timeline.detected),
+        decided=clock.moment(timeline.decided),
+        triggered=clock.moment(timeline.triggered),
+        rolled_back=clock.moment(timeline.rolled_back),
+        recovered=clock.moment(timeline.recovered),
+    )
+
+
+def _detections(record: RunRecord, clock: RunClock) -> tuple[Detection, ...]:
+    return tuple(
+        Detection(
+            detector=event.detector,
+            at=clock.moment(event.instant),
+            newest_outcome=clock.moment(Instant(event.newest_outcome_ns, event.newest_outcome_ns)),
+            statistic=event.statistic,
+            threshold=event.threshold,
+            triggers=event.triggers,
+        )
+        for event in record.all_of(Detected)
+    )
+
+
+def _images(record: RunRecord) -> Images:
+    stable, broken = record.first(StableImageSeen), record.first(BrokenImageMade)
+    return Images(
+        stable=ImageFacts(reference=stable.reference, digest=stable.digest) if stable else None,
+        broken=ImageFacts(reference=broken.reference, digest=broken.digest, changes=broken.changes) if broken else None,
+    )
+
+
+def _phases(record: RunRecord, clock: RunClock) -> tuple[PhaseSpan, ...]:
+    starts = [(event.phase.value, event.at_ns) for event in record.all_of(PhaseStarted)]
+    return tuple(
+        PhaseSpan(phase=phase, start=clock.seconds(start_ns), end=clock.seconds(end_ns))
+        for (phase, start_ns), (_, end_ns) in pairwise([*starts, ("end", last_seen_ns(record))])
+    )
+
+
+def _notes(record: RunRecord) -> tuple[str, ...]:
+    notes = [event.text for event in record.all_of(Noted)]
+    step = clock_step_seconds(record)
+    if step is not None and abs(step) > _CLOCK_STEP_WORTH_A_NOTE_SECONDS:
+        notes.append(
+            f"this host's UTC clock was set by {step:+.3f} s during the run; "
+            "every measure is from the monotonic clock and is not affected, UTC times count from the start"
+        )
+    return tuple(notes)
