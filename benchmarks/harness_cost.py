@@ -19,8 +19,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import kubernetes.client  # noqa: F401  (a real run has it loaded: it is most of the memory)
-
+import flowdrill.wiring  # noqa: F401  (a real run has everything loaded, Kubernetes' client too)
 from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.percentile import percentile
 from flowdrill.edges.host.clock import MonotonicClock
@@ -89,9 +88,9 @@ def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
         load.stop()
     finished = [(at, f.arrived_ns, r) for at, f in inbox.taken for r in f.records if r.kind is RecordKind.FINISHED]
     sent = [r for _, f in inbox.taken for r in f.records if r.kind is RecordKind.SENT]
-    to_arrived = sorted((arrived - r.finished_ns) / 1e6 for _, arrived, r in finished)
-    to_engine = sorted((at - r.finished_ns) / 1e6 for at, _, r in finished)
-    lag = sorted((r.sent_ns - r.intended_ns) / 1e6 for r in sent)
+    to_arrived = [arrived - r.finished_ns for _, arrived, r in finished]
+    to_engine = [at - r.finished_ns for at, _, r in finished]
+    lag = [r.sent_ns - r.intended_ns for r in sent]
     return Cost(
         requests_per_second=rate,
         seconds=elapsed,
@@ -99,12 +98,16 @@ def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
         good=sum(not outcome.bad for outcome in lookout.outcomes),
         cpu_percent_of_one_core=100 * cpu / elapsed,
         rss_megabytes=resident_bytes() / 1e6,
-        finished_to_arrived_p50_ms=percentile(to_arrived, 50),
-        finished_to_arrived_p99_ms=percentile(to_arrived, 99),
-        finished_to_engine_p50_ms=percentile(to_engine, 50),
-        finished_to_engine_p99_ms=percentile(to_engine, 99),
-        schedule_lag_p99_ms=percentile(lag, 99),
+        finished_to_arrived_p50_ms=milliseconds(to_arrived, 0.50),
+        finished_to_arrived_p99_ms=milliseconds(to_arrived, 0.99),
+        finished_to_engine_p50_ms=milliseconds(to_engine, 0.50),
+        finished_to_engine_p99_ms=milliseconds(to_engine, 0.99),
+        schedule_lag_p99_ms=milliseconds(lag, 0.99),
     )
+
+
+def milliseconds(spans_ns: list[int], share: float) -> float:
+    return (percentile(sorted(spans_ns), share) or 0) / 1e6
 
 
 def resident_bytes() -> int:

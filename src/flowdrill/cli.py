@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from enum import IntEnum
 from importlib.metadata import version
@@ -14,7 +15,8 @@ from typing import Any
 from flowdrill import wiring
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, PlanError
+from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.result import Verdict
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
@@ -58,9 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.ERROR
     except KeyboardInterrupt:  # outside a run: nothing has been changed
         return ExitCode.SIGINT
+    except Exception:  # noqa: BLE001 - a defect of ours must not leave with 1, Python's default: that means "fail"
+        traceback.print_exc()
+        print("flowdrill: this is a defect of flowdrill: please report the lines above", file=sys.stderr)
+        return ExitCode.ERROR
 
 
 def _run(options: argparse.Namespace) -> ExitCode:
+    if options.context is None:
+        raise PlanError(
+            "run: no cluster is named, and the kubeconfig's current context is never taken",
+            "add --context NAME; `kubectl config get-contexts` lists the names",
+        )
     finished = wiring.run_drill_file(
         options.drill, context=options.context, kubeconfig=options.kubeconfig, out=options.out
     )
@@ -103,16 +114,20 @@ def _schema(options: argparse.Namespace) -> ExitCode:
 
 def _image_flow(options: argparse.Namespace) -> ExitCode:
     made = wiring.make_flow_image(
-        options.flow, base=options.base, to=options.to, runtime=options.runtime, access=wiring.registry_access(options)
+        options.flow, base=options.base, to=options.to, runtime=options.runtime, access=_access(options)
     )
     _print_image(options, made)
     return ExitCode.PASS
 
 
 def _image_derive(options: argparse.Namespace) -> ExitCode:
-    made = wiring.derive_image(options.scenario, stable=options.stable, access=wiring.registry_access(options))
+    made = wiring.derive_image(options.scenario, stable=options.stable, access=_access(options))
     _print_image(options, made)
     return ExitCode.PASS
+
+
+def _access(options: argparse.Namespace) -> RegistryAccess:
+    return RegistryAccess(plain_http=options.plain_http, ca_file=options.ca_file)
 
 
 def _print_image(options: argparse.Namespace, made: wiring.MadeImage) -> None:
@@ -120,7 +135,7 @@ def _print_image(options: argparse.Namespace, made: wiring.MadeImage) -> None:
     for line in made.changes:
         print(visible(line), file=sys.stderr)
     if options.json:
-        facts = {"reference": made.reference, "digest": made.digest, "pushed_bytes": made.pushed_bytes}
+        facts = {"reference": made.reference, "digest": made.digest, "new_bytes": made.new_bytes}
         print(json.dumps({**facts, "changes": list(made.changes)}))
     else:
         print(made.reference)
@@ -153,7 +168,6 @@ def _add_run(commands: _Commands) -> None:
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
     command.add_argument(
         "--context",
-        required=True,
         metavar="NAME",
         help="kubeconfig context of the cluster; never taken from the kubeconfig",
     )

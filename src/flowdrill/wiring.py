@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,8 +20,10 @@ from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.host.signals import signals_told
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
-from flowdrill.edges.load.locust_load import LocustLoad
+from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, read_drill, shipped_scenarios
+from flowdrill.edges.registry.client import RegistryClient, open_registry
+from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.runfolder.folder import RunFolder, plan_text, write_durably
 from flowdrill.edges.runfolder.reading import read_run
@@ -30,8 +32,9 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import PlanError
-from flowdrill.model.drill import Drill
+from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.events import Event
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.result import Report
 from flowdrill.model.scenario import Scenario
 from flowdrill.report.html import render_html
@@ -56,11 +59,21 @@ class FinishedRun:
     report: Report
 
 
+@dataclass(frozen=True, slots=True)
+class MadeImage:
+    """An image that was pushed, pinned, and what was done to make it."""
+
+    reference: str
+    digest: str
+    new_bytes: int
+    changes: tuple[str, ...]
+
+
 def run_drill_file(drill_file: Path, *, context: str, kubeconfig: str | None, out: Path) -> FinishedRun:
     """Read the plan, carry out the drill, write its folder. FlowdrillError before a run has begun."""
     drill = read_drill(drill_file)
     found = find_scenario(drill.scenario, near=drill_file.parent)
-    api_key = _api_key(drill)
+    api_key = api_key_of(drill.load, os.environ)
     console = Console(stderr=True, highlight=False, markup=False)
     with ExitStack() as stack:
         workload = stack.enter_context(
@@ -71,7 +84,7 @@ def run_drill_file(drill_file: Path, *, context: str, kubeconfig: str | None, ou
         folder = stack.enter_context(RunFolder.create(out, drill, found.scenario, started, hidden))
         view = stack.enter_context(LiveView(console))
         order = _order(drill, found, workload, started)
-        outcome = _carry_out(order, found, workload, folder, view, api_key)
+        outcome = _carry_out(order, found, workload, folder, view)
     report = write_reports(folder.path)
     return FinishedRun(folder.path, outcome, report)
 
@@ -90,13 +103,58 @@ def write_reports(folder: Path) -> Report:
     return report
 
 
+def make_flow_image(flow_file: Path, *, base: str, to: str, runtime: str, access: RegistryAccess) -> MadeImage:
+    """Lay a flow on a runtime image and push it; PlanError when the file or a reference cannot be used."""
+    try:
+        flow = flow_file.read_bytes()
+    except OSError as error:
+        raise PlanError(f"{flow_file}: {error.strerror}", "name a flow that LangFlow exported as JSON") from error
+    base_reference, target = _reference(base, "--base"), _reference(to, "--to")
+    if target.tag is None or target.digest is not None:
+        raise PlanError(f"--to {to}: an image is pushed to a tag", "write --to registry/repository:tag")
+    chosen = None if runtime == "auto" else FlowRuntime(runtime)
+    with closing(open_images(access, _no_source)) as images:
+        made = images.make_flow_image(flow, flow_file.name, base_reference, target, chosen)
+    changes = (f"{made.flow_path}: added, served by {made.runtime}",)
+    return MadeImage(str(made.reference), str(made.reference.digest), made.pushed_bytes, changes)
+
+
+def derive_image(scenario: str, *, stable: str, access: RegistryAccess) -> MadeImage:
+    """Make and push a scenario's broken image; PlanError when it cannot be made."""
+    found = find_scenario(scenario)
+    with closing(open_images(access, found.read_source)) as images:
+        prepared = images.prepare_broken(_reference(stable, "--from"), found.scenario)
+        images.push(prepared)
+    image = prepared.image
+    return MadeImage(str(image.reference), str(image.reference.digest), image.new_bytes, image.changes)
+
+
+def open_images(access: RegistryAccess, read_source: Callable[[str], bytes]) -> ImageRegistry:
+    """Return the registries that image references name, reached as `access` says."""
+
+    def connect(host: str) -> RegistryClient:
+        return open_registry(host, plain_http=access.plain_http, ca_file=access.ca_file)
+
+    return ImageRegistry(connect, read_source)
+
+
+def _reference(text: str, option: str) -> ImageReference:
+    try:
+        return parse_image_reference(text)
+    except ValueError as error:
+        raise PlanError(f"{option}: {error}", "write it as docker pull does") from error
+
+
+def _no_source(name: str) -> bytes:
+    raise PlanError(f"{name}: no scenario is at hand to read it from", "name a scenario")
+
+
 def _carry_out(
     order: RunOrder,
     found: ScenarioFolder,
     workload: KubernetesWorkload,
     folder: RunFolder,
     view: LiveView,
-    api_key: str | None,
 ) -> RunOutcome:
     clock, inbox = MonotonicClock(), QueueInbox()
 
@@ -112,7 +170,7 @@ def _carry_out(
         clock=clock,
     )
     access = order.drill.registry
-    registry = ImageRegistry(plain_http=access.plain_http, ca_file=access.ca_file, read_source=found.read_source)
+    registry = open_images(access, found.read_source)
     ports = Ports(
         clock=clock,
         inbox=inbox,
@@ -122,7 +180,7 @@ def _carry_out(
         load=load,
         evidence=folder,
     )
-    with signals_told(inbox.tell):
+    with closing(registry), signals_told(inbox.tell):
         return run(order, ports, emit)
 
 
@@ -139,14 +197,3 @@ def _order(drill: Drill, found: ScenarioFolder, workload: KubernetesWorkload, st
         plan_digest=f"sha256:{plan_digest}",
         host=socket.gethostname(),
     )
-
-
-def _api_key(drill: Drill) -> str | None:
-    """The key's value comes from the environment only; the plan names the variable."""
-    variable = drill.load.api_key_from
-    if variable is None:
-        return None
-    value = os.environ.get(variable)
-    if not value:
-        raise PlanError(f"load.api_key_from: the environment variable {variable} is not set", f"export {variable}=…")
-    return value

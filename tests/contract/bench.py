@@ -119,13 +119,14 @@ class Cluster:
         """Create a workload with two replicas of the first image, and a Service in front of it."""
         env = [{"name": "API_KEY", "value": SECRET}, {"name": "COLOUR", "value": "blue"}]
         container = {"name": "flow", "image": self.images[0], "env": env}
-        pod = {"containers": [container], "terminationGracePeriodSeconds": 1, **more_of_pod}
+        quick = {"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False, "enableServiceLinks": False}
+        pod = {"containers": [container], **quick, **more_of_pod}
         labels, rule = {"app": name}, {"key": "app", "operator": "In", "values": [name]}
         spec: dict[str, Any] = {
             "replicas": 2,
             "selector": {
                 "matchLabels": labels,
-                "matchExpressions": [{"key": "app", "operator": "In", "values": [name]}],
+                "matchExpressions": [rule],
             },
             "template": {"metadata": {"labels": labels}, "spec": pod},
         }

@@ -41,6 +41,9 @@ class FakeLoad:
     def stop(self) -> None:
         self._tell = None
 
+    def evidence(self) -> tuple[tuple[str, str], ...]:
+        return (("load/bad-answers.jsonl", "bad answers"),) if self._sequence else ()
+
     def die(self) -> None:
         """End without having been asked to."""
         tell, self._tell = self._tell, None

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
+from kubernetes.dynamic import DynamicClient
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "flowdrill-demo"
@@ -70,8 +71,15 @@ class Lab:
     def apply(self, items: list[dict[str, Any]]) -> None:
         """Server-side apply, in order."""
         with self.api() as api:
+            known = DynamicClient(api).resources
             for item in items:
-                _apply(api, item)
+                resource = known.get(api_version=item["apiVersion"], kind=item["kind"])
+                resource.server_side_apply(
+                    body=item,
+                    namespace=item["metadata"].get("namespace"),
+                    field_manager="flowdrill-tests",
+                    force_conflicts=True,
+                )
 
     def workload(self, kind: str, name: str) -> Any:
         with self.api() as api:
@@ -154,31 +162,3 @@ def lab_from_environment() -> Lab | str:
     if missing:
         return f"no Kubernetes to break: {', '.join(missing)} not set (see CONTRIBUTING.md)"
     return Lab(*(os.environ[name] for name in names))
-
-
-_PATHS = {
-    "Namespace": ("v1", "namespaces"),
-    "Secret": ("v1", "secrets"),
-    "Service": ("v1", "services"),
-    "ServiceAccount": ("v1", "serviceaccounts"),
-    "Deployment": ("apps/v1", "deployments"),
-    "StatefulSet": ("apps/v1", "statefulsets"),
-    "Role": ("rbac.authorization.k8s.io/v1", "roles"),
-    "RoleBinding": ("rbac.authorization.k8s.io/v1", "rolebindings"),
-}
-
-
-def _apply(api: client.ApiClient, item: dict[str, Any]) -> None:
-    """Server-side apply of one object."""
-    group, plural = _PATHS[item["kind"]]
-    prefix = f"/api/{group}" if group == "v1" else f"/apis/{group}"
-    scope = "" if item["kind"] == "Namespace" else f"/namespaces/{item['metadata']['namespace']}"
-    api.call_api(
-        f"{prefix}{scope}/{plural}/{item['metadata']['name']}",
-        "PATCH",
-        query_params=[("fieldManager", "flowdrill-tests"), ("force", "true")],
-        header_params={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
-        body=item,
-        auth_settings=["BearerToken"],
-        _preload_content=False,
-    )

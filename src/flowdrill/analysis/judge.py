@@ -71,7 +71,9 @@ def _objectives(
 ) -> tuple[Assessment, ...]:
     wanted, drill = record.drill.objectives, record.drill
     hit = timeline.impact is not None
-    observed = ns_to_seconds(last_seen_ns(record) - timeline.impact.latest_ns) if timeline.impact else 0.0
+    restore = image_set(record, Purpose.RESTORE)
+    until_ns = restore.instant.earliest_ns if restore else last_seen_ns(record)  # what the restore mends is no recovery
+    observed = ns_to_seconds(until_ns - timeline.impact.latest_ns) if timeline.impact else 0.0
     times = (
         ("time_to_detect", wanted.time_to_detect, timeline.time_to_detect, drill.detect.limit, "never detected"),
         ("time_to_recover", wanted.time_to_recover, timeline.time_to_recover, drill.rollback.limit, "never recovered"),

@@ -8,6 +8,7 @@ used, so slow, overlapping, hanging and reset requests cannot push a bound past 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -145,16 +146,16 @@ def _recovered(stretch: _Stretch, after: Sequence[Outcome]) -> Instant | None:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Whether users are served again. `held`: for the whole hold window, with traffic that shows it."""
+    """Whether users are served again; `held`: for the whole hold window, with traffic that shows it. `recovered` is
+    None while too many answers of the last hold window are bad for it to hold."""
 
     recovered: Instant | None
     held: bool
-    window: FailingWindow | None
 
 
 class RecoveryWatch:
     """Says when the recovery has held. Cheap enough to ask after every request: it looks at new outcomes only, and
-    computes the failing window anew at most once a second, when a bad outcome may have moved its end.
+    computes the failing window anew at most once a second, and only while the recovery might hold.
 
     The hold window holds when no outcome in it belongs to the failure and goods kept coming, never apart by more than
     a second or five times the usual distance between outcomes. Silence starts the window afresh.
@@ -162,43 +163,47 @@ class RecoveryWatch:
 
     def __init__(self, *, normal_bad_ratio: float, from_ns: int, hold_ns: int) -> None:
         self._normal_bad_ratio = normal_bad_ratio
+        self._most_bad_ratio = max(ALTERNATIVES[0], 2 * normal_bad_ratio) if normal_bad_ratio > 0 else 0.0
         self._from_ns = from_ns
         self._hold_ns = hold_ns
         self._taken = 0
+        self._recent: deque[Outcome] = deque()  # those of the last hold window
+        self._recent_bad = 0
         self._stale = True
         self._computed_ns: int | None = None
-        self._window: FailingWindow | None = None
-        self._newest_good_ns: int | None = None
-        self._flowing_since_ns = from_ns
+        self._recovered: Instant | None = None
+        self._newest_good_ns = self._flowing_since_ns = from_ns
 
     def look(self, outcomes: Sequence[Outcome], now_ns: int) -> Recovery:
         """Return the state at `now_ns`. `outcomes` is the same growing sequence at every call."""
-        if len(outcomes) > self._taken:
-            self._take(outcomes)
+        self._take(outcomes, now_ns)
+        if self._recent_bad > self._most_bad_ratio * len(self._recent):
+            return Recovery(None, held=False)
         if self._stale and (self._computed_ns is None or now_ns - self._computed_ns >= _RECOMPUTE_NS):
+            window = failing_window(outcomes, normal_bad_ratio=self._normal_bad_ratio, from_ns=self._from_ns)
+            self._recovered = window.recovered if window else None
             self._computed_ns = now_ns
-            self._stale = False
-            self._window = failing_window(outcomes, normal_bad_ratio=self._normal_bad_ratio, from_ns=self._from_ns)
-        recovered = self._window.recovered if self._window else None
-        held = not self._stale and recovered is not None and self._flows(outcomes, recovered, now_ns)
-        return Recovery(recovered, held, self._window)
+            self._stale = window is not None and window.recovered is None
+        if self._stale or self._recovered is None:
+            return Recovery(self._recovered, held=False)
+        flows = now_ns - self._newest_good_ns <= _longest_silence_ns(outcomes)
+        since_ns = max(self._recovered.latest_ns, self._flowing_since_ns)
+        return Recovery(self._recovered, held=flows and now_ns - since_ns >= self._hold_ns)
 
-    def _take(self, outcomes: Sequence[Outcome]) -> None:
-        longest_silence_ns = _longest_silence_ns(outcomes)
-        recovering = self._window is not None and self._window.recovered is None
+    def _take(self, outcomes: Sequence[Outcome], now_ns: int) -> None:
         for outcome in outcomes[self._taken :]:
-            if outcome.bad or recovering:
-                self._stale = True
+            if outcome.known_ns < self._from_ns:
+                continue
+            self._recent.append(outcome)
+            self._recent_bad += outcome.bad
+            self._stale = self._stale or outcome.bad
             if not outcome.bad:
-                if self._newest_good_ns is None or outcome.known_ns - self._newest_good_ns > longest_silence_ns:
+                if outcome.known_ns - self._newest_good_ns > _longest_silence_ns(outcomes):
                     self._flowing_since_ns = outcome.known_ns
-                self._newest_good_ns = max(self._newest_good_ns or 0, outcome.known_ns)
+                self._newest_good_ns = max(self._newest_good_ns, outcome.known_ns)
         self._taken = len(outcomes)
-
-    def _flows(self, outcomes: Sequence[Outcome], recovered: Instant, now_ns: int) -> bool:
-        if self._newest_good_ns is None or now_ns - self._newest_good_ns > _longest_silence_ns(outcomes):
-            return False
-        return now_ns - max(recovered.latest_ns, self._flowing_since_ns) >= self._hold_ns
+        while self._recent and self._recent[0].known_ns <= now_ns - self._hold_ns:
+            self._recent_bad -= self._recent.popleft().bad
 
 
 def _longest_silence_ns(outcomes: Sequence[Outcome]) -> int:

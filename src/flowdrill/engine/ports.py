@@ -131,6 +131,10 @@ class Load(Protocol):
         """Stop it, wait until it is gone, and tell the last records. Harmless when not running."""
         ...
 
+    def evidence(self) -> tuple[tuple[str, str], ...]:
+        """Return (path relative to the run folder, what it shows) of what the load has written there."""
+        ...
+
 
 class EvidenceFolder(Protocol):
     """Where evidence is kept."""

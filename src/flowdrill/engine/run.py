@@ -114,6 +114,8 @@ def _undo(
 
     def stop_load() -> tuple[str, ...]:
         ports.load.stop()
+        for path, what in ports.load.evidence():
+            tell.evidence(path, what)
         return ()
 
     def unlock() -> tuple[str, ...]:
@@ -161,7 +163,7 @@ def _tell_broken_made(cleared: Cleared, ports: Ports, tell: Narrator) -> None:
             reference=str(image.reference),
             digest=str(image.reference.digest),
             changes=image.changes,
-            pushed_bytes=image.pushed_bytes,
+            new_bytes=image.new_bytes,
         )
     )
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from flowdrill.model.load_settings import MAX_IN_FLIGHT
 from flowdrill.model.quantity import Ratio, Seconds
 from flowdrill.model.route import Route
 from flowdrill.model.strict import Strict
@@ -60,7 +61,7 @@ class LoadPlan(Strict):
     api_key_from: str | None = Field(
         default=None, pattern=r"^[A-Za-z_]\w*$", description="environment variable that holds the API key"
     )
-    requests_per_second: float = Field(gt=0, le=5000)
+    requests_per_second: float = Field(gt=0, le=1000)
     latency_objective: Seconds = Field(default="2s", validate_default=True)
     timeout: Seconds = Field(default="30s", validate_default=True)
     requests_per_connection: int = Field(default=1, ge=1, description="1: every request may reach another replica")
@@ -69,6 +70,12 @@ class LoadPlan(Strict):
     def _times_fit(self) -> Self:
         if self.timeout < self.latency_objective:
             raise ValueError("timeout must not be shorter than latency_objective")
+        if self.requests_per_second * self.timeout > MAX_IN_FLIGHT:
+            longest = f"{MAX_IN_FLIGHT / self.requests_per_second:g}s"
+            raise ValueError(
+                f"more than {MAX_IN_FLIGHT} requests could be open at once: at {self.requests_per_second:g} requests/s "
+                f"the timeout can be at most {longest}"
+            )
         return self
 
 

@@ -127,7 +127,7 @@ class BrokenImageMade:
     reference: str
     digest: str
     changes: tuple[str, ...]
-    pushed_bytes: int
+    new_bytes: int
     event: Literal["broken image made"] = "broken image made"
 
 

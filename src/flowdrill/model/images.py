@@ -24,7 +24,7 @@ class BrokenImage:
     reference: ImageReference  # with tag and digest
     stable: ImageReference  # with digest
     changes: tuple[str, ...]  # one line a change: what it did to the image
-    pushed_bytes: int
+    new_bytes: int  # of its manifest and the blobs that the stable image does not have
     blobs: tuple[str, ...]  # digests that only this image needs; deleted with it
 
 

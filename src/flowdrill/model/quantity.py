@@ -39,18 +39,26 @@ def parse_ratio(text: object) -> float:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a duration as people read it: `340 ms`, `4.21 s`, `2 min 05 s`."""
+    """Return a duration as people read it: `0.4 ms`, `340 ms`, `4.21 s`, `2 min 05 s`, `1 h 15 min`, `30 days`."""
+    if 0.00005 <= abs(seconds) < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
     if abs(seconds) < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if abs(seconds) < 59.995:
         return f"{seconds:.2f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
+    if abs(seconds) < 3599.5:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest:02d} s"
+    if abs(seconds) < 2 * 86400:
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"{hours} h {minutes:02d} min"
+    return f"{seconds / 86400:.3g} days"
 
 
 def format_ratio(ratio: float) -> str:
-    """Return a share as people read it: `12.5 %`."""
-    return f"{ratio * 100:.3g} %"
+    """Return a share as people read it: `12.5 %`. Only a whole is `100 %`, and only nothing is `0 %`."""
+    percent = f"{ratio * 100:.3g}"
+    return f"{ratio * 100:.6g} %" if percent == "100" and ratio < 1 else f"{percent} %"
 
 
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^([0-9.]+d|([0-9.]+h)?([0-9.]+m)?([0-9.]+s)?([0-9.]+ms)?)$"}

@@ -110,7 +110,9 @@ class Changes(Strict):
     flow: tuple[FlowChange, ...] = ()
     files: FileChanges = FileChanges()
     env: EnvChanges = EnvChanges()
-    command: tuple[str, ...] | None = Field(default=None, min_length=1)
+    command: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="becomes the image's entrypoint; its own entrypoint and arguments go"
+    )
 
     @model_validator(mode="after")
     def _something_changes(self) -> Self:

@@ -13,7 +13,8 @@ from flowdrill.report.svg import element, line, number, picture, rect, text
 from flowdrill.report.words import named_instants
 
 _LEFT, _RIGHT, _FOOT = 50.0, 10.0, 36.0
-_TITLE = 26.0
+_TITLE = 32.0
+_NARROW = 600.0
 _HEIGHTS = (150.0, 70.0, 110.0)
 
 
@@ -38,6 +39,7 @@ def render_chart(report: Report, width: float) -> str:
     for height in _HEIGHTS[:-1]:
         tops.append(tops[-1] + height + _TITLE + 4)
     requests, ratio, latency = (_Panel(time, top, top + h) for top, h in zip(tops, _HEIGHTS, strict=True))
+    limit = f"objective {format_seconds(report.latency_objective_seconds)}"
     return picture(
         f"chart-{width:.0f}",
         (width, latency.bottom + _FOOT),
@@ -49,6 +51,9 @@ def render_chart(report: Report, width: float) -> str:
         *_bad_share(report.chart, ratio),
         *_latency(report, latency),
         *marks(instants, time, 0, latency.bottom),
+        _head(requests, "Requests per second", ("good-ink", "■", "good"), ("bad-ink", "■", "bad")),
+        _head(ratio, "Bad share of the answers"),
+        _head(latency, "Latency", ("p50-ink", "━", "p50"), ("p95-ink", "╍", "p95"), ("limit-ink", "┅", limit)),
     )
 
 
@@ -61,17 +66,19 @@ def _outage(report: Report, time: Scale, top: float, bottom: float) -> list[ET.E
 
 
 def _time_axis(time: Scale, top: float, bottom: float, width: float) -> list[ET.Element]:
-    moments = time_ticks(time.low, time.high, 5 if width < 600 else 12)
+    moments = time_ticks(time.low, time.high, 5 if width < _NARROW else 12)
     fine = len(moments) > 1 and moments[1] - moments[0] < 1
     drawn = [line(time.at(moment), top, time.at(moment), bottom, "grid") for moment in moments]
     drawn += [text(time.at(moment), bottom + 15, clock_text(moment, fine), "tick", "middle") for moment in moments]
     return [*drawn, text(time.end, bottom + 31, "time since the run began", "tick", "end")]
 
 
-def _head(panel: _Panel, title: str, *legend: tuple[str, str]) -> ET.Element:
-    """The panel's title, followed by (class, words) of its series, each with its sign."""
-    keys = [element("tspan", words, dx=12, class_=f"key {kind}") for kind, words in legend]
-    return element("text", element("tspan", title, class_="title"), *keys, x=0, y=panel.top - 9, class_="label")
+def _head(panel: _Panel, title: str, *legend: tuple[str, str, str]) -> ET.Element:
+    """The panel's title, followed by (class, sign, words) of its series; drawn last, over the instants' lines."""
+    pieces: list[ET.Element | str] = [element("tspan", title, class_="title")]
+    for kind, sign, words in legend:
+        pieces += [element("tspan", sign, dx=12, class_=kind), f" {words}"]
+    return element("text", *pieces, x=0, y=panel.top - 12, class_="label")
 
 
 def _value_axis(panel: _Panel, ticks: list[tuple[float, str]]) -> list[ET.Element]:
@@ -96,7 +103,6 @@ def _requests(bins: tuple[ChartBin, ...], panel: _Panel) -> list[ET.Element]:
         _bar(b, panel, rate.at(b.good / b.seconds), rate.at((b.good + b.bad) / b.seconds)) for b in bins if b.bad
     )
     return [
-        _head(panel, "Requests per second", ("good-ink", "■ good"), ("bad-ink", "■ bad")),
         *_value_axis(panel, [(rate.at(tick), f"{tick:g}") for tick in ticks]),
         element("path", d=good, class_="good"),
         element("path", d=bad, class_="bad"),
@@ -108,7 +114,6 @@ def _bad_share(bins: tuple[ChartBin, ...], panel: _Panel) -> list[ET.Element]:
     known = [b for b in bins if b.good + b.bad]
     bars = "".join(_bar(b, panel, share.at(0), share.at(b.bad / (b.good + b.bad))) for b in known if b.bad)
     return [
-        _head(panel, "Bad share of the answers"),
         *_value_axis(panel, [(share.at(tick), f"{tick:.0%}".replace("%", " %")) for tick in (0, 0.5, 1)]),
         element("path", d=bars, class_="bad"),
     ]
@@ -123,9 +128,7 @@ def _latency(report: Report, panel: _Panel) -> list[ET.Element]:
     ticks = decades(min(values), max(values))
     scale = LogScale(ticks[0], ticks[-1], panel.bottom, panel.top)
     limit = scale.at(objective)
-    words = f"objective {format_seconds(objective)}"
     return [
-        _head(panel, "Latency", ("p50-ink", "━ p50"), ("p95-ink", "╍ p95"), ("limit-ink", f"┈ {words}")),
         *_value_axis(panel, [(scale.at(tick), _short_seconds(tick)) for tick in ticks]),
         line(panel.time.start, limit, panel.time.end, limit, "limit"),
         element("path", d=_steps(p50, panel, scale), class_="p50"),

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from flowdrill.model.events import Status
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.report.safe_text import with_visible_text
-from flowdrill.report.words import END_WORDS, VERDICT_MEANINGS, drilled_sentence, named_measures
+from flowdrill.report.words import END_WORDS, drilled_sentence, named_measures, reasons_in_words
 
 _VERDICT_STATUS = {Verdict.PASS: Status.PASS, Verdict.FAIL: Status.FAIL, Verdict.INCONCLUSIVE: Status.UNKNOWN}
 _TAG = {Status.FAIL: "failure", Status.UNKNOWN: "error"}
@@ -34,8 +34,8 @@ def render_junit(report: Report) -> str:
         "skipped": "0",
         "time": f"{result.run.duration_seconds:.3f}",
     }
-    suites = ET.Element("testsuites", name="flowdrill", **counts)
-    suite = ET.SubElement(suites, "testsuite", name=result.run.drill, **counts)
+    suites = ET.Element("testsuites", {"name": "flowdrill", **counts})
+    suite = ET.SubElement(suites, "testsuite", {"name": result.run.drill, **counts})
     suite.set("timestamp", result.run.started)
     suite.set("hostname", result.run.host)
     properties = ET.SubElement(suite, "properties")
@@ -53,7 +53,7 @@ def _verdict_as_check(result: Result) -> Assessment:
         status=_VERDICT_STATUS[result.verdict],
         required=Verdict.PASS,
         observed=result.verdict,
-        detail=" ".join(result.reasons) or VERDICT_MEANINGS[result.verdict],
+        detail="\n".join(reasons_in_words(result)),
     )
 
 

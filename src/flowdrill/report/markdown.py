@@ -12,19 +12,21 @@ from flowdrill.report.safe_text import visible_text, with_visible_text
 from flowdrill.report.words import (
     CHECK_WORDS,
     OBJECTIVE_WORDS,
-    VERDICT_MEANINGS,
     VERDICT_WORDS,
     assessed_words,
     bad_by_reason,
     drilled_sentence,
     named_measures,
+    reasons_in_words,
 )
 
 _VERDICT_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❓"}
 _STATUS_SIGNS = {Status.PASS: "✅", Status.FAIL: "❌", Status.UNKNOWN: "❓"}
 _LONGEST_CELL = 300
 _MOST_ROWS = 40
-_MARKUP = re.compile(r"[\\`*_\[\]<>|~&#$!]|^[-+=]|(?<=www)\.|:(?=//)", re.IGNORECASE)
+_LONGEST_COMMENT = 60_000  # GitHub takes 65,536 characters
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&#$!]|^[-+=]|(?<![a-z0-9])_|_(?![a-z0-9])|(?<=www)\.|:(?=//)", re.IGNORECASE)
+_NOT_IN_CODE = re.compile(r"[`\\|]")
 
 
 def escape_markdown(text: str) -> str:
@@ -32,6 +34,11 @@ def escape_markdown(text: str) -> str:
     of a table's cell; a word joiner after `@` keeps it from calling people."""
     shown = visible_text(text, _LONGEST_CELL)
     return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", shown).replace("@", "@\u2060")
+
+
+def _code(text: str) -> str:
+    """A digest or reference, to be copied: as code where nothing in it could end the code or the cell."""
+    return escape_markdown(text) if not text or _NOT_IN_CODE.search(text) else f"`{visible_text(text, _LONGEST_CELL)}`"
 
 
 def render_markdown(report: Report) -> str:
@@ -42,7 +49,7 @@ def render_markdown(report: Report) -> str:
     blocks = [
         f"## {verdict}: {escape_markdown(result.run.drill)}",
         escape_markdown(drilled_sentence(report)),
-        _bullets(result.reasons or (VERDICT_MEANINGS[result.verdict],)),
+        _bullets(reasons_in_words(result)),
         *_measures(result),
         *_objectives(result),
         *_requests(result),
@@ -50,14 +57,25 @@ def render_markdown(report: Report) -> str:
         *_images(result),
         *(["**Notes**", _bullets(result.notes)] if result.notes else []),
         f"<sub>flowdrill {escape_markdown(result.run.tool_version)}, run {escape_markdown(result.run.id)}, "
-        f"{escape_markdown(result.run.started)}, plan {escape_markdown(result.run.plan_digest)}</sub>",
+        f"{escape_markdown(result.run.started)}, plan {_code(result.run.plan_digest)}</sub>",
     ]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join(_that_fit(blocks)) + "\n"
+
+
+def _that_fit(blocks: Sequence[str]) -> list[str]:
+    """The blocks without those that would make a comment too long, and a word on it."""
+    kept: list[str] = []
+    for block in blocks:
+        if sum(map(len, kept)) + len(block) <= _LONGEST_COMMENT:
+            kept.append(block)
+    return kept if len(kept) == len(blocks) else [*kept, "Shortened: the whole result is in report.html."]
 
 
 def _measures(result: Result) -> list[str]:
+    if not (result.instants.broken or result.objectives):
+        return []
     rows = [
-        (f"{m.words} ({m.start} → {m.end})", f"**{escape_markdown(m.value)}**", escape_markdown(m.bounds), _met(m.objective))
+        (f"{m.words} ({m.start} → {m.end})", f"**{m.value}**", escape_markdown(m.bounds), _met(m.objective))
         for m in named_measures(result)
     ]
     return [_table(("Measure", "Time", "Bounds", "Objective"), rows)]
@@ -109,14 +127,15 @@ def _requests(result: Result) -> list[str]:
     text = f"{requests.total:,} requests, {requests.bad:,} bad"
     if requests.failed_ratio is not None:
         text += f"; {format_ratio(requests.failed_ratio)} bad from the break to the recovery"
-    reasons = ", ".join(f"{escape_markdown(reason)} ({count:,})" for reason, count in bad_by_reason(result)[:_MOST_ROWS])
+    by_reason = bad_by_reason(result)[:_MOST_ROWS]
+    reasons = ", ".join(f"{escape_markdown(reason)} ({count:,})" for reason, count in by_reason)
     return [f"{text}. {reasons[:1].upper()}{reasons[1:]}." if reasons else f"{text}."]
 
 
 def _images(result: Result) -> list[str]:
     images = (("stable", result.images.stable), ("broken", result.images.broken))
     rows = [
-        (name, escape_markdown(image.reference), escape_markdown(image.digest), escape_markdown("; ".join(image.changes)))
+        (name, _code(image.reference), _code(image.digest), escape_markdown("; ".join(image.changes)))
         for name, image in images
         if image
     ]

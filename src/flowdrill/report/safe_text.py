@@ -8,7 +8,7 @@ import unicodedata
 from flowdrill.model.result import Report
 
 LONGEST_TEXT = 2000
-_LAYOUT = re.compile(r"[ \t]*(?:\r?\n|\t)[ \t]*")
+_LAYOUT = re.compile(r"(?:\r\n|[ \t\n])+")
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})  # control, format (bidi), surrogate, unassigned
 
 

@@ -22,4 +22,4 @@ def schema_text(name: SchemaName) -> str:
             schema = Drill.model_json_schema(mode="validation")
         case "scenario":
             schema = Scenario.model_json_schema(mode="validation")
-    return json.dumps({"$schema": _DIALECT, **schema}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"

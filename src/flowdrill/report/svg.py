@@ -6,7 +6,7 @@ import unicodedata
 from xml.etree import ElementTree as ET
 
 FONT_SIZE = 12.0
-_CHARACTER_WIDTH = 0.56  # of the font's size: an average over Latin text in the usual sans-serif faces, on the safe side
+_CHARACTER_WIDTH = 0.56  # of the font's size; an average over Latin text in the usual sans-serif faces
 
 Attribute = str | float
 
@@ -34,7 +34,7 @@ def _text(value: Attribute) -> str:
 
 
 def picture(name: str, size: tuple[float, float], title: str, description: str, *children: ET.Element) -> str:
-    """Return a whole `<svg>` that screen readers announce by its title and description. `name` is unique in the page."""
+    """Return a whole `<svg>` that screen readers announce by title and description. `name` is unique in the page."""
     svg = element(
         "svg",
         element("title", title, id=f"{name}-title"),

@@ -15,8 +15,9 @@ from flowdrill.report.words import NamedMeasure, named_instants, named_measures
 _MARGIN = 10.0
 _BAND = 26.0
 _ROW = 25.0
-_BAR = 11.0
+_BAR = 19.0
 _FOOT = 34.0
+_NARROW = 600.0
 
 
 def render_timeline(result: Result, width: float) -> str:
@@ -67,7 +68,7 @@ def _phases(phases: Sequence[PhaseSpan], time: Scale, top: float) -> list[ET.Ele
 
 
 def _ticks(time: Scale, top: float, axis: float, width: float) -> list[ET.Element]:
-    moments = time_ticks(time.low, time.high, 5 if width < 600 else 10)
+    moments = time_ticks(time.low, time.high, 5 if width < _NARROW else 10)
     fine = len(moments) > 1 and moments[1] - moments[0] < 1
     drawn = [line(time.start, axis, time.end, axis, "axis")]
     for moment in moments:
@@ -81,17 +82,17 @@ def _bar(named: NamedMeasure, result: Result, time: Scale, top: float, width: fl
     if not start or not end:
         return []
     left, right = time.at(start.seconds), max(time.at(end.seconds), time.at(start.seconds) + 2)
-    words = f"{named.words} {named.value}"
+    words = f"{named.short if width < _NARROW else named.words} {named.value}"
     space, middle = text_width(words) + 6, top + _ROW / 2
     kind = f"bar bar-{named.name}"
-    bar = rect(left, middle - _BAR / 2, right, middle + _BAR / 2, kind, tip=f"{words}, {named.bounds}", radius=2)
+    bar = rect(left, middle - _BAR / 2, right, middle + _BAR / 2, kind, tip=f"{words}, {named.bounds}", radius=3)
+    if left + space + 6 <= right:
+        return [bar, text(left + 7, middle + 4, words, "label on-bar")]
     if right + space <= width:
         return [bar, text(right + 6, middle + 4, words, "label measured")]
     if left - space >= 0:
         return [bar, text(left - 6, middle + 4, words, "label measured", "end")]
-    bar.set("height", "19")
-    bar.set("y", f"{middle - 9.5:.2f}")
-    return [bar, text(left + 6, middle + 4, words, "label on-bar")]
+    return [bar, text(width, middle + 4, words, "label measured", "end")]
 
 
 def _description(result: Result) -> str:

@@ -33,14 +33,16 @@ class StageSpan:
 
 
 def stage_spans(stages: tuple[Stage, ...]) -> tuple[StageSpan, ...]:
-    """Return the stages in order, each beginning where the last one before it ended: of the same pod, or of the
-    whole workload; for the workload's own stages the last one of any pod."""
-    reached: dict[str | None, float] = {}
-    spans = []
-    for stage in sorted(stages, key=lambda s: s.seconds):
-        before = reached.values() if stage.pod is None else [reached[k] for k in (stage.pod, None) if k in reached]
-        spans.append(StageSpan(stage, max(before, default=0.0)))
-        reached[stage.pod] = stage.seconds
+    """Return the stages in their order, each beginning where the newest stage before it was reached: of the same pod
+    or of the whole workload; for one of the whole workload, of any pod."""
+    spans: list[StageSpan] = []
+    for stage in stages:
+        before = [
+            span.stage.seconds
+            for span in spans
+            if (stage.pod is None or span.stage.pod in (stage.pod, None)) and span.stage.seconds <= stage.seconds
+        ]
+        spans.append(StageSpan(stage, max(before, default=min(0.0, stage.seconds))))
     return tuple(spans)
 
 
@@ -71,10 +73,11 @@ def _row(span: StageSpan, time: Scale, top: float, labels: float) -> list[ET.Ele
     bounds = f"{format_seconds(span.stage.earliest)} to {format_seconds(span.stage.latest)}"
     tip = f"{span.words}: took {format_seconds(span.took)}, reached between {bounds} after the rollback's request"
     name = shortened(span.words, labels - 10 if labels else time.end)
+    kind = "stage" if span.stage.pod else "stage stage-whole"
     return [
         text(0, middle + 4 if labels else top + 14, name),
-        rect(time.at(span.stage.earliest), middle - 7, time.at(span.stage.latest), middle + 7, "interval"),
-        rect(left, middle - 5, right, middle + 5, "stage" if span.stage.pod else "stage stage-whole", tip=tip, radius=2),
+        rect(left, middle - 5, right, middle + 5, kind, tip=tip, radius=2),
+        line(time.at(span.stage.earliest), middle, time.at(span.stage.latest), middle, "whisker"),
         text(max(right, time.at(span.stage.latest)) + 6, middle + 4, format_seconds(span.stage.seconds), "tick"),
     ]
 

@@ -63,6 +63,7 @@ class NamedMeasure:
 
     name: str
     words: str
+    short: str
     start: str
     end: str
     measure: Measure | None
@@ -71,8 +72,11 @@ class NamedMeasure:
 
     @property
     def value(self) -> str:
-        """The estimate as people read it, or a dash."""
-        return format_seconds(self.measure.seconds) if self.measure else "–"
+        """The estimate as people read it; where there is none, `> limit` if the objective says so, or a dash."""
+        if self.measure:
+            return format_seconds(self.measure.seconds)
+        observed = self.objective.observed if self.objective else ""
+        return observed if observed.startswith(">") else "–"
 
     @property
     def bounds(self) -> str:
@@ -94,35 +98,36 @@ class NamedInstant:
 def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
     """Return the four times in the order in which a reader meets them."""
     times = (
-        ("time_to_detect", "Time to detect", "impact", "detected"),
-        ("reaction", "Reaction", "detected", "triggered"),
-        ("time_to_recover", "Time to recover", "triggered", "recovered"),
-        ("outage", "Outage", "impact", "recovered"),
+        ("time_to_detect", "Time to detect", "TTD", "impact", "detected"),
+        ("reaction", "Reaction", "Reaction", "detected", "triggered"),
+        ("time_to_recover", "Time to recover", "TTR", "triggered", "recovered"),
+        ("outage", "Outage", "Outage", "impact", "recovered"),
     )
     objectives = {objective.name: objective for objective in result.objectives}
     return tuple(
         NamedMeasure(
             name=name,
             words=words,
+            short=short,
             start=start,
             end=end,
             measure=getattr(result.measures, name),
             objective=objectives.get(name),
             missing=_why_missing(result, objectives.get(name), start, end),
         )
-        for name, words, start, end in times
+        for name, words, short, start, end in times
     )
 
 
 def _why_missing(result: Result, objective: Assessment | None, start: str, end: str) -> str:
     if result.end in (End.REFUSED, End.UNSTEADY):
         return "nothing was broken"
-    if objective and objective.observed:
-        return objective.observed
-    for instant in (start, end):
-        if getattr(result.instants, instant) is None:
-            return _NOT_REACHED[instant] if result.end else f"the run was cut off; {_NOT_REACHED[instant]}"
-    return "could not be measured"
+    if objective and objective.detail:
+        return objective.detail
+    if result.end not in (End.COMPLETED, End.NOT_BROKEN):
+        return "the run ended before this could be seen"
+    unseen = [instant for instant in (start, end) if getattr(result.instants, instant) is None]
+    return _NOT_REACHED[unseen[0]] if unseen else "could not be measured"
 
 
 def named_instants(result: Result) -> tuple[NamedInstant, ...]:
@@ -143,7 +148,20 @@ def drilled_sentence(report: Report) -> str:
 
 def assessed_words(name: str) -> str:
     """Return an objective's or a check's name in plain words."""
-    return _ASSESSED.get(name) or name.replace("_", " ")
+    return _ASSESSED.get(name) or _capitalised(name.replace("_", " "))
+
+
+def reasons_in_words(result: Result) -> tuple[str, ...]:
+    """Return why the verdict is what it is, with plain words for the objective or check that a reason begins with."""
+    names = {assessment.name for assessment in (*result.objectives, *result.checks)}
+    split = ((reason.partition(":"), reason) for reason in result.reasons or (VERDICT_MEANINGS[result.verdict],))
+    return tuple(
+        f"{assessed_words(name)}:{rest}" if name in names else _capitalised(reason) for (name, _, rest), reason in split
+    )
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def reason_words(reason: str) -> str:

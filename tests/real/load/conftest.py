@@ -23,7 +23,6 @@ from flowdrill.model.outcome import Reason, Record, RecordKind
 
 LOCUST_FILE = Path(__file__).parents[3] / "scenarios" / "load" / "run_flow.py"
 API_KEY = "a-key-nobody-may-read"
-LONG_ENOUGH_NS = 60 * 10**9
 
 
 class FlowServer:
@@ -62,35 +61,32 @@ class RunningLoad:
         self.load = load
         self.folder = folder
         self.facts: list[Fact] = []
+        self.records: list[Record] = []
+        self.sent: list[Record] = []
+        self.finished: list[Record] = []
         self._inbox = QueueInbox()
 
     def start(self) -> None:
         self.load.start(self._inbox.tell)
 
-    def until(self, seen: Callable[[RunningLoad], bool]) -> None:
+    def until(self, seen: Callable[[RunningLoad], bool], limit_seconds: float = 60) -> None:
         """Take facts in until `seen` holds."""
-        deadline_ns = time.monotonic_ns() + LONG_ENOUGH_NS
+        deadline_ns = time.monotonic_ns() + round(limit_seconds * 1e9)
         while not seen(self):
             fact = self._inbox.next(deadline_ns)
             assert fact is not None, f"nothing more came; {len(self.records)} records so far"
-            self.facts.append(fact)
+            self._take(fact)
 
     def stop(self) -> None:
         self.load.stop()
         while fact := self._inbox.next(0):
-            self.facts.append(fact)
+            self._take(fact)
 
-    @property
-    def records(self) -> list[Record]:
-        return [record for fact in self.facts if isinstance(fact, RecordsArrived) for record in fact.records]
-
-    @property
-    def sent(self) -> list[Record]:
-        return [record for record in self.records if record.kind is RecordKind.SENT]
-
-    @property
-    def finished(self) -> list[Record]:
-        return [record for record in self.records if record.kind is RecordKind.FINISHED]
+    def _take(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        for record in fact.records if isinstance(fact, RecordsArrived) else ():
+            self.records.append(record)
+            (self.sent if record.kind is RecordKind.SENT else self.finished).append(record)
 
     def count(self, reason: Reason) -> int:
         return sum(record.reason is reason for record in self.finished)

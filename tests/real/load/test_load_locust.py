@@ -189,11 +189,6 @@ def test_an_api_key_that_cannot_be_sent_is_found_before_anything_starts(new_load
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_open_requests_than_a_process_can_hold_are_refused(new_load):
-    with pytest.raises(PlanError, match=r"(?s)more than 10000 open at once.*at most 20s"):
-        new_load("http://127.0.0.1:1", 500, timeout="21s")
-
-
 def test_the_locust_file_by_hand_says_how_it_is_meant_to_be_started():
     environ = {name: value for name, value in os.environ.items() if name != "FLOWDRILL_LOAD"}
     done = subprocess.run(

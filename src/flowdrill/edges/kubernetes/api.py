@@ -80,8 +80,10 @@ class Api:
         return self._json("GET", path, query, patience_seconds=min(self.patience_seconds, 2.0))
 
     def items(self, path: str, query: Query = ()) -> list[Json]:
-        """Return a list's items."""
-        return list(self.get(path, query).get("items") or ())
+        """Return a list's items, each with the kind and the version that the API server writes once for all."""
+        answer = self.get(path, query)
+        named = {"apiVersion": answer.get("apiVersion"), "kind": str(answer.get("kind")).removesuffix("List")}
+        return [named | item for item in answer.get("items") or ()]
 
     def patch(self, path: str, body: Json, query: Query, as_user: str | None = None) -> Json:
         """Send a strategic merge patch, again and again while the server is busy or gone: it must set values only, so

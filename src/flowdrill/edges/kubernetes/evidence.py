@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from flowdrill.analysis.redaction import redact
-from flowdrill.edges.kubernetes.api import Api, Json
+from flowdrill.edges.kubernetes.api import Api, Json, Query
 from flowdrill.edges.kubernetes.redacted_yaml import redacted_yaml, secret_values
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.snapshot import image_of, is_owned_by, owned_pods
@@ -35,14 +35,15 @@ def take_evidence(api: Api, target: FoundTarget, images: tuple[str, ...]) -> tup
     ]
     pods, left_out = running[:_MOST_PODS], running[_MOST_PODS:]
     secrets = frozenset[str]().union(*(secret_values(item) for item in [*workload, *own_revisions, *running]))
+    about = {target.uid, *(item["metadata"]["uid"] for item in [*own_revisions, *all_pods])}
     found = [
-        ("workload.yaml", f"manifest of {target.label}", workload_problem or _documents(workload)),
-        ("revisions.yaml", f"revisions of {target.label}", revisions_problem or _documents(own_revisions)),
-        ("pods.yaml", "pods that run the image", pods_problem or _documents(pods) + _names(left_out)),
-        ("events.txt", "events of the workload, its revisions and pods", _events(api, target, own_revisions, all_pods)),
-        *(log for pod in pods for log in _logs(api, target, pod)),
+        ("workload.yaml", f"manifest of {target.label}", workload_problem or _documents(workload, secrets)),
+        ("revisions.yaml", f"revisions of {target.label}", revisions_problem or _documents(own_revisions, secrets)),
+        ("pods.yaml", "pods that run the image", pods_problem or _documents(pods, secrets) + _names(left_out)),
+        ("events.txt", "events of the workload, its revisions and pods", redact(_events(api, target, about), secrets)),
+        *(log for pod in pods for log in _logs(api, target, pod, secrets)),
     ]
-    return tuple((_safe(name), what, redact(text, secrets)) for name, what, text in found)
+    return tuple((_safe(name), what, text) for name, what, text in found)
 
 
 def _read(get: Callable[[], list[Json]]) -> tuple[list[Json], str | None]:
@@ -52,8 +53,8 @@ def _read(get: Callable[[], list[Json]]) -> tuple[list[Json], str | None]:
         return [], f"could not be read: {error.problem}\n"
 
 
-def _documents(items: Iterable[Json]) -> str:
-    return "---\n".join(redacted_yaml(item) for item in items) or "# there was none\n"
+def _documents(items: Iterable[Json], secrets: frozenset[str]) -> str:
+    return "---\n".join(redacted_yaml(item, secrets) for item in items) or "# there was none\n"
 
 
 def _names(left_out: list[Json]) -> str:
@@ -61,9 +62,8 @@ def _names(left_out: list[Json]) -> str:
     return f"# left out, with their logs: {names}\n" if names else ""
 
 
-def _events(api: Api, target: FoundTarget, revisions: list[Json], pods: list[Json]) -> str:
+def _events(api: Api, target: FoundTarget, about: set[str]) -> str:
     events, problem = _read(lambda: api.items(target.core("events")))
-    about = {target.uid, *(item["metadata"]["uid"] for item in [*revisions, *pods])}
     # Pods that are gone already are known by their names only: they begin with the workload's name.
     lines = sorted(
         (_when(event), _event_line(event))
@@ -88,31 +88,31 @@ def _event_line(event: Json) -> str:
     return f"{printable(text)}\n"
 
 
-def _logs(api: Api, target: FoundTarget, pod: Json) -> Iterable[Found]:
+def _logs(api: Api, target: FoundTarget, pod: Json, secrets: frozenset[str]) -> Iterable[Found]:
     """Every container's log, and the log before its last restart."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     restarted = {one["name"] for one in statuses if one.get("restartCount")}
     for container in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
         of = container["name"]
-        yield f"log-{name}-{of}.txt", f"log of {name}, container {of}", _log(api, target, name, of, previous=False)
+        query = (("container", of), ("timestamps", "true"), ("tailLines", "5000"))
+        path, what = f"{target.core('pods')}/{name}/log", f"log of {name}, container {of}"
+        yield f"log-{name}-{of}.txt", what, _log(api, path, query, secrets)
         if of in restarted:
-            text = _log(api, target, name, of, previous=True)
-            yield f"log-{name}-{of}-previous.txt", f"log of {name}, container {of}, before its last restart", text
+            text = _log(api, path, (*query, ("previous", "true")), secrets)
+            yield f"log-{name}-{of}-previous.txt", f"{what}, before its last restart", text
 
 
-def _log(api: Api, target: FoundTarget, pod: str, container: str, *, previous: bool) -> str:
-    query = [("container", container), ("timestamps", "true"), ("tailLines", "5000")]
-    query += [("previous", "true")] if previous else []
+def _log(api: Api, path: str, query: Query, secrets: frozenset[str]) -> str:
     kept = bytearray()
     try:
-        with api.stream(f"{target.core('pods')}/{pod}/log", query) as log:
+        with api.stream(path, query) as log:
             for chunk in log.chunks():
                 kept = (kept + chunk)[-2 * _LOG_BYTES :]
     except ClusterError as error:
         return f"could not be read: {error.problem}\n"
     # Redacted before it is cut, so that the cut cannot leave half a secret that nobody recognizes.
-    text = redact(kept.decode("utf-8", "replace"))
+    text = redact(kept.decode("utf-8", "replace"), secrets)
     cut = text.encode()[-_LOG_BYTES:].decode("utf-8", "ignore")
     return cut if len(cut) == len(text) else f"[only the end]\n{cut}"
 

@@ -13,9 +13,10 @@ from flowdrill.edges.kubernetes.api import Json
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the manifest once more, as one string
 
 
-def redacted_yaml(item: Json) -> str:
-    """Return `item` as YAML: without managedFields, and with every value redacted whose name says that it is secret."""
-    return yaml.safe_dump(_scrubbed(item), sort_keys=False, width=1000, allow_unicode=True)
+def redacted_yaml(item: Json, secrets: frozenset[str] = frozenset()) -> str:
+    """Return `item` as YAML: without managedFields, without `secrets`, and with every value redacted whose name says
+    that it is secret."""
+    return yaml.safe_dump(_scrubbed(item, secrets), sort_keys=False, width=1000, allow_unicode=True)
 
 
 def secret_values(item: Json) -> frozenset[str]:
@@ -44,20 +45,23 @@ def _names_a_secret(name: str) -> bool:
     return redact(probe) != probe
 
 
-def _scrubbed(value: Any, key: str = "") -> Any:
+def _scrubbed(value: Any, secrets: frozenset[str], key: str = "") -> Any:
     if isinstance(value, dict):
         kept = {name: inner for name, inner in value.items() if name not in {"managedFields", _LAST_APPLIED}}
         if key in {"annotations", "labels"}:
-            return {name: REDACTED if _names_a_secret(name) else _scrubbed(inner) for name, inner in kept.items()}
-        scrubbed = {name: _scrubbed(inner, name) for name, inner in kept.items()}
+            return {
+                name: REDACTED if _names_a_secret(name) else _scrubbed(inner, secrets) for name, inner in kept.items()
+            }
+        scrubbed = {name: _scrubbed(inner, secrets, name) for name, inner in kept.items()}
         if isinstance(kept.get("value"), str) and _names_a_secret(str(kept.get("name"))):
             scrubbed["value"] = REDACTED
         return scrubbed
     if isinstance(value, list):
         return [
-            REDACTED if _follows_secret_option(value, at) else _scrubbed(inner, key) for at, inner in enumerate(value)
+            REDACTED if _follows_secret_option(value, at) else _scrubbed(inner, secrets, key)
+            for at, inner in enumerate(value)
         ]
-    return redact(value) if isinstance(value, str) else value
+    return redact(value, secrets) if isinstance(value, str) else value
 
 
 def _follows_secret_option(values: list[Any], at: int) -> bool:

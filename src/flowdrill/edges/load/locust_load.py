@@ -15,7 +15,7 @@ from flowdrill.engine.facts import LoadDied, RecordsArrived
 from flowdrill.engine.ports import Clock, Tell
 from flowdrill.errors import LoadError, PlanError, RunFolderError
 from flowdrill.model.drill import LoadPlan
-from flowdrill.model.load_settings import LOAD_VARIABLE, MAX_IN_FLIGHT, LoadSettings
+from flowdrill.model.load_settings import LOAD_VARIABLE, LoadSettings
 from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, unpack_records
 
 OUTCOME_FILE = "outcomes.bin"
@@ -31,21 +31,15 @@ _LAST_WORDS_BYTES = 4096
 class LocustLoad:
     """Runs the Locust file with one plan; everything it writes lands in the run folder.
 
-    PlanError when the plan cannot be run here: the API key's variable holds none, or more requests could be open at
-    once than a process can hold. Locust dies with the thread that called `start` (Linux's parent death signal), so
-    that thread must live as long as the load.
+    PlanError when the API key's variable holds none. Locust dies with the thread that called `start` (Linux's parent
+    death signal), so that thread must live as long as the load.
     """
 
     def __init__(
         self, plan: LoadPlan, *, environ: Mapping[str, str], folder: Path, locust_file: Path, clock: Clock
     ) -> None:
-        self._secrets = (_api_key(plan.api_key_from, environ),) if plan.api_key_from is not None else ()
-        if plan.requests_per_second * plan.timeout > MAX_IN_FLIGHT:
-            raise PlanError(
-                f"load.timeout: {plan.requests_per_second:g} requests/s that each wait up to {plan.timeout:g} s are "
-                f"more than {MAX_IN_FLIGHT} open at once",
-                f"Set load.timeout to at most {MAX_IN_FLIGHT / plan.requests_per_second:g}s, or lower the rate.",
-            )
+        key = api_key_of(plan, environ)
+        self._secrets = (key,) if key is not None else ()
         self._plan = plan
         self._environ = environ
         self._folder = folder.resolve()
@@ -95,6 +89,16 @@ class LocustLoad:
             self._process.wait()
         self._reader.join()
         self._process = self._reader = None
+
+    def evidence(self) -> tuple[tuple[str, str], ...]:
+        """Return (path in the run folder, what it shows) of what Locust and its file have written."""
+        written = (
+            (f"{LOCUST_FOLDER}/{SAMPLES_FILE}", "the first bad answers of each reason, redacted"),
+            (f"{LOCUST_FOLDER}/locust_stats.csv", "Locust's own statistics"),
+            (f"{LOCUST_FOLDER}/locust_stats_history.csv", "Locust's own statistics over time"),
+            (LOG_FILE, "Locust's log"),
+        )
+        return tuple((path, what) for path, what in written if (self._folder / path).is_file())
 
     def _new_outcome_file(self) -> BinaryIO:
         try:
@@ -176,7 +180,12 @@ class LocustLoad:
         return redact("\n".join(tail.splitlines()[-15:]), self._secrets)
 
 
-def _api_key(variable: str, environ: Mapping[str, str]) -> str:
+def api_key_of(plan: LoadPlan, environ: Mapping[str, str]) -> str | None:
+    """Return the API key from the variable that the plan names, None when it names none; PlanError when the variable
+    holds none, or one that no header can carry."""
+    variable = plan.api_key_from
+    if variable is None:
+        return None
     key = environ.get(variable, "")
     if key and key.isascii() and key.isprintable():
         return key

@@ -35,7 +35,7 @@ class Login:
         return self._headers.get(scopes, self._basic)
 
     def answer(self, challenges: str, scopes: tuple[str, ...]) -> None:
-        """Answer a WWW-Authenticate header, so that `header(scopes)` opens the door. RegistryError when it cannot be."""
+        """Answer a WWW-Authenticate header, so that `header(scopes)` opens the door; RegistryError when that fails."""
         offered = {
             scheme.lower(): {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(parameters)}
             for scheme, parameters in _CHALLENGE.findall(challenges)
@@ -72,8 +72,9 @@ class Login:
         with response:
             body = self._read(response, realm)
             if response.status != 200:
+                server = urlsplit(realm).netloc
                 raise RegistryError(
-                    f"{self._host}: its token server {urlsplit(realm).netloc} refused the login (HTTP {response.status})",
+                    f"{self._host}: its token server {server} refused the login (HTTP {response.status})",
                     f"Run `docker login {self._host}` again, and check that this account may use the repository.",
                 )
         try:

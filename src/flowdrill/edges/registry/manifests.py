@@ -64,7 +64,7 @@ class Manifest:
             *document["layers"],
             *({"mediaType": new.media_type, "digest": new.digest, "size": new.size} for new in new_layers),
         ]
-        text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(document, separators=(",", ":")).encode()
         return Manifest(text, self.media_type, digest_of(text), config, (*self.layers, *new_layers))
 
 

@@ -49,11 +49,11 @@ class Repository:
         request = self._request("HEAD", f"manifests/{reference}", self._named(reference), accept=True)
         return self.client.fetch(request, accepted=(200, 404)).status == 200
 
-    def put_manifest(self, manifest: Manifest, reference: str) -> None:
+    def put_manifest(self, document: bytes, media_type: str, reference: str) -> None:
         """Push a manifest to a tag or digest. Its blobs must be there already."""
-        headers = {"Content-Type": manifest.media_type}
+        headers = {"Content-Type": media_type}
         request = self._request("PUT", f"manifests/{reference}", self._named(reference), "pull,push", headers=headers)
-        self.client.fetch(_with_body(request, manifest.document), accepted=(200, 201, 202))
+        self.client.fetch(_with_body(request, document), accepted=(200, 201, 202))
 
     def delete_manifest(self, reference: str) -> None:
         """Delete a manifest (by digest, its tags with it) or only a tag. Harmless when it is gone already."""
@@ -63,7 +63,8 @@ class Repository:
     def blob_size(self, digest: str) -> int | None:
         """Return a blob's size in bytes, -1 when the registry does not say, None when there is no such blob."""
         answer = self.client.fetch(self._request("HEAD", f"blobs/{digest}", self._blob(digest)), accepted=(200, 404))
-        return None if answer.status == 404 else int(answer.headers.get("Content-Length", "-1"))
+        length = answer.headers.get("Content-Length", "")
+        return None if answer.status == 404 else int(length) if length.isascii() and length.isdigit() else -1
 
     def blob_pieces(self, blob: Descriptor) -> Iterator[bytes]:
         """Yield a blob in pieces. Only when the last one was taken is its digest known to be right; RegistryError then
@@ -87,8 +88,9 @@ class Repository:
             )
         return b"".join(self.blob_pieces(blob))
 
-    def push_blob(self, digest: str, content: bytes) -> int:
+    def push_blob(self, content: bytes) -> int:
         """Upload a blob unless it is there; return the number of bytes sent."""
+        digest = digest_of(content)
         if self.blob_size(digest) is not None:
             return 0
         location = self._begin_upload({}, digest)
@@ -117,7 +119,7 @@ class Repository:
     def tags(self) -> tuple[str, ...]:
         """Return every tag, all pages of them, in the registry's order."""
         tags: list[str] = []
-        page: str | None = "tags/list?n=1000"
+        page = "tags/list?n=1000"
         what = f"{self._where}: its list of tags"
         for _ in range(_MOST_PAGES):
             answer = self.client.fetch(self._request("GET", page, what))
@@ -130,6 +132,8 @@ class Repository:
             if following is None:
                 return tuple(tags)
             page = self.client.absolute(following[1])
+            if not self.client.is_own(page):
+                raise RegistryError(f"{what} goes on at another server: {page[:200]!r}", "Check the host.")
         raise RegistryError(f"{what} does not end after {_MOST_PAGES} pages", "Ask the registry's operator.")
 
     def _begin_upload(self, query: dict[str, str], digest: str, source: str | None = None) -> str | None:

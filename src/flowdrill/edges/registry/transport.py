@@ -132,9 +132,8 @@ def _tls_problem(url: str, error: urllib3.exceptions.SSLError) -> RegistryError:
 
 
 def _unreachable(url: str, error: urllib3.exceptions.HTTPError) -> RegistryError:
-    reason = getattr(error, "reason", None) or error
     return RegistryError(
-        f"{_origin(url)} cannot be reached: {type(error).__name__}: {reason}",
+        f"{_origin(url)} cannot be reached: {error.__cause__ or error}",
         "Check the registry's name and port, and that this machine may reach it (HTTPS_PROXY and NO_PROXY count).",
     )
 

@@ -1,0 +1,157 @@
+"""Making the broken image: the stable one plus one layer and a changed configuration, and nothing else."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flowdrill.analysis.flow_changes import changed_flow
+from flowdrill.analysis.redaction import redact
+from flowdrill.edges.registry.digest import digest_of
+from flowdrill.edges.registry.find_flow import find_flow
+from flowdrill.edges.registry.image_config import ConfigEdit, ImageConfig
+from flowdrill.edges.registry.image_paths import require_paths
+from flowdrill.edges.registry.layer import WHITEOUT, image_path, make_layer
+from flowdrill.edges.registry.repository import Repository
+from flowdrill.edges.registry.stored_image import NewImage, StoredImage, image_with
+from flowdrill.errors import PlanError
+from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.images import BrokenImage, PreparedImage
+from flowdrill.model.scenario import AddFile, Changes, EnvChanges, Scenario
+
+DRILL_LABEL = "dev.flowdrill.drill"
+STABLE_LABEL = "dev.flowdrill.stable"
+RUN_LABEL = "dev.flowdrill.run"
+ReadSource = Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    added: dict[str, bytes]
+    removed: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def prepare_broken(
+    repository: Repository, stable: StoredImage, scenario: Scenario, run_id: str | None, read_source: ReadSource
+) -> PreparedImage:
+    """Compute the broken image, to be pushed beside the stable one as `drill-<scenario>-<12 hex of its digest>`.
+
+    Without `run_id` the same input gives the same digest. With it the layer and the configuration name the run, so that
+    two runs of the same drill share nothing that one of them could delete under the other. `read_source` returns a file
+    of the scenario's folder. PlanError when a change finds nothing to change."""
+    files = _changed_files(repository, stable, scenario, read_source)
+    edit, config_lines = _config_edit(stable, scenario, run_id)
+    layer = None
+    if files.added or files.removed:
+        layer = make_layer(files.added, files.removed, f"flowdrill run {run_id}" if run_id else None)
+    image = image_with(stable, layer, edit)
+    if image.manifest.digest in (stable.found.digest, stable.manifest.digest):
+        raise PlanError(
+            f"{stable.reference}: the broken image is the same as the stable one, {image.manifest.digest}",
+            f"Is the stable image already the product of scenario {scenario.scenario}? Name the image before it.",
+        )
+    tag = f"drill-{scenario.scenario}-{image.manifest.digest.partition(':')[2][:12]}"
+    reference, document = stable.reference, image.manifest.document
+    broken = BrokenImage(
+        reference=ImageReference(reference.registry, reference.repository, tag, image.manifest.digest),
+        stable=reference.at_digest(stable.found.digest),
+        changes=(*files.lines, *config_lines),
+        new_bytes=len(document) + sum(map(len, image.blobs)),
+        blobs=_own_blobs(image, stable),
+    )
+    return PreparedImage(broken, image.manifest.media_type, document, image.blobs)
+
+
+def push_prepared(repository: Repository, prepared: PreparedImage) -> None:
+    """Push the new blobs, then the manifest under its tag."""
+    reference = prepared.image.reference
+    for content in prepared.new_blobs:
+        repository.push_blob(content)
+    repository.put_manifest(prepared.manifest, prepared.media_type, str(reference.tag))
+
+
+def _own_blobs(image: NewImage, stable: StoredImage) -> tuple[str, ...]:
+    shared = {blob.digest for blob in stable.manifest.blobs}
+    return tuple(digest for digest in map(digest_of, image.blobs) if digest not in shared)
+
+
+def _changed_files(repository: Repository, stable: StoredImage, scenario: Scenario, read_source: ReadSource) -> _Files:
+    changes = scenario.changes
+    added: dict[str, bytes] = {}
+    lines: list[str] = []
+    if changes.flow:
+        flow = find_flow(repository, stable, scenario.flow_file)
+        changed = changed_flow(flow.text, changes.flow, f"{flow.path} in {stable.reference}")
+        added[flow.path] = changed.text.encode("utf-8")
+        lines += [f"{flow.path}: {line}" for line in changed.lines]
+    for file in changes.files.add:
+        path = _writable(file.path, added, scenario)
+        added[path] = _content(file, read_source)
+        lines.append(f"{path}: added, {len(added[path])} bytes")
+    removed: list[str] = []
+    for name in changes.files.remove:
+        path = _writable(name, added, scenario)
+        removed.append(path)
+        lines.append(f"{path}: removed")
+    require_paths(repository, stable, tuple(removed))
+    return _Files(added, tuple(removed), tuple(lines))
+
+
+def _content(file: AddFile, read_source: ReadSource) -> bytes:
+    return file.text.encode("utf-8") if file.text is not None else read_source(file.source or "")
+
+
+def _writable(path: str, taken: dict[str, bytes], scenario: Scenario) -> str:
+    normal = image_path(path)
+    if normal == "/" or ".." in path.split("/") or posixpath.basename(normal).startswith(WHITEOUT):
+        raise PlanError(f"scenario {scenario.scenario}: {path!r} is no file of an image", "Give an absolute path.")
+    if normal in taken:
+        raise PlanError(f"scenario {scenario.scenario}: changes {normal} twice", "Keep one of the two changes.")
+    return normal
+
+
+def _config_edit(stable: StoredImage, scenario: Scenario, run_id: str | None) -> tuple[ConfigEdit, tuple[str, ...]]:
+    changes = scenario.changes
+    lines = [*_env_lines(changes.env, stable), *_command_lines(changes, stable.config)]
+    labels = {DRILL_LABEL: scenario.scenario, STABLE_LABEL: stable.found.digest}
+    edit = ConfigEdit(
+        history=f"flowdrill scenario {scenario.scenario}",
+        set_env=changes.env.set,
+        unset_env=changes.env.unset,
+        entrypoint=changes.command,
+        cmd=None if changes.command is None else (),
+        labels={**labels, RUN_LABEL: run_id} if run_id else labels,
+    )
+    return edit, tuple(lines)
+
+
+def _env_lines(changes: EnvChanges, stable: StoredImage) -> list[str]:
+    """Return one line a variable, secrets redacted; PlanError where a change would change nothing."""
+    env = stable.config.env
+    lines = []
+    for name, value in changes.set.items():
+        if env.get(name) == value:
+            raise _no_change(stable, f"{name} already has the value that the scenario sets", "env.set")
+        lines.append("env " + redact(f"{name}={value}"))
+    for name in changes.unset:
+        if name not in env:
+            have = ", ".join(sorted(env)) or "empty"
+            raise _no_change(stable, f"{name} is not in its environment ({have})", "env.unset")
+        lines.append(f"env {name}: unset")
+    return lines
+
+
+def _command_lines(changes: Changes, config: ImageConfig) -> list[str]:
+    if changes.command is None:
+        return []
+    before = " ".join((*config.entrypoint, *config.cmd)) or "none"
+    return [redact(f"command: {' '.join(changes.command)} (was: {before})")]
+
+
+def _no_change(stable: StoredImage, why: str, key: str) -> PlanError:
+    return PlanError(
+        f"{stable.reference}: {why}",
+        f"Mend `{key}` in the scenario. A variable that only the workload sets cannot be changed by an image.",
+    )

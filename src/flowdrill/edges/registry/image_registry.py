@@ -1,0 +1,138 @@
+"""The registry port: is the stable image retained, make the broken one, delete it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from flowdrill.edges.registry.client import RegistryClient
+from flowdrill.edges.registry.derive import ReadSource, prepare_broken, push_prepared
+from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image
+from flowdrill.edges.registry.manifests import Index, Manifest
+from flowdrill.edges.registry.repository import Repository
+from flowdrill.edges.registry.stored_image import stored_image
+from flowdrill.errors import ImageMissingError, PlanError, RegistryError
+from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
+from flowdrill.model.scenario import Scenario
+
+
+class ImageRegistry:
+    """Images by reference, in whatever registries the references name."""
+
+    def __init__(
+        self, connect: Callable[[str], RegistryClient], read_source: ReadSource, platform: str | None = None
+    ) -> None:
+        """`connect` returns a client of a host; `read_source` a file of the scenario's folder; `platform` (such as
+        linux/arm64) chooses from an index, None takes this machine's, else linux/amd64."""
+        self._connect = connect
+        self._clients: dict[str, RegistryClient] = {}
+        self._read_source = read_source
+        self._platform = platform
+
+    def retained(self, reference: ImageReference) -> RetainedImage:
+        """Return what `reference` (tag or digest) resolves to. Its manifest and configuration were read and every layer
+        was found with its size; ImageMissingError naming the digest when one was not."""
+        repository = self._repository(reference)
+        image = stored_image(repository, reference, self._platform)
+        for layer in image.manifest.layers:
+            size = repository.blob_size(layer.digest) if layer.in_registry else layer.size
+            if size is None or size not in (layer.size, -1):
+                state = "is not in the registry" if size is None else f"has {size} bytes instead of {layer.size}"
+                raise ImageMissingError(
+                    f"{reference}: its layer {layer.digest} {state}",
+                    "A node that has not cached this image cannot start it: push it again, and check the registry's "
+                    "garbage collection and retention rules.",
+                )
+        found = image.found
+        platforms = tuple(p.manifest.digest for p in found.platforms) if isinstance(found, Index) else ()
+        pinned = ImageReference(reference.registry, reference.repository, reference.tag, found.digest)
+        return RetainedImage(pinned, found.media_type, platforms, len(found.document))
+
+    def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str | None = None) -> PreparedImage:
+        """Compute the stable image plus the scenario's one layer; PlanError when a change finds nothing to change, or
+        when `stable` is not given by digest. Without `run_id` the same input gives the same digest."""
+        if stable.digest is None:
+            raise PlanError(
+                f"{stable}: the stable image must be named by digest",
+                "A tag may move under the drill: write repository@sha256:…",
+            )
+        repository = self._repository(stable)
+        image = stored_image(repository, stable, self._platform)
+        return prepare_broken(repository, image, scenario, run_id, self._read_source)
+
+    def push(self, prepared: PreparedImage) -> None:
+        """Push a prepared image beside the stable one."""
+        push_prepared(self._repository(prepared.image.reference), prepared)
+
+    def make_flow_image(
+        self, flow: bytes, file_name: str, base: ImageReference, to: ImageReference, runtime: FlowRuntime | None = None
+    ) -> FlowImage:
+        """Push `base` with a flow laid on it to the tag `to` (see `flow_image.make_flow_image`)."""
+        source = self._repository(base)
+        image = stored_image(source, base, self._platform)
+        return make_flow_image(flow, file_name, image, source, self._repository(to), to, runtime)
+
+    def delete(self, broken: BrokenImage) -> tuple[str, ...]:
+        """Delete the broken image's tag, manifest and own blobs; return what is left behind, each with the reason.
+        Nothing that the stable image needs is deleted."""
+        repository = self._repository(broken.reference)
+        digest, tag = broken.reference.digest, broken.reference.tag
+        if digest is None or digest == broken.stable.digest:
+            return (f"{broken.reference}: is not the drill's own image",)
+        try:
+            needed = self._needed_by(repository, broken.stable)
+        except RegistryError as error:
+            return (f"{broken.reference}: {error.problem} (so nothing is known to be safe to delete)",)
+        if digest in needed:
+            return (f"{broken.reference}: belongs to the stable image",)
+        refusal = _refusal(partial(repository.delete_manifest, digest))
+        if tag is not None:
+            # most registries drop the tag with its manifest; some keep it, some delete nothing but tags
+            refusal = _refusal(partial(_delete_tag, repository, tag)) or refusal
+        still_there = [name for name in (tag, digest) if name is not None and _may_be_there(repository, name)]
+        if still_there:
+            reason = refusal or "the registry said that it was deleted, and still has it"
+            return (f"{broken.reference}: {reason}",)
+        refusals = {blob: _refusal(partial(repository.delete_blob, blob)) for blob in set(broken.blobs) - needed}
+        return tuple(f"blob {blob} of {broken.reference.name}: {why}" for blob, why in sorted(refusals.items()) if why)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def _needed_by(self, repository: Repository, stable: ImageReference) -> frozenset[str]:
+        found = repository.manifest(stable.digest or "")
+        manifests = [found] if isinstance(found, Manifest) else []
+        digests = {found.digest}
+        if isinstance(found, Index):
+            digests.update(entry.manifest.digest for entry in found.platforms)
+            manifests.append(repository.platform_manifest(found, self._platform))
+        return frozenset(digests.union(blob.digest for manifest in manifests for blob in manifest.blobs))
+
+    def _repository(self, reference: ImageReference) -> Repository:
+        if reference.registry not in self._clients:
+            self._clients[reference.registry] = self._connect(reference.registry)
+        return Repository(self._clients[reference.registry], reference.repository)
+
+
+def _delete_tag(repository: Repository, tag: str) -> None:
+    if repository.has_manifest(tag):
+        repository.delete_manifest(tag)
+
+
+def _may_be_there(repository: Repository, name: str) -> bool:
+    try:
+        return repository.has_manifest(name)
+    except RegistryError:
+        return True
+
+
+def _refusal(delete: Callable[[], None]) -> str | None:
+    """Run a deletion; return why the registry refused it, or None."""
+    try:
+        delete()
+    except RegistryError as error:
+        return error.problem
+    return None

@@ -1,0 +1,96 @@
+"""`report.html`: one file for people. No network, no script; everything it shows is escaped."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from flowdrill.model.quantity import format_ratio, format_seconds
+from flowdrill.model.result import Report
+from flowdrill.report.chart import render_chart
+from flowdrill.report.safe_text import with_visible_text
+from flowdrill.report.timeline import render_timeline
+from flowdrill.report.waterfall import render_waterfall, stage_spans
+from flowdrill.report.words import (
+    CHECK_WORDS,
+    END_WORDS,
+    OBJECTIVE_WORDS,
+    VERDICT_WORDS,
+    assessed_words,
+    bad_by_reason,
+    drilled_sentence,
+    named_instants,
+    named_measures,
+    reasons_in_words,
+)
+
+_QUANTITY = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|days|%)(?:\W|$))")
+WIDE, NARROW = 1000.0, 330.0  # every picture is drawn for both, and the style sheet shows the one that fits
+
+
+def render_html(report: Report) -> str:
+    """Return the whole page. The same report gives the same bytes."""
+    report = with_visible_text(report)
+    result = report.result
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            result=result,
+            run=result.run,
+            requests=result.requests,
+            reasons=reasons_in_words(result),
+            drilled=drilled_sentence(report),
+            measures=named_measures(result),
+            instants=named_instants(result),
+            stages=stage_spans(result.recovery_stages),
+            by_reason=bad_by_reason(result),
+            end=END_WORDS[result.end],
+            # the pictures escape their own text: their XML is built as a tree
+            timelines=[Markup(render_timeline(result, width)) for width in (WIDE, NARROW)],  # noqa: S704
+            charts=[Markup(render_chart(report, width)) for width in (WIDE, NARROW)],  # noqa: S704
+            waterfalls=[Markup(render_waterfall(result, width)) for width in (WIDE, NARROW)],  # noqa: S704
+        )
+    )
+
+
+def unbroken_quantities(text: str) -> str:
+    """Return `text` so that no line ends between a number and its unit."""
+    return _QUANTITY.sub("\u00a0", text)
+
+
+def evidence_link(path: str) -> str | None:
+    """Return a link to a file of the run folder, or None for a path that would lead out of it."""
+    parts = path.split("/")
+    if not path or any(part in ("", ".", "..") for part in parts):
+        return None
+    return "./" + quote(path)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("flowdrill.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "seconds": format_seconds,
+        "ratio": format_ratio,
+        "count": "{:,}".format,
+        "assessed": assessed_words,
+        "link": evidence_link,
+        "whole": unbroken_quantities,
+    }
+    environment.globals |= {
+        "VERDICT_WORDS": VERDICT_WORDS,
+        "OBJECTIVE_WORDS": OBJECTIVE_WORDS,
+        "CHECK_WORDS": CHECK_WORDS,
+    }
+    return environment

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flowdrill.edges.kubernetes.connect import connect
+from flowdrill.edges.kubernetes.target_workload import open_workload
+from flowdrill.errors import ClusterError, PlanError
+from flowdrill.model.drill import Target
+
+TARGET = Target(namespace="demo", workload="deployment/app")
+
+
+def kubeconfig(path: Path, server: str, *contexts: str) -> str:
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in contexts],
+        "current-context": contexts[0],
+    }
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+def test_an_unknown_context_is_answered_with_those_that_exist(tmp_path: Path) -> None:
+    files = kubeconfig(tmp_path / "config", "http://127.0.0.1:1", "staging", "production")
+    with pytest.raises(ClusterError, match="it has: production, staging") as unknown:
+        connect("stagin", files)
+    assert "did you mean 'staging'?" in unknown.value.remedy
+
+
+def test_the_current_context_is_never_taken_by_itself(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="has no context ''"):
+        connect("", kubeconfig(tmp_path / "config", "http://127.0.0.1:1", "production"))
+
+
+def test_contexts_of_several_files_are_known(tmp_path: Path) -> None:
+    first = kubeconfig(tmp_path / "a", "http://127.0.0.1:1", "one")
+    second = kubeconfig(tmp_path / "b", "http://127.0.0.1:1", "two")
+    connection = connect("two", f"{first}:{second}:{tmp_path}/missing")
+    assert (connection.context, connection.server) == ("two", "http://127.0.0.1:1")
+    connection.client.close()
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path / "config", "http://127.0.0.1:1", "here"))
+    connect("here").client.close()
+
+
+def test_a_missing_kubeconfig_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="there is no kubeconfig"):
+        connect("x", str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "contexts: [{nome: x}]", "a: [", "\x00"])
+def test_a_file_that_is_no_kubeconfig_is_said(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(ClusterError, match="is no kubeconfig"):
+        connect("x", str(path))
+
+
+def test_a_context_without_its_user_or_files_cannot_be_used(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("contexts: [{name: x, context: {cluster: c, user: u}}]\nclusters: []\nusers: []\n")
+    with pytest.raises(ClusterError, match="cannot be used"):
+        connect("x", str(path))
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(ClusterError, match=f"the API server {server} cannot be reached") as unreachable:
+        open_workload("x", TARGET, kubeconfig=kubeconfig(tmp_path / "config", server, "x"))
+    assert "check that the cluster runs" in unreachable.value.remedy
+
+
+def test_a_user_that_no_header_can_carry_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(PlanError, match=r"rollback\.as"):
+        open_workload("x", TARGET, rollback_user="ann\r\nImpersonate-Group: system:masters")
