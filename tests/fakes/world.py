@@ -120,9 +120,7 @@ class World:
         return run(order, ports, self.events.append)
 
     def stop_after(self, seconds: float) -> None:
-        self.time.after(
-            seconds, lambda: self.time.tell(StopAsked(arrived_ns=self.time.now_ns(), signal="SIGINT"))
-        )
+        self.time.after(seconds, lambda: self.time.tell(StopAsked(arrived_ns=self.time.now_ns(), signal="SIGINT")))
 
     def all_of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -29,7 +29,9 @@ def flaky_proxy(target: str, *, bad_ratio: float, seed: int) -> Iterator[str]:
         def _answer(self, body: bytes) -> tuple[int, bytes]:
             if chance.random() < bad_ratio:
                 return 500, b'{"result": "flaky", "success": false}'
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+            headers = {
+                name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")
+            }
             request = urllib.request.Request(target + self.path, body, headers, method="POST")
             try:
                 with urllib.request.urlopen(request, timeout=30) as answered:

@@ -135,7 +135,9 @@ def test_a_broken_image_is_detected_rolled_back_measured_and_reported(
         assert path.is_dir() or API_KEY.encode() not in path.read_bytes(), f"the API key is in {path}"
 
 
-def test_reports_are_made_anew_byte_for_byte(lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path) -> None:
+def test_reports_are_made_anew_byte_for_byte(
+    lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     ran = flowdrill("run", plan(hold="3s", baseline__window="8s"), "--context", lab.context, "--out", out)
     assert ran.returncode == 0, ran.stderr

@@ -23,9 +23,7 @@ def test_validate_answers_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["valid"] is True
 
 
-def test_a_mistake_in_a_plan_is_one_message_and_exit_code_2(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_mistake_in_a_plan_is_one_message_and_exit_code_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "drill.yaml"
     path.write_text("drill: x\n")
     assert main(["validate", str(path)]) == 2
@@ -99,9 +97,7 @@ def test_a_folder_that_is_no_run_folder_is_said_to_be_none(capsys: pytest.Captur
         (["image", "derive", "edge-missing", "--from", "registry.test/a@sha256:" + "a" * 64], "registry.test"),
     ],
 )
-def test_image_commands_name_what_is_wrong(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_image_commands_name_what_is_wrong(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     flow = str(ROOT / "scenarios" / "flows" / "greeting.json")
     assert main([flow if argument == "FLOW" else argument for argument in arguments]) == 2
     printed = capsys.readouterr()

@@ -9,7 +9,15 @@ from flowdrill.model.quantity import format_seconds, parse_duration_seconds, par
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30s", 30), ("1m30s", 90), ("250ms", 0.25), ("2h", 7200), ("1.5s", 1.5), ("30d", 2592000), ("1h1m1s1ms", 3661.001)],
+    [
+        ("30s", 30),
+        ("1m30s", 90),
+        ("250ms", 0.25),
+        ("2h", 7200),
+        ("1.5s", 1.5),
+        ("30d", 2592000),
+        ("1h1m1s1ms", 3661.001),
+    ],
 )
 def test_durations_are_read_with_their_units(text: str, seconds: float) -> None:
     assert parse_duration_seconds(text) == pytest.approx(seconds, abs=1e-12)

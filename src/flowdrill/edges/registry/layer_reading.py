@@ -15,6 +15,7 @@ LARGEST_FILE = 16 << 20  # bytes of one file or one tar header that are read at 
 _PIECE = 1 << 18
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_DAMAGED = (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError)  # what hostile bytes make tarfile raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,11 @@ class Entry:
                 f"{self.path} in the image has {self.size} bytes, more than the {LARGEST_FILE} a flow may have",
                 "Name the flow with `flow_file` in the scenario.",
             )
-        file = self.tar.extractfile(self.member)
-        return file.read() if file else b""
+        try:
+            file = self.tar.extractfile(self.member)
+            return file.read() if file else b""
+        except _DAMAGED as error:
+            raise _unreadable(f"{self.path} in the image", error) from error
 
 
 def layer_entries(pieces: Iterator[bytes], what: str) -> Iterator[Entry]:
@@ -49,8 +53,12 @@ def layer_entries(pieces: Iterator[bytes], what: str) -> Iterator[Entry]:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # else it keeps every header of a large layer
                 yield _entry(member, tar)
-    except (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError) as error:
-        raise RegistryError(f"{what} is not a readable tar file: {error}", "Build and push the image again.") from error
+    except _DAMAGED as error:
+        raise _unreadable(what, error) from error
+
+
+def _unreadable(what: str, error: Exception) -> RegistryError:
+    return RegistryError(f"{what} is not a readable tar file: {error}", "Build and push the image again.")
 
 
 def _entry(member: tarfile.TarInfo, tar: tarfile.TarFile) -> Entry:
