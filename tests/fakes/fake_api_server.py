@@ -17,10 +17,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; status 0 closes the connection without a word."""
+    """One answer, an object or (for logs) a text; status 0 closes the connection without a word."""
 
     status: int
-    body: Json = field(default_factory=dict)
+    body: Json | str = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _handler_for(server: FakeApiServer) -> type[BaseHTTPRequestHandler]:
             if answer.status == 0:
                 self.close_connection = True
                 return
-            text = json.dumps(answer.body).encode()
+            text = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))

@@ -102,7 +102,7 @@ def synthetic_run(
     keys of the drill. Without recovery the broken pod never goes; `end` None makes a run that was cut off."""
     drill = drill_of(**plan)
     records = _records(random.Random(seed), drill, noise, at(BROKEN_GONE if recovers else END + 1))
-    baseline, detected = _baseline(records, drill), None
+    baseline = _baseline(records, drill)
     detected = _detected(records, drill, baseline)
     triggered_ns = detected.at_ns + 2_000_000
     events: list[Event] = [*_before(), baseline, *_drill_events(detected, triggered_ns)]

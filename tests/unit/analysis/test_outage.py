@@ -219,9 +219,7 @@ def known(number: int) -> int:
 
 
 def row(fates: str, first: int = 0) -> list[Outcome]:
-    return [
-        outcome(sent(number), known(number), fate == "B", number) for number, fate in enumerate(fates, start=first)
-    ]
+    return [outcome(sent(number), known(number), fate == "B", number) for number, fate in enumerate(fates, start=first)]
 
 
 def window_from(outcomes: Iterable[Outcome]) -> FailingWindow:

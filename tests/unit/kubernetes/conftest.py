@@ -20,5 +20,6 @@ def api(server: FakeApiServer) -> Iterator[Api]:
     settings = Configuration(host=server.address)
     settings.retries = False
     client = ApiClient(settings)
-    yield Api(client, server.address, patience_seconds=5.0)
-    client.close()
+    found = Api(client, server.address, patience_seconds=5.0)
+    yield found
+    found.close()

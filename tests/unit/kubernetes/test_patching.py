@@ -73,6 +73,6 @@ def test_a_server_that_is_gone_is_said(api: Api, server: FakeApiServer) -> None:
 
 
 def test_an_answer_that_is_no_kubernetes_object_is_said(api: Api, server: FakeApiServer) -> None:
-    server.gives("PATCH", PATH, Answer(200, ["no", "object"]))  # type: ignore[arg-type]
+    server.gives("PATCH", PATH, Answer(200, "<html>a login page</html>"))
     with pytest.raises(ClusterError, match="no Kubernetes object"):
         patch(api)

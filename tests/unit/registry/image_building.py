@@ -33,12 +33,14 @@ def tar_of(files: Mapping[str, bytes | tuple[str, str]]) -> bytes:
     """A layer as other builders make it: a content, FOLDER, or ("link", target)."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            if isinstance(content, tuple):
-                member.type, member.linkname, content = tarfile.SYMTYPE, content[1], b""
-            elif content == FOLDER:
-                member.type, content = tarfile.DIRTYPE, b""
+        for name, what in files.items():
+            member, content = tarfile.TarInfo(name), b""
+            if isinstance(what, tuple):
+                member.type, member.linkname = tarfile.SYMTYPE, what[1]
+            elif what == FOLDER:
+                member.type = tarfile.DIRTYPE
+            else:
+                content = what
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return out.getvalue()

@@ -96,7 +96,7 @@ def test_redirects_in_a_circle_end(registry: LoopbackRegistry) -> None:
 @pytest.mark.parametrize("sent", [b"something else!!!", BLOB + b"more", BLOB[:-1]])
 def test_a_blob_with_the_wrong_content_is_refused(registry: LoopbackRegistry, sent: bytes) -> None:
     registry.script.append(Scripted("GET", BLOB_PATH, 200, {}, sent))
-    with pytest.raises(RegistryError, match="digest|larger"):
+    with pytest.raises(RegistryError, match=r"digest|larger"):
         b"".join(registry.repository().blob_pieces(DESCRIPTOR))
 
 
@@ -182,7 +182,7 @@ def test_a_blob_that_is_damaged_at_its_source_does_not_arrive(registry: Loopback
     ("host", "loopback"),
     [
         ("127.0.0.1:5000", True), ("127.9.9.9", True), ("[::1]:5000", True), ("localhost:5000", True),
-        ("10.0.0.1:5000", False), ("127.0.0.1.example.org", False), ("localhost.example.org", False), ("docker.io", False),
+        ("10.0.0.1:5000", False), ("127.0.0.1.example.org", False), ("localhost.example.org", False),
     ],
 )  # fmt: skip
 def test_only_loopback_needs_no_permission_for_plain_http(host: str, *, loopback: bool) -> None:
@@ -248,7 +248,5 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     files = folder / "ca.pem", folder / "key.pem"
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run(
-        [*request, *names, "-out", str(files[0]), "-keyout", str(files[1])], check=True, capture_output=True
-    )
+    subprocess.run([*request, *names, "-out", str(files[0]), "-keyout", str(files[1])], check=True, capture_output=True)
     return files

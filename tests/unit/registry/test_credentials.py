@@ -26,7 +26,9 @@ def _found(folder: Path, config: dict[str, Any], host: str = "registry.example:5
     "entry",
     [{"auth": AUTH}, {"username": "user", "password": "pass:word"}],
 )
-@pytest.mark.parametrize("key", ["registry.example:5000", "https://registry.example:5000", "https://registry.example:5000/v1/"])
+@pytest.mark.parametrize(
+    "key", ["registry.example:5000", "https://registry.example:5000", "https://registry.example:5000/v1/"]
+)
 def test_auths_are_found_in_every_spelling(tmp_path: Path, entry: dict[str, str], key: str) -> None:
     assert _found(tmp_path, {"auths": {key: entry}}) == Credentials("user", "pass:word")
 

@@ -128,7 +128,7 @@ def test_a_token_server_without_tls_is_not_told_anything(registry: LoopbackRegis
 @pytest.mark.parametrize("challenge", ["Negotiate", "Bearer", 'Bearer realm="file:///etc/passwd"'])
 def test_an_unknown_kind_of_login_is_an_error(registry: LoopbackRegistry, challenge: str) -> None:
     registry.challenge = challenge
-    with pytest.raises(RegistryError, match="login in a way|token server"):
+    with pytest.raises(RegistryError, match=r"login in a way|token server"):
         registry.repository().tags()
 
 

@@ -42,9 +42,7 @@ def _manifest(media_type: str, content_type: str) -> Manifest:
     return parsed
 
 
-@pytest.mark.parametrize(
-    ("media_type", "layer"), [(OCI_MANIFEST, OCI_LAYER), (DOCKER_MANIFEST, DOCKER_LAYER)]
-)
+@pytest.mark.parametrize(("media_type", "layer"), [(OCI_MANIFEST, OCI_LAYER), (DOCKER_MANIFEST, DOCKER_LAYER)])
 def test_both_kinds_of_manifest_are_read_by_field_or_header(media_type: str, layer: str) -> None:
     for manifest in (_manifest(media_type, ""), _manifest("", f"{media_type}; charset=utf-8")):
         assert manifest.layer_media_type == layer

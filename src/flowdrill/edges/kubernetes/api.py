@@ -75,6 +75,14 @@ class Api:
     server: str
     patience_seconds: float = 30.0  # how long a request that may be sent twice is tried again
 
+    def close(self) -> None:
+        """Close every connection now; the client itself would leave that to the garbage collector."""
+        pools = self.client.rest_client.pool_manager.pools
+        for key in pools.keys():  # noqa: SIM118 - this container cannot be iterated
+            if (pool := pools.get(key)) is not None:
+                pool.close()
+        self.client.close()
+
     def get(self, path: str, query: Query = ()) -> Json:
         """Return one object or one list."""
         return self._json("GET", path, query, patience_seconds=min(self.patience_seconds, 2.0))

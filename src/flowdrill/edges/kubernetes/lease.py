@@ -61,6 +61,8 @@ def give_back_lease(api: Api, target: FoundTarget, run_id: str) -> None:
         except AnswerError as error:
             if error.status not in {404, 409} or attempt == _TRIES - 1:
                 raise
+        else:
+            return
 
 
 def lease_name(target: FoundTarget) -> str:

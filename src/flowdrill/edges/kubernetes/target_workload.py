@@ -34,7 +34,7 @@ def open_workload(
         version = printable(str(api.get("/version").get("gitVersion")))
         found = find_target(api, target, context)
     except ClusterError:
-        connection.client.close()
+        api.close()
         raise
     return KubernetesWorkload(api, found, cluster=f"{context} ({connection.server})", kubernetes_version=version)
 
@@ -59,7 +59,7 @@ class KubernetesWorkload:
     def close(self) -> None:
         """Stop watching and close every connection."""
         self.stop_watching()
-        self._api.client.close()
+        self._api.close()
 
     def snapshot(self) -> WorkloadSnapshot:
         """Return the workload and its pods as the API server has them now."""

@@ -20,7 +20,7 @@ LOAD_FLOWS_PATH = "LANGFLOW_LOAD_FLOWS_PATH"
 FLOW_FOLDER = "/app/flows"
 _RUNTIME_LAYER = 16 << 20  # bytes; once flows were found in a folder, larger layers hold a runtime and no flow of it
 _MOST_CONTENT = 64 << 20  # bytes of all flows together that are kept while searching
-_JSON_ARGUMENT = re.compile(r"[^\s\"'=;&|<>$]+\.json(?![\w.-])")
+_BETWEEN_WORDS = re.compile(r"[\s\"'=;&|<>$]+")  # of a command, also of one within `sh -c`
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ def _places(image: StoredImage, flow_file: str | None) -> tuple[_Place, ...]:
     if folder := config.env.get(LOAD_FLOWS_PATH):
         path = image_path(posixpath.join(config.working_dir, folder))
         places.append(_Place(f"{LOAD_FLOWS_PATH}={folder}", folder=path))
-    named = _JSON_ARGUMENT.findall("\n".join((*config.entrypoint, *config.cmd)))
+    words = _BETWEEN_WORDS.split("\n".join((*config.entrypoint, *config.cmd)))
+    named = [word for word in words if word.endswith(".json")]
     if named:
         files = tuple(image_path(posixpath.join(config.working_dir, name)) for name in named)
         places.append(_Place("the image's command", tuple(dict.fromkeys(files))))

@@ -16,6 +16,7 @@ from flowdrill.errors import RegistryError
 
 _CHALLENGE = re.compile(r"(?i)\b(bearer|basic)\b((?:\s*,?\s*[\w-]+=(?:\"[^\"]*\"|[^\s,\"]+))*)")
 _PARAMETER = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^\s,\"]+))")
+_LONGEST_CHALLENGE = 4096  # characters; the pattern is not linear in them
 _LARGEST_TOKEN_ANSWER = 1 << 20
 _CLIENT = "flowdrill"
 
@@ -38,7 +39,7 @@ class Login:
         """Answer a WWW-Authenticate header, so that `header(scopes)` opens the door; RegistryError when that fails."""
         offered = {
             scheme.lower(): {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(parameters)}
-            for scheme, parameters in _CHALLENGE.findall(challenges)
+            for scheme, parameters in _CHALLENGE.findall(challenges[:_LONGEST_CHALLENGE])
         }
         if "bearer" in offered:
             self._headers[scopes] = f"Bearer {self._token(offered['bearer'], scopes)}"

@@ -13,6 +13,7 @@ from flowdrill.edges.registry.manifests import ACCEPTED, Descriptor, Index, Mani
 from flowdrill.errors import RegistryError
 
 _NEXT_PAGE = re.compile(r"<([^>]*)>\s*;[^,]*\brel=\"?next\"?")
+_LONGEST_LINK = 4096  # characters; the pattern is not linear in them
 _MOST_PAGES = 1000
 _GONE_OR_GOING = (200, 202, 204, 404)
 
@@ -128,7 +129,7 @@ class Repository:
                 tags.extend(str(tag) for tag in listed)
             except (ValueError, AttributeError, TypeError, RecursionError) as error:
                 raise RegistryError(f"{what} is not the JSON the specification asks for", "Check the host.") from error
-            following = _NEXT_PAGE.search(answer.headers.get("Link", ""))
+            following = _NEXT_PAGE.search(answer.headers.get("Link", "")[:_LONGEST_LINK])
             if following is None:
                 return tuple(tags)
             page = self.client.absolute(following[1])
