@@ -26,7 +26,7 @@ _EXIT_CODES = """exit codes:
   1  fail: an objective or a check did not hold
   2  error in the plan, in preflight, or of the harness; preflight errors leave everything untouched
   3  inconclusive: the harness could not know, for example because the baseline was not steady
-  130, 143  stopped by SIGINT or SIGTERM, after restoring
+  129, 130, 143  stopped by SIGHUP, SIGINT or SIGTERM, after restoring
 """
 
 
@@ -37,6 +37,7 @@ class ExitCode(IntEnum):
     FAIL = 1
     ERROR = 2
     INCONCLUSIVE = 3
+    SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
 

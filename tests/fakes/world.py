@@ -10,6 +10,7 @@ from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports, Undo
 from flowdrill.engine.run import RunOutcome, run
+from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
 from flowdrill.model.outcome import Reason
@@ -85,6 +86,12 @@ class World:
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
+        self.journal_fails_after: int | None = None  # events, as on a disk that is full then
+
+    def emit(self, event: Event) -> None:
+        if self.journal_fails_after is not None and len(self.events) >= self.journal_fails_after:
+            raise RunFolderError("events.jsonl: no space left on device", "make room")
+        self.events.append(event)
 
     def answer(self, sequence: int, now_ns: int) -> Reason:
         """What a user is told: requests go round the ready pods, as connections through a Service do."""
@@ -117,7 +124,7 @@ class World:
             load=self.load,
             evidence=self.evidence,
         )
-        return run(order, ports, self.events.append)
+        return run(order, ports, self.emit)
 
     def stop_after(self, seconds: float) -> None:
         self.time.after(seconds, lambda: self.time.tell(StopAsked(arrived_ns=self.time.now_ns(), signal="SIGINT")))

@@ -40,7 +40,7 @@ def flaky_proxy(target: str, *, bad_ratio: float, seed: int) -> Iterator[str]:
                 with error:
                     return error.code, error.read()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

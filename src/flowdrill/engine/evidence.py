@@ -11,9 +11,7 @@ def take_evidence(images: tuple[str, ...], ports: Ports, tell: Narrator) -> None
     """Save manifests, events, and the logs of the pods that run one of `images`. Never stops a drill: what cannot be
     had is noted."""
     try:
-        taken = ports.workload.evidence(images)
+        for name, what, text in ports.workload.evidence(images):
+            tell.evidence(ports.evidence.save(name, text), what)
     except FlowdrillError as error:
         tell.note(f"evidence could not be taken: {error.problem}")
-        return
-    for name, what, text in taken:
-        tell.evidence(ports.evidence.save(name, text), what)

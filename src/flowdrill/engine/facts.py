@@ -43,7 +43,7 @@ class WatchLost:
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """SIGINT or SIGTERM."""
+    """SIGINT, SIGTERM or SIGHUP."""
 
     arrived_ns: int
     signal: str

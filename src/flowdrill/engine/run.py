@@ -13,7 +13,7 @@ from flowdrill.engine.ports import Emit, Ports, Undo
 from flowdrill.engine.preflight import Cleared, preflight
 from flowdrill.engine.restore import clean_up, restore
 from flowdrill.errors import FlowdrillError, NotRestoredError
-from flowdrill.model.events import BrokenImageMade, End, Phase, RunEnded, RunStarted, Status, UndoRegistered
+from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, Status, UndoRegistered
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,42 @@ class _Progress:
         self.breaking = False
 
 
+class _Journal:
+    """Writes events. A journal that cannot be written (a full disk) ends the drill, but must not end the undo."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self.goes_on = False
+        self.problem: FlowdrillError | None = None
+
+    def write(self, event: Event) -> None:
+        """Write an event; once the undo goes on, an error is only kept."""
+        try:
+            self._emit(event)
+        except FlowdrillError as error:
+            self.problem = self.problem or error
+            if not self.goes_on:
+                raise
+
+
 def run(order: RunOrder, ports: Ports, emit: Emit) -> RunOutcome:
     """Carry out a drill. Every way out restores the workload and cleans up first; FlowdrillErrors become the outcome,
     anything else is a defect of flowdrill and is raised after the restore."""
-    tell = Narrator(ports.clock, emit)
-    lookout = Lookout(ports.clock, ports.inbox, emit, order.drill.load.latency_objective)
+    journal = _Journal(emit)
+    tell = Narrator(ports.clock, journal.write)
+    lookout = Lookout(ports.clock, ports.inbox, journal.write, order.drill.load.latency_objective)
     _tell_started(order, ports, tell)
     progress = _Progress()
     outcome = RunOutcome(End.FAILED, "flowdrill itself failed: this is a defect, please report it")
     try:
         outcome = _drill(order, ports, lookout, tell, progress)
     finally:
+        journal.goes_on = True
         left, still_broken = _undo(order, ports, lookout, tell, progress)
         if still_broken is not None:
             outcome = replace(outcome, error=still_broken)
+        elif journal.problem is not None:
+            outcome = replace(outcome, error=outcome.error or journal.problem)
         _tell_ended(outcome, left, ports, tell)
     return outcome
 

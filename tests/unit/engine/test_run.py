@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowdrill.engine.ports import Undo
-from flowdrill.errors import ClusterError, DrillRefusedError, ImageMissingError, LoadError, PlanError
+from flowdrill.errors import ClusterError, DrillRefusedError, ImageMissingError, LoadError, PlanError, RunFolderError
 from flowdrill.model.events import (
     BaselineHeld,
     BrokenImageMade,
@@ -223,6 +223,14 @@ def test_a_lost_watch_does_not_keep_the_workload_broken() -> None:
     world.run()
     assert world.problems_left() == []
     assert any("watch lost" in note.text for note in world.all_of(Noted))
+
+
+@pytest.mark.parametrize("written", range(1, 40, 3))
+def test_a_journal_that_cannot_be_written_any_more_does_not_stop_the_restore(written: int) -> None:
+    world = World()
+    world.journal_fails_after = written
+    assert isinstance(world.run().error, RunFolderError)
+    assert world.problems_left() == []
 
 
 def test_a_defect_of_our_own_restores_before_it_is_raised() -> None:

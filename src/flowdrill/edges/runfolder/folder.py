@@ -49,19 +49,25 @@ class RunFolder:
             raise RunFolderError(f"{out}: {error.strerror}", "name a folder that can be written with --out") from error
 
     def emit(self, event: Event) -> None:
-        """Append an event; it has left this process when this returns."""
+        """Append an event; it has left this process when this returns. RunFolderError when it cannot be written."""
         line = event_to_json(event).decode()
         for secret in self._secrets:
             line = line.replace(secret, "[redacted]")
-        self._events.write(line.encode() + b"\n")
-        self._events.flush()
+        try:
+            self._events.write(line.encode() + b"\n")
+            self._events.flush()
+        except OSError as error:
+            raise RunFolderError(f"{self.path / EVENTS}: {error.strerror}", "make room on the disk") from error
 
     def save(self, name: str, text: str) -> str:
         """Write a file of evidence; return its path relative to the run folder. Names are the caller's, so they are
-        cut down to what cannot leave the folder."""
+        cut down to what cannot leave the folder. RunFolderError when it cannot be written."""
         safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name).lstrip(".")[:150]
         relative = f"{EVIDENCE}/{safe or 'unnamed'}"
-        (self.path / relative).write_text(text, encoding="utf-8", errors="backslashreplace")
+        try:
+            (self.path / relative).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise RunFolderError(f"{self.path / relative}: {error.strerror}", "make room on the disk") from error
         return relative
 
     def remember_undo(self, undo: Undo) -> None:

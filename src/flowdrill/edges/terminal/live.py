@@ -31,6 +31,7 @@ class LiveView:
         self._phase = "starting"
         self._total = self._bad = 0
         self._workload = ""
+        self._gone = False
         self._live = Live(console=console, get_renderable=self._status, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -43,12 +44,16 @@ class LiveView:
             self._live.stop()
 
     def emit(self, event: Event) -> None:
-        """Print an event's line, if it has one."""
+        """Print an event's line, if it has one. A terminal that is gone ends the view, never the run."""
         if isinstance(event, PhaseStarted):
             self._phase = event.phase
         line = line_of(event)
-        if line is not None:
+        if line is None or self._gone:
+            return
+        try:
             self._console.print(Text(f"{self._seconds():7.2f}s  {visible(line)}"), soft_wrap=True)
+        except (OSError, ValueError):  # a closed pipe, a closed file
+            self._gone = True
 
     def told(self, tell: Callable[[Fact], None]) -> Callable[[Fact], None]:
         """Return a `tell` that shows what passes through it. It is called from the edges' threads."""
