@@ -5,7 +5,7 @@ LFX    := .venv-lfx
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 
-.PHONY: help test test-all check fix bench schemas constraints clean
+.PHONY: help test test-all check fix bench schemas golden constraints clean
 help:
 	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
 	@echo "make test-all   every test this machine can run: Kubernetes and a registry too, where they are to be had"
@@ -47,6 +47,9 @@ bench: $(VENV)/.ready
 
 schemas: $(VENV)/.ready
 	for name in drill scenario result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+
+golden: $(VENV)/.ready
+	for run in tests/golden/*/; do $(BIN)/flowdrill report $$run; done
 
 constraints: $(VENV)/.ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check pyproject.toml -o constraints.txt

@@ -102,7 +102,7 @@ def wait_until(condition: Callable[[], object], last_seen: Callable[[], object])
     end, pause = time.monotonic() + 90, threading.Event()
     while not condition():
         assert time.monotonic() < end, f"not within 90 s: {last_seen()}"
-        pause.wait(0.05)
+        pause.wait(0.2)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,28 @@
+"""Recorded runs give the same reports, byte for byte, on every machine and in every version until somebody means it.
+
+`make golden` writes the expected reports anew; look at the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flowdrill.wiring import RENDERERS, write_reports
+
+GOLDEN = sorted(path.parent for path in (Path(__file__).parents[1] / "golden").glob("*/events.jsonl"))
+
+
+def test_there_are_recorded_runs() -> None:
+    assert GOLDEN
+
+
+@pytest.mark.parametrize("recorded", GOLDEN, ids=lambda path: path.name)
+def test_a_recorded_run_gives_the_same_reports(recorded: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(recorded, folder, ignore=shutil.ignore_patterns(*RENDERERS))
+    write_reports(folder)
+    for name in RENDERERS:
+        assert (folder / name).read_bytes() == (recorded / name).read_bytes(), f"{name} differs: see `make golden`"
