@@ -87,7 +87,7 @@ def _objectives(
         if allowed is not None
     ]
     if wanted.failed_requests_ratio is not None:
-        judged.append(_failed_ratio(wanted.failed_requests_ratio, requests.failed_ratio))
+        judged.append(_failed_ratio(wanted.failed_requests_ratio, requests.failed_ratio, completed=completed))
     return tuple(judged)
 
 
@@ -120,10 +120,12 @@ def _missing_time(
     return Assessment(name=name, status=status, required=required, observed=observed, detail=detail)
 
 
-def _failed_ratio(allowed: float, ratio: float | None) -> Assessment:
+def _failed_ratio(allowed: float, ratio: float | None, *, completed: bool) -> Assessment:
     name, required = "failed_requests_ratio", _at_most(format_ratio(allowed))
-    if ratio is None:
-        return Assessment(name=name, status=Status.UNKNOWN, required=required, observed="not measured")
+    if ratio is None or not completed:
+        observed = "not measured" if ratio is None else f"{format_ratio(ratio)} so far"
+        detail = "" if completed else "the run did not get that far"
+        return Assessment(name=name, status=Status.UNKNOWN, required=required, observed=observed, detail=detail)
     status, detail = Status.PASS, ""
     if ratio > allowed:
         status, detail = Status.FAIL, f"{(ratio - allowed) * 100:.3g} percentage points more than allowed"

@@ -119,7 +119,7 @@ def _instants(timeline: Timeline, clock: RunClock) -> Instants:
         detected=clock.moment(timeline.detected),
         decided=clock.moment(timeline.decided),
         triggered=clock.moment(timeline.triggered),
-        rolled_back=clock.moment(timeline.rolled_back),
+        rolled_back=clock.told(timeline.rolled_back),
         recovered=clock.moment(timeline.recovered),
     )
 

@@ -44,6 +44,13 @@ class RunClock:
             utc=self.utc(instant.middle_ns),
         )
 
+    def told(self, instant: Instant | None) -> Moment | None:
+        """Like `moment`, for what a watch told: watches tell changes at once, so the latest bound is the estimate."""
+        moment = self.moment(instant)
+        if moment is None or instant is None:
+            return None
+        return moment.model_copy(update={"seconds": moment.latest, "utc": self.utc(instant.latest_ns)})
+
 
 def run_clock(record: RunRecord) -> RunClock:
     """Return the run's clock; RunFolderError when the record does not begin with the run's start."""
