@@ -1,0 +1,22 @@
+"""Every benchmark still runs. What it measures is not judged here: this machine is shared."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_runs_to_its_end(benchmark: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, str(benchmark), "--smoke"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    last_line = ran.stdout.strip().splitlines()[-1]
+    assert json.loads(last_line), "the last line is the result as JSON"
