@@ -49,5 +49,5 @@ class NotRestoredError(FlowdrillError):
     """The workload is not as it was before the drill; the remedy is the command that puts it back."""
 
 
-class WaitTimeoutError(FlowdrillError):
-    """A wait passed its deadline; the problem says what was last seen."""
+class TakenOverError(FlowdrillError):
+    """Somebody else changed the workload during the drill. Nothing of theirs is overwritten."""

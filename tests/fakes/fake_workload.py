@@ -55,10 +55,27 @@ class FakeWorkload:
         self._made = 0
         self._tell: Tell | None = None
         self._last_told: WorkloadSnapshot | None = None
+        self._away_until_ns = 0
         self._step_is_due = False
         self._pods = [self._settled(self._new_pod(ordinal)) for ordinal in range(replicas)]
 
+    @property
+    def pods(self) -> tuple[PodSnapshot, ...]:
+        return tuple(self._pods)
+
+    def go_away(self, seconds: float) -> None:
+        """From now on, and for that long, answer nothing: as an API server that restarts."""
+        self._away_until_ns = self._time.now_ns() + round(seconds * 1e9)
+
+    def _refuse_while_away(self) -> None:
+        if self._time.now_ns() < self._away_until_ns:
+            raise ClusterError("the API server cannot be reached: connection refused", "see that it runs")
+
     def snapshot(self) -> WorkloadSnapshot:
+        self._refuse_while_away()
+        return self._snapshot()
+
+    def _snapshot(self) -> WorkloadSnapshot:
         staying = [pod for pod in self._pods if not pod.deleting]
         ready = sum(pod.ready for pod in staying)
         return WorkloadSnapshot(
@@ -94,6 +111,7 @@ class FakeWorkload:
         self._changed()
 
     def would_accept(self, image: str, *, as_user: str | None = None) -> None:
+        self._refuse_while_away()
         if as_user in self.forbid:
             raise ForbiddenError(
                 f"patch {self.kind}/app: {as_user or 'the harness'} must not patch {self.kind}s.apps in namespace demo",
@@ -241,7 +259,7 @@ class FakeWorkload:
         return True
 
     def _tell_if_new(self) -> None:
-        snapshot = self.snapshot()
+        snapshot = self._snapshot()
         if self._tell is not None and snapshot != self._last_told:
             self._last_told = snapshot
             self._tell(WorkloadChanged(self._time.now_ns(), snapshot))

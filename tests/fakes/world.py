@@ -97,7 +97,7 @@ class World:
         """What a user is told: requests go round the ready pods, as connections through a Service do."""
         if self.noise_every and sequence % self.noise_every == 0:
             return Reason.HTTP_STATUS
-        pods = [pod for pod in self.workload.snapshot().pods if pod.in_endpoints and not pod.deleting]
+        pods = [pod for pod in self.workload.pods if pod.in_endpoints and not pod.deleting]
         if not pods:
             return Reason.CONNECTION
         broken = BROKEN_DIGEST in pods[sequence % len(pods)].image
@@ -141,7 +141,7 @@ class World:
 
     def problems_left(self) -> list[str]:
         """What is not as it was before the run."""
-        pods = self.workload.snapshot().pods
+        pods = self.workload.pods
         wrong = {
             "image": self.workload.image not in (STABLE, TAGGED),
             "pods": any(BROKEN_DIGEST in pod.image for pod in pods),

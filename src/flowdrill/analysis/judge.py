@@ -8,9 +8,11 @@ from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.run_clock import last_seen_ns
 from flowdrill.model.events import Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded, Status
 from flowdrill.model.instant import Span, ns_to_seconds
+from flowdrill.model.outcome import Reason
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Requests, Verdict
 from flowdrill.model.run_record import RunRecord
+from flowdrill.model.scenario import Symptom
 
 _LAG_ALLOWED_SECONDS = 0.05
 
@@ -30,7 +32,7 @@ def judge(record: RunRecord, timeline: Timeline, requests: Requests) -> Judgemen
     ended = record.first(RunEnded)
     completed = ended is not None and ended.end is End.COMPLETED
     objectives = _objectives(record, timeline, requests, completed=completed)
-    checks = _checks(record, requests, completed=completed)
+    checks = _checks(record, timeline, requests, completed=completed)
     silent = timeline.broken is not None and requests.failed_ratio is None
     verdict, reasons = _verdict(ended, objectives, checks, silent=silent)
     return Judgement(verdict, reasons, objectives, checks)
@@ -136,45 +138,70 @@ def _at_most(text: str) -> str:
     return f"at most {text}"
 
 
-def _checks(record: RunRecord, requests: Requests, *, completed: bool) -> tuple[Assessment, ...]:
+def _checks(record: RunRecord, timeline: Timeline, requests: Requests, *, completed: bool) -> tuple[Assessment, ...]:
     """The checks the run made, then those that only the record as a whole shows."""
     checks = [
         Assessment(name=c.name, status=c.status, required=c.required, observed=c.observed, detail=c.detail)
         for c in (event.check for event in record.all_of(Checked))
     ]
     if completed:
-        checks += _completion(record)
+        checks += _completion(record, timeline, requests)
     if requests.schedule_lag_p99_seconds is not None and image_set(record, Purpose.BREAK):
         checks.append(_load_on_schedule(record.drill.load.requests_per_second, requests.schedule_lag_p99_seconds))
     return tuple(checks)
 
 
-def _completion(record: RunRecord) -> list[Assessment]:
-    """The brake worked: whatever the objectives leave out, these must have happened in the drill itself."""
+def _completion(record: RunRecord, timeline: Timeline, requests: Requests) -> list[Assessment]:
+    """The drill was one, and the brake worked: whatever the objectives leave out, these must have happened."""
     drill = record.drill
-    detected = any(event.triggers for event in record.all_of(Detected))
-    happened = (
-        ("failure_detected", detected, f"noticed within {format_seconds(drill.detect.limit)}"),
-        (
-            "rollback_completed",
-            record.first(RolledBack) is not None,
-            f"every replica on the stable digest within {format_seconds(drill.rollback.limit)}",
-        ),
-        (
-            "recovery_held",
-            record.first(RecoveryHeld) is not None,
-            f"users served again for {format_seconds(drill.hold)} on end",
-        ),
+    rolled_back, triggered = record.first(RolledBack), timeline.triggered
+    took_seconds = (
+        ns_to_seconds(rolled_back.instant.latest_ns - triggered.earliest_ns) if rolled_back and triggered else None
     )
+    detected = any(event.triggers for event in record.all_of(Detected))
+    held = record.first(RecoveryHeld) is not None
+    within = took_seconds is not None and took_seconds <= drill.rollback.limit
+    limit = format_seconds(drill.rollback.limit)
     return [
-        Assessment(
-            name=name,
-            status=Status.PASS if done else Status.FAIL,
-            required=required,
-            observed="yes" if done else "no",
-        )
-        for name, done, required in happened
+        _symptom_seen(record, timeline, requests),
+        _happened("failure_detected", f"noticed within {format_seconds(drill.detect.limit)}", detected),
+        _happened(
+            "rollback_completed",
+            f"every replica on the stable digest within {limit}",
+            within,
+            None if took_seconds is None else f"after {format_seconds(took_seconds)}",
+        ),
+        _happened("recovery_held", f"users served again for {format_seconds(drill.hold)} on end", held),
     ]
+
+
+def _happened(name: str, required: str, done: bool, observed: str | None = None) -> Assessment:
+    status = Status.PASS if done else Status.FAIL
+    return Assessment(name=name, status=status, required=required, observed=observed or ("yes" if done else "no"))
+
+
+_REASONS_OF = {
+    Symptom.BAD_ANSWERS: (Reason.HTTP_STATUS, Reason.FLOW_ERROR, Reason.WRONG_ANSWER, Reason.MALFORMED),
+    Symptom.SLOW_ANSWERS: (Reason.TOO_SLOW, Reason.NO_ANSWER),
+    Symptom.NO_SERVICE: (Reason.CONNECTION, Reason.NO_ANSWER),
+}
+
+
+def _symptom_seen(record: RunRecord, timeline: Timeline, requests: Requests) -> Assessment:
+    """Users were hit, and by what the scenario is about: else it is another failure that was drilled."""
+    wanted = _REASONS_OF[record.scenario.symptom]
+    seen = sum(requests.by_reason.get(reason.name.lower(), 0) for reason in wanted)
+    told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in requests.by_reason.items())
+    detail = "" if seen else "the failure was another one than the scenario's"
+    if timeline.impact is None:
+        seen, detail = 0, "no user was hit"
+    return Assessment(
+        name="symptom_seen",
+        status=Status.PASS if seen else Status.UNKNOWN,
+        required=f"users meet the scenario's symptom: {record.scenario.symptom.value.replace('-', ' ')}",
+        observed=told or "no bad request",
+        detail=detail,
+    )
 
 
 def _load_on_schedule(requests_per_second: float, lag_seconds: float) -> Assessment:

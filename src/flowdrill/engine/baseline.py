@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from flowdrill.analysis.binomial import clopper_pearson_upper
 from flowdrill.analysis.detector import normal_bad_ratio_of
 from flowdrill.analysis.rollout import unsettled_because
 from flowdrill.engine.lookout import Lookout
@@ -62,7 +63,7 @@ def _unsteady_because(order: RunOrder, lookout: Lookout, seen: list[Outcome], ba
     if bad / len(seen) > cap:
         told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         return f"{bad} of {len(seen)} requests were bad ({told}): the service is not healthy before the drill"
-    if normal_bad_ratio_of(bad, len(seen)) > cap:
+    if clopper_pearson_upper(bad, len(seen)) > cap:
         return (
             f"{bad} bad of only {len(seen)} requests cannot show that fewer than {format_ratio(cap)} are bad: "
             "use a longer baseline.window or more requests per second"

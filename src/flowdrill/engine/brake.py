@@ -13,9 +13,10 @@ from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.preflight import Cleared
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import ForbiddenError
 from flowdrill.model.events import Decided, Detected, End, Phase, Purpose, RecoveryHeld, RolledBack, Status
 from flowdrill.model.instant import Instant, seconds_to_ns
+from flowdrill.model.workload import WorkloadSnapshot
 
 DETECTOR = "sequential"
 
@@ -30,7 +31,8 @@ def drill_the_brake(
             normal_bad_ratio=baseline.normal_bad_ratio,
             threshold=threshold_for(order.drill.detect.limit + order.drill.rollback.limit),
             start_ns=ports.clock.now_ns(),
-        )
+        ),
+        cleared.own_images,
     )
     broken = str(cleared.broken.image.reference)
     broken_at = set_image(Purpose.BREAK, broken, _cause(order, "break"), ports, tell, as_user=None)
@@ -47,17 +49,18 @@ def drill_the_brake(
         _tell_detected(alarm, ports, tell)
         _decide(f"policy: {DETECTOR} detected", ports, tell)
     tell.phase(Phase.ROLL_BACK)
-    accepted = _roll_back(order, cleared, ports, tell)
+    lookout.catch_up()
+    triggered = _roll_back(order, cleared, ports, tell)
+    if triggered is None:
+        return End.COMPLETED, "the rollback was refused"  # at once: users wait for the restore
     take_evidence((broken,), ports, tell)
-    if not accepted:
-        return End.COMPLETED, "the rollback was refused"
     tell.phase(Phase.SETTLE)
     watch = RecoveryWatch(
         normal_bad_ratio=baseline.observed_bad_ratio,
         from_ns=broken_at.earliest_ns,
         hold_ns=seconds_to_ns(order.drill.hold),
     )
-    return _settle(order, cleared, watch, ports, lookout, tell)
+    return _settle(order, cleared, watch, triggered, ports, lookout, tell)
 
 
 def _cause(order: RunOrder, what: str) -> str:
@@ -84,23 +87,29 @@ def _decide(by: str, ports: Ports, tell: Narrator) -> None:
     tell.emit(Decided(at_ns=now, instant=Instant(now, now), by=by))
 
 
-def _roll_back(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrator) -> bool:
+def _roll_back(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrator) -> Instant | None:
     """The rollback as its identity would do it. A refusal is the drill's finding, not an error of the harness."""
     user = order.drill.rollback.as_user
     required = f"the API server accepts the rollback from {user or 'the harness'}"
     try:
-        set_image(
+        instant = set_image(
             Purpose.ROLL_BACK, cleared.stable.rollback_image, _cause(order, "roll back"), ports, tell, as_user=user
         )
-    except FlowdrillError as error:
+    except ForbiddenError as error:
         tell.check("rollback_accepted", Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
-        return False
+        return None
     tell.check("rollback_accepted", Status.PASS, required=required, observed="accepted")
-    return True
+    return instant
 
 
 def _settle(
-    order: RunOrder, cleared: Cleared, watch: RecoveryWatch, ports: Ports, lookout: Lookout, tell: Narrator
+    order: RunOrder,
+    cleared: Cleared,
+    watch: RecoveryWatch,
+    triggered: Instant,
+    ports: Ports,
+    lookout: Lookout,
+    tell: Narrator,
 ) -> tuple[End, str]:
     """Wait until users were served for the whole hold window and every replica runs the stable digest."""
     limit_seconds = order.drill.rollback.limit + order.drill.hold
@@ -108,10 +117,11 @@ def _settle(
 
     def settled(now_ns: int) -> bool | None:
         nonlocal rolled_back, held
-        seen = lookout.workload
-        if not rolled_back and seen is not None and not_on_digest_because(seen, cleared.stable.digests) is None:
-            rolled_back = True
-            tell.emit(RolledBack(at_ns=now_ns, instant=lookout.workload_seen))
+        # what was seen before the request was sent says nothing about it
+        if not rolled_back and lookout.workload_seen.latest_ns >= triggered.earliest_ns:
+            rolled_back = _unsettled(lookout.workload, cleared) is None
+            if rolled_back:
+                tell.emit(RolledBack(at_ns=now_ns, instant=lookout.workload_seen))
         held = watch.look(lookout.outcomes, now_ns).held
         return True if rolled_back and held else None
 
@@ -122,7 +132,7 @@ def _settle(
         text
         for done, text in (
             (held, f"users were not served for {order.drill.hold:g} s on end"),
-            (rolled_back, f"the rollout did not complete ({_last_seen(lookout, cleared)})"),
+            (rolled_back, f"the rollout did not complete ({_unsettled(lookout.workload, cleared)})"),
         )
         if not done
     ]
@@ -131,6 +141,10 @@ def _settle(
     return End.COMPLETED, f"within {limit_seconds:g} s: {'; '.join(missing)}"
 
 
-def _last_seen(lookout: Lookout, cleared: Cleared) -> str:
-    seen = lookout.workload
-    return "the workload was not seen" if seen is None else str(not_on_digest_because(seen, cleared.stable.digests))
+def _unsettled(seen: WorkloadSnapshot | None, cleared: Cleared) -> str | None:
+    """Return what keeps the rollback from being complete, or None."""
+    if seen is None:
+        return "the workload was not seen"
+    if seen.image != cleared.stable.rollback_image:
+        return f"the workload's image is {seen.image}"
+    return not_on_digest_because(seen, cleared.stable.digests)

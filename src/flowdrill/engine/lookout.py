@@ -9,13 +9,16 @@ from flowdrill.analysis.detector import Alarm, SequentialDetector
 from flowdrill.analysis.outcomes import OutcomeBook
 from flowdrill.engine.facts import Fact, LoadDied, RecordsArrived, StopAsked, WatchLost, WorkloadChanged
 from flowdrill.engine.ports import Clock, Emit, Inbox
-from flowdrill.errors import LoadError, WaitTimeoutError
+from flowdrill.errors import LoadError, TakenOverError
+from flowdrill.model.drill import LoadPlan
 from flowdrill.model.events import Noted, WorkloadSeen
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.workload import WorkloadSnapshot
 
 T = TypeVar("T")
+_SILENCE_SECONDS = 5.0  # no request's fate known for so long, or for the time of so many requests: nothing is sent
+_SILENT_REQUESTS = 20
 _TICK_NS = 20_000_000  # how often a wait looks at the clock when nothing arrives
 
 
@@ -30,12 +33,15 @@ class StopAskedError(Exception):
 class Lookout:
     """Takes facts from the inbox in order, keeps what they add up to, and waits for conditions on it."""
 
-    def __init__(self, clock: Clock, inbox: Inbox, emit: Emit, latency_objective_seconds: float) -> None:
+    def __init__(self, clock: Clock, inbox: Inbox, emit: Emit, load: LoadPlan) -> None:
         self._clock = clock
         self._inbox = inbox
         self._emit = emit
-        self._book = OutcomeBook(seconds_to_ns(latency_objective_seconds))
+        self._book = OutcomeBook(seconds_to_ns(load.latency_objective))
+        silence_seconds = load.latency_objective + max(_SILENCE_SECONDS, _SILENT_REQUESTS / load.requests_per_second)
+        self._longest_silence_ns = seconds_to_ns(silence_seconds)
         self._detector: SequentialDetector | None = None
+        self._own_images: frozenset[str] = frozenset()
         self._restoring = False
         self.outcomes: list[Outcome] = []
         self.alarm: Alarm | None = None
@@ -43,9 +49,11 @@ class Lookout:
         self.workload_seen = Instant(0, 0)  # between the last two changes of the workload
         self.stop_signal: str | None = None
 
-    def watch_for_failure(self, detector: SequentialDetector) -> None:
-        """Feed every later outcome to `detector`."""
+    def watch_for_failure(self, detector: SequentialDetector, own_images: frozenset[str]) -> None:
+        """Feed every later outcome to `detector`. From now on the workload's image is one of `own_images`, or somebody
+        else has changed it, which ends the next wait."""
         self._detector = detector
+        self._own_images = own_images
 
     def finish_in_peace(self) -> None:
         """From now on nothing ends a wait early: the workload is being put back."""
@@ -54,11 +62,14 @@ class Lookout:
     def wait(self, condition: Callable[[int], T | None], limit_seconds: float) -> T | None:
         """Return the first answer of `condition(now_ns)` that is not None, or None after `limit_seconds`.
 
-        Raises StopAskedError on a signal and LoadError when Locust died, unless the workload is being put back.
+        Raises StopAskedError on a signal, LoadError when Locust died or fell silent, and TakenOverError when somebody
+        else changed the workload's image, unless the workload is being put back.
         """
         deadline = self._clock.now_ns() + seconds_to_ns(limit_seconds)
         while True:
             now = self._clock.now_ns()
+            while (fact := self._inbox.next(now)) is not None:  # first all that is known: it may have piled up
+                self._take(fact)
             self._advance(now)
             answer = condition(now)
             if answer is not None or now >= deadline:
@@ -67,21 +78,20 @@ class Lookout:
             if fact is not None:
                 self._take(fact)
 
-    def wait_or_fail(self, condition: Callable[[int], T | None], limit_seconds: float, what: str) -> T:
-        """Like wait; WaitTimeoutError says what was last seen when the limit passes."""
-        answer = self.wait(condition, limit_seconds)
-        if answer is None:
-            seen = self.workload.described() if self.workload else "nothing"
-            raise WaitTimeoutError(
-                f"{what}: not after {limit_seconds:g} s; last seen: {seen}", "see the run's evidence"
-            )
-        return answer
+    def catch_up(self) -> None:
+        """Take in all that has arrived, without waiting; raises what `wait` raises."""
+        self.wait(lambda _: True, 0)
 
     def _advance(self, now_ns: int) -> None:
         for outcome in self._book.overdue(now_ns):
             self._know(outcome)
-        if self._detector is not None and self.alarm is None:
+        if self._detector is None or self._restoring:
+            return
+        if self.alarm is None:
             self.alarm = self._detector.advance(now_ns)
+        if self.outcomes and now_ns - self.outcomes[-1].known_ns > self._longest_silence_ns:
+            seconds = ns_to_seconds(self._longest_silence_ns)
+            raise LoadError(f"Locust has sent nothing for {seconds:g} s", "see locust.log in the run folder")
 
     def _take(self, fact: Fact) -> None:
         match fact:
@@ -90,10 +100,8 @@ class Lookout:
                     outcome = self._book.take(record)
                     if outcome is not None:
                         self._know(outcome)
-            case WorkloadChanged(arrived_ns=arrived, snapshot=snapshot):
-                self.workload = snapshot
-                self.workload_seen = Instant(min(self.workload_seen.latest_ns, arrived), arrived)
-                self._emit(WorkloadSeen(at_ns=arrived, snapshot=snapshot))
+            case WorkloadChanged():
+                self._see(fact)
             case WatchLost(arrived_ns=arrived, problem=problem):
                 self._emit(Noted(at_ns=arrived, text=f"watch lost: {problem}"))
             case LoadDied(arrived_ns=arrived, exit_code=code, last_words=words):
@@ -108,12 +116,22 @@ class Lookout:
                 if not self._restoring:
                     raise StopAskedError(signal)
 
+    def _see(self, fact: WorkloadChanged) -> None:
+        self.workload = fact.snapshot
+        self.workload_seen = Instant(min(self.workload_seen.latest_ns, fact.arrived_ns), fact.arrived_ns)
+        self._emit(WorkloadSeen(at_ns=fact.arrived_ns, snapshot=fact.snapshot))
+        if self._own_images and not self._restoring and fact.snapshot.image not in self._own_images:
+            raise taken_over(fact.snapshot)
+
     def _know(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
         if self._detector is not None:
             self._detector.take(outcome)
 
 
-def quiet_for_seconds(outcomes: list[Outcome], now_ns: int) -> float | None:
-    """Return how long no request's fate has become known; None when none ever has."""
-    return ns_to_seconds(now_ns - outcomes[-1].known_ns) if outcomes else None
+def taken_over(seen: WorkloadSnapshot) -> TakenOverError:
+    """Return the error that says whose change the drill must not overwrite."""
+    return TakenOverError(
+        f"somebody else set the image of {seen.kind}/{seen.name} to {seen.image} during the drill: it is left alone",
+        "drill when nobody deploys",
+    )

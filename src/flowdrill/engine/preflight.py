@@ -40,6 +40,11 @@ class Cleared:
     stable: Stable
     broken: PreparedImage
 
+    @property
+    def own_images(self) -> frozenset[str]:
+        """Every image that the workload has during this drill unless somebody else sets one."""
+        return frozenset({self.stable.written, self.stable.rollback_image, str(self.broken.image.reference)})
+
 
 def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
     """Return what the drill needs when every check passes; DrillRefusedError with the first failed one otherwise.
@@ -68,6 +73,17 @@ def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
     )
     _refuse_unpermitted(order, stable, broken, ports, tell)
     return Cleared(before, stable, broken)
+
+
+def refuse_changed(cleared: Cleared, ports: Ports) -> None:
+    """Look once more directly before the break: what somebody deployed since preflight must not be broken, and not be
+    "restored" to what it was. DrillRefusedError when the workload's template is another."""
+    before, now = cleared.before, ports.workload.snapshot()
+    if (now.uid, now.image, now.change_cause) != (before.uid, before.image, before.change_cause):
+        raise DrillRefusedError(
+            f"{now.kind}/{now.name} was changed since preflight: its image was {before.image} and is {now.image}",
+            "drill when nobody deploys; nothing was broken",
+        )
 
 
 def _refused(tell: Narrator, name: str, *, required: str, observed: str, remedy: str) -> DrillRefusedError:

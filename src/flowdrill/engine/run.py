@@ -10,9 +10,9 @@ from flowdrill.engine.lookout import Lookout, StopAskedError
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Emit, Ports, Undo
-from flowdrill.engine.preflight import Cleared, preflight
+from flowdrill.engine.preflight import Cleared, preflight, refuse_changed
 from flowdrill.engine.restore import clean_up, restore
-from flowdrill.errors import FlowdrillError, NotRestoredError
+from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError, NotRestoredError
 from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, Status, UndoRegistered
 
 
@@ -59,7 +59,7 @@ def run(order: RunOrder, ports: Ports, emit: Emit) -> RunOutcome:
     anything else is a defect of flowdrill and is raised after the restore."""
     journal = _Journal(emit)
     tell = Narrator(ports.clock, journal.write)
-    lookout = Lookout(ports.clock, ports.inbox, journal.write, order.drill.load.latency_objective)
+    lookout = Lookout(ports.clock, ports.inbox, journal.write, order.drill.load)
     _tell_started(order, ports, tell)
     progress = _Progress()
     outcome = RunOutcome(End.FAILED, "flowdrill itself failed: this is a defect, please report it")
@@ -88,6 +88,8 @@ def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, prog
         progress.pushed = True
         ports.registry.push(cleared.broken)
         _tell_broken_made(cleared, ports, tell)
+        lookout.catch_up()
+        refuse_changed(cleared, ports)
         progress.breaking = True
         end, why = drill_the_brake(order, cleared, baseline, ports, lookout, tell)
     except UnsteadyError as unsteady:
@@ -111,8 +113,12 @@ def _register_undo(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrat
         change_cause=stable.change_cause,
         host=order.host,
     )
-    where = ports.workload.lock(undo)
-    progress.locked = True
+    progress.locked = True  # before it is: an answer may be lost, and giving back what is not held does no harm
+    try:
+        where = ports.workload.lock(undo)
+    except (DrillRefusedError, ForbiddenError):
+        progress.locked = False
+        raise
     ports.evidence.remember_undo(undo)
     tell.emit(UndoRegistered(at_ns=ports.clock.now_ns(), where=where, image=stable.written))
 

@@ -22,9 +22,10 @@ from flowdrill.model.events import (
     Status,
 )
 from flowdrill.model.instant import Instant, seconds_to_ns
-from flowdrill.model.outcome import RecordKind
+from flowdrill.model.outcome import Reason, RecordKind
 from flowdrill.model.result import Assessment, Requests, Result, Verdict
 from flowdrill.model.run_record import RunRecord
+from flowdrill.model.scenario import Symptom
 from tests.unit.analysis.synthetic_run import END, UTC_START_NS, at, changed, synthetic_run
 
 NO_OBJECTIVES = {"objectives": {}}
@@ -130,7 +131,7 @@ def with_check(status: Status, end: End | None = End.COMPLETED) -> RunRecord:
 
 def test_a_drill_that_met_everything_passes() -> None:
     found = result(synthetic_run())
-    assert (found.verdict, found.reasons) == (Verdict.PASS, ("4 of 4 objectives met, 12 checks passed",))
+    assert (found.verdict, found.reasons) == (Verdict.PASS, ("4 of 4 objectives met, 13 checks passed",))
 
 
 def test_a_missed_objective_fails_and_says_by_how_much() -> None:
@@ -233,3 +234,29 @@ def test_what_comes_after_the_recovery_held_is_not_of_the_outage() -> None:
     found, plain = result(replace(record, records=cut)), result(record)
     assert (found.measures, found.requests.stretches) == (plain.measures, 1)
     assert found.requests.by_reason["connection"] > 0
+
+
+def test_a_rollback_that_completed_after_its_limit_is_not_within_it() -> None:
+    found = result(synthetic_run(rollback={"limit": "3s"}))
+    assert status_in(found, "rollback_completed") is Status.FAIL
+
+
+def test_a_failure_that_is_not_the_scenarios_is_no_pass() -> None:
+    record = synthetic_run()
+    other = record.scenario.model_copy(update={"symptom": Symptom.NO_SERVICE})
+    found = result(replace(record, scenario=other))
+    assert status_in(found, "symptom_seen") is Status.UNKNOWN
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_drill_in_which_no_user_was_hit_is_no_pass_even_without_objectives() -> None:
+    record = synthetic_run(objectives={})
+    good = tuple(replace(r, reason=Reason.GOOD) for r in record.records)
+    found = result(replace(record, records=good))
+    assert status_in(found, "symptom_seen") is Status.UNKNOWN
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def status_in(found: Result, name: str) -> Status:
+    (check,) = (check for check in found.checks if check.name == name)
+    return check.status

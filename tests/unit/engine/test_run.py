@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from flowdrill.analysis.report_data import report_of
 from flowdrill.engine.ports import Undo
-from flowdrill.errors import ClusterError, DrillRefusedError, ImageMissingError, LoadError, PlanError, RunFolderError
+from flowdrill.errors import (
+    ClusterError,
+    DrillRefusedError,
+    ImageMissingError,
+    LoadError,
+    PlanError,
+    RunFolderError,
+    TakenOverError,
+)
 from flowdrill.model.events import (
     BaselineHeld,
     BrokenImageMade,
@@ -24,6 +33,8 @@ from flowdrill.model.events import (
     Status,
     UndoRegistered,
 )
+from flowdrill.model.images import PreparedImage
+from flowdrill.model.result import Verdict
 from flowdrill.model.workload import WorkloadKind
 from tests.fakes.fake_registry import BROKEN_DIGEST
 from tests.fakes.world import STABLE, TAGGED, World, drill_of
@@ -244,6 +255,119 @@ def test_a_defect_of_our_own_restores_before_it_is_raised() -> None:
         world.run()
     assert world.problems_left() == []
     assert world.all_of(RunEnded)[0].end is End.FAILED
+
+
+def test_an_api_server_that_is_away_when_the_restore_begins_is_waited_for() -> None:
+    world = World()
+    world.time.after(19, lambda: world.workload.go_away(60))
+    world.stop_after(19)
+    assert world.run().end is End.INTERRUPTED
+    assert world.problems_left() == []
+    assert world.check("ends_on_stable_digest").status is Status.PASS
+    assert any("restoring, trying again" in note.text for note in world.all_of(Noted))
+
+
+THEIRS = f"{STABLE.partition('@')[0]}@sha256:{'d' * 64}"
+
+
+def test_what_somebody_deployed_during_the_baseline_is_neither_broken_nor_replaced() -> None:
+    world = World()
+    world.time.after(8, lambda: world.workload.set_image(THEIRS, "release 2"))
+    outcome = world.run()
+    assert outcome.error is not None
+    assert "was changed since preflight" in outcome.error.problem
+    assert [image for image, _, _ in world.workload.patches] == [THEIRS]
+    assert world.workload.undo is None
+    assert BROKEN_DIGEST not in world.registry.digests
+
+
+@pytest.mark.parametrize("seconds", [17, 18, 19, 20, 22, 25])
+def test_what_somebody_deployed_during_the_drill_is_left_alone(seconds: float) -> None:
+    world = World()
+    world.time.after(seconds, lambda: world.workload.set_image(THEIRS, "hotfix"))
+    outcome = world.run()
+    assert isinstance(outcome.error, TakenOverError)
+    assert world.workload.image == THEIRS
+    assert world.workload.change_cause == "hotfix"
+    assert world.check("ends_on_stable_digest").status is Status.UNKNOWN
+    assert world.workload.undo is None
+    assert BROKEN_DIGEST not in world.registry.digests
+    assert report_of(world.record()).result.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_signal_while_the_image_is_pushed_comes_before_the_break() -> None:
+    world = World()
+    push = world.registry.push
+
+    def slow_push(prepared: PreparedImage) -> None:
+        world.stop_after(0)
+        world.time.pass_seconds(30)
+        push(prepared)
+
+    world.registry.push = slow_push  # type: ignore[method-assign]
+    assert world.run().end is End.INTERRUPTED
+    assert world.workload.patches == []
+    assert world.problems_left() == []
+
+
+def test_answers_that_wait_in_the_inbox_while_the_engine_is_busy_are_no_failure() -> None:
+    world = World(patch_seconds=0.6)
+    world.load._latency_seconds = 1.5
+    push = world.registry.push
+
+    def slow_push(prepared: PreparedImage) -> None:
+        world.time.pass_seconds(1.0)
+        push(prepared)
+
+    world.registry.push = slow_push  # type: ignore[method-assign]
+    world.run()
+    (detected,) = world.all_of(Detected)
+    broken = world.all_of(ImageSet)[0]
+    impact = report_of(world.record()).result.instants.impact
+    assert impact is not None
+    assert detected.instant.earliest_ns > broken.instant.latest_ns
+    assert world.problems_left() == []
+
+
+def test_replicas_that_somebody_else_scaled_are_not_a_broken_workload() -> None:
+    world = World()
+
+    def scale() -> None:
+        world.workload.wanted_replicas = 3
+
+    world.time.after(18, scale)
+    world.run()
+    assert world.check("ends_on_stable_digest").status is Status.PASS
+    assert any("scaled from 2 to 3" in note.text for note in world.all_of(Noted))
+    assert world.problems_left() == []
+
+
+def test_a_snapshot_from_before_the_rollback_does_not_prove_it() -> None:
+    world = World(drill=drill_of(rollback={"limit": "20s"}))
+    world.time.after(10, lambda: world.workload.lose_watch("connection refused"))
+    world.run()
+    assert world.all_of(RolledBack) == []
+    assert world.problems_left() == []
+
+
+def test_users_wait_for_the_restore_and_not_for_evidence_when_the_rollback_is_refused() -> None:
+    world = World(drill=drill_of(rollback={"as": "on-call"}))
+    world.time.after(16.5, lambda: world.workload.forbid.add("on-call"))
+    world.run()
+    assert world.evidence.files == {}
+
+
+def test_a_locust_that_falls_silent_ends_the_drill_and_is_no_recovery() -> None:
+    world = World()
+
+    def hang() -> None:
+        world.load._send = lambda: None  # type: ignore[method-assign]
+        world.load._finish = lambda *_: None  # type: ignore[method-assign]
+
+    world.time.after(17, hang)
+    outcome = world.run()
+    assert isinstance(outcome.error, LoadError)
+    assert world.problems_left() == []
 
 
 def refused(world: World, error: type[Exception], said: str) -> None:

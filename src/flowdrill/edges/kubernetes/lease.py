@@ -58,8 +58,9 @@ def give_back_lease(api: Api, target: FoundTarget, run_id: str) -> None:
         meta = held["metadata"]
         try:
             api.delete(f"{_leases(target)}/{meta['name']}", meta["uid"], meta["resourceVersion"])
-        except AnswerError as error:
-            if error.status not in {404, 409} or attempt == _TRIES - 1:
+        except (AnswerError, UnreachableError) as error:
+            lost = isinstance(error, UnreachableError)
+            if attempt == _TRIES - 1 or not (lost or (isinstance(error, AnswerError) and error.status in {404, 409})):
                 raise
         else:
             return
