@@ -120,12 +120,15 @@ def test_the_undo_can_be_read_from_the_lease(real: RealBench, real_cluster: Clus
 
 
 def test_evidence_says_what_happened_and_keeps_secrets_out(real: RealBench) -> None:
-    found = {name: text for name, _, text in real.workload.evidence((real.stable,))}
+    def taken() -> dict[str, str]:
+        return {name: text for name, _, text in real.workload.evidence((real.stable,))}
+
+    real.until(lambda: " Started Pod/" in taken()["events.txt"])  # events come when they come
+    found = taken()
     assert not any(SECRET in text for text in found.values())
     assert "value: blue" in found["workload.yaml"]
     assert "managedFields" not in found["pods.yaml"]
     assert [item["kind"] for item in yaml.safe_load_all(found["pods.yaml"])] == ["Pod", "Pod"]
-    assert " Started Pod/" in found["events.txt"]
 
 
 def test_watching_leaves_no_thread_and_goes_on_after_its_connections_were_cut(real: RealBench) -> None:
