@@ -128,7 +128,12 @@ def _image_derive(options: argparse.Namespace) -> ExitCode:
 
 
 def _access(options: argparse.Namespace) -> RegistryAccess:
-    return RegistryAccess(plain_http=options.plain_http, ca_file=options.ca_file)
+    try:
+        return RegistryAccess(plain_http=options.plain_http, ca_file=options.ca_file, platform=options.platform)
+    except ValueError as error:  # of the three only the platform has a form
+        raise PlanError(
+            f"--platform {options.platform}: is no platform", "write it as linux/amd64 or linux/arm/v7"
+        ) from error
 
 
 def _print_image(options: argparse.Namespace, made: wiring.MadeImage) -> None:
@@ -203,6 +208,11 @@ def _add_image(commands: _Commands) -> None:
     for kind in (flow, derive):
         kind.add_argument("--plain-http", action="store_true", help="HTTP without TLS; always allowed for loopback")
         kind.add_argument("--ca-file", metavar="FILE", help="PEM file with the registry's certificate authority")
+        kind.add_argument(
+            "--platform",
+            metavar="OS/ARCH",
+            help="the nodes' platform, for a multi-platform image; default: this machine's, else linux/amd64",
+        )
         kind.add_argument("--json", action="store_true", help="print reference, digest and changes as JSON")
 
 

@@ -31,7 +31,7 @@ from flowdrill.edges.terminal.live import LiveView
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import PlanError
+from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.events import Event
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
@@ -96,10 +96,16 @@ def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
 
 
 def write_reports(folder: Path) -> Report:
-    """Make every report of a run folder anew from what was recorded; the same bytes every time."""
+    """Make every report of a run folder anew from what was recorded; the same bytes every time.
+    RunFolderError when the folder is damaged or cannot be written."""
     report = report_of(read_run(folder))
     for name, render in RENDERERS.items():
-        write_durably(folder / name, render(report))
+        try:
+            write_durably(folder / name, render(report))
+        except OSError as error:
+            raise RunFolderError(
+                f"{folder / name}: {error.strerror}", f"`flowdrill report {folder}` once there is room"
+            ) from error
     return report
 
 
@@ -135,7 +141,7 @@ def open_images(access: RegistryAccess, read_source: Callable[[str], bytes]) -> 
     def connect(host: str) -> RegistryClient:
         return open_registry(host, plain_http=access.plain_http, ca_file=access.ca_file)
 
-    return ImageRegistry(connect, read_source)
+    return ImageRegistry(connect, read_source, access.platform)
 
 
 def _reference(text: str, option: str) -> ImageReference:

@@ -64,6 +64,16 @@ def test_a_good_plan_is_read_with_its_units(tmp_path: Path) -> None:
         ("scenario: edge-missing", "scenario: [", 7, ""),
         ("scenario: edge-missing", "scenario: 2026-11-22", None, "put quotes around it"),
         ("drill: example", "drill: &a example\ndescription: *a", 2, "aliases are not allowed"),
+        ("drill: example", "drill: example\n? [a, b]\n: c", 2, "a key is text, not a list"),
+        ("drill: example", "drill: example\n? {a: b}\n: c", 2, "a key is text, not a list"),
+        ("drill: example", "drill: example\n2026-11-22: c", 2, "'2026-11-22' is read as a timestamp"),
+        ("drill: example", "drill: example\nNO: c", 2, "'NO' is read as a bool by YAML: put quotes around it"),
+        ("deployment/langflow", '"deployment/langflow\\n"', 4, "needs deployment/NAME or statefulset/NAME"),
+        ("  url: http", "  url: ftp", 7, "load.url: needs http:// or https://"),
+        ("objectives:", "registry: {platform: arm64}\nobjectives:", 12, "registry.platform: String should match"),
+        ("objectives:", "baseline: {max_bad_ratio: 51%}\nobjectives:", 12, "less than or equal to 0.5"),
+        ("objectives:", "baseline: {max_bad_ratio: 0%}\nobjectives:", 12, "greater than 0"),
+        ("time_to_detect: 2s", "time_to_detect: 12000d", 13, "cannot be longer than 366d"),
     ],
 )
 def test_a_mistake_is_named_with_file_line_and_key(
@@ -84,7 +94,9 @@ def test_every_mistake_of_a_file_is_named_at_once(tmp_path: Path) -> None:
     assert "objectives.time_to_detect" in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"just text", b"- a\n- b\n", b"\xff\xfe", b"a: \x00"])
+@pytest.mark.parametrize(
+    "content", [b"", b"just text", b"- a\n- b\n", b"\xff\xfe", b"a: \x00", b"a: !!timestamp x", b"a: !!bool x"]
+)
 def test_what_is_no_plan_at_all_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "drill.yaml"
     path.write_bytes(content)
@@ -100,6 +112,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_an_unknown_scenario_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="edge-missing"):
         find_scenario("edge-mising", near=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "Edge", "a b", "../x\0y", "*", "a\n", "\0"])
+def test_a_name_that_no_scenario_has_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="is no scenario's name"):
+        find_scenario(name, near=tmp_path)
+
+
+def test_a_name_too_long_for_a_scenario_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="is no scenario's name"):
+        find_scenario("a" * 300, near=tmp_path)
 
 
 def test_a_scenario_of_the_users_own_is_found_by_path_and_beside_the_drills(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from flowdrill.engine.ports import Undo
 from flowdrill.errors import RunFolderError
 from flowdrill.model.events import Noted, RunStarted
 from flowdrill.model.outcome import FILE_HEADER, Reason, Record, RecordKind
+from flowdrill.wiring import write_reports
 from tests.fakes.world import SCENARIO, World, drill_of
 
 STARTED = datetime(2026, 11, 22, 21, 0, 0, tzinfo=UTC)
@@ -85,6 +86,24 @@ def test_the_api_key_never_reaches_the_events(tmp_path: Path) -> None:
         folder.emit(Noted(at_ns=1, text='the server said: key"with\\quotes is wrong'))
     (note,) = read_run(folder.path).events
     assert note == Noted(at_ns=1, text="the server said: [redacted] is wrong")
+
+
+def test_the_api_key_never_reaches_the_evidence(tmp_path: Path) -> None:
+    with new_folder(tmp_path, "", 'key"with\\quotes') as folder:
+        saved = folder.path / folder.save("log", 'the server said: key"with\\quotes is wrong')
+    assert saved.read_text() == "the server said: [redacted] is wrong"
+
+
+def test_reports_that_cannot_be_written_are_one_clear_error(tmp_path: Path) -> None:
+    world = World(drill=DRILL)
+    world.run()
+    with new_folder(tmp_path) as folder:
+        for event in world.events:
+            folder.emit(event)
+    (folder.path / "report.html").mkdir()  # nothing can be put in its place
+    with pytest.raises(RunFolderError, match=r"report\.html: Is a directory") as caught:
+        write_reports(folder.path)
+    assert f"`flowdrill report {folder.path}`" in caught.value.remedy
 
 
 def test_the_undo_is_on_disk_when_it_is_said_to_be(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""Secrets are taken out of everything before it is written. Rather a word too much than a key too few."""
+"""Secrets are taken out of everything before it is written. Rather a word too much than a key too few.
+
+Every pattern takes time in proportion to the text, whatever the text: nothing unbounded stands before a part that may
+fail to match. Logs are other people's texts.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,45 @@ from collections.abc import Iterable
 
 REDACTED = "[redacted]"
 _SECRET_NAME = (
-    r"[\w.-]*(?:api[_-]?key|apikey|token|passw(?:or)?d|passwd|secret|authorization|credential|private[_-]?key)[\w.-]*"
+    r"(?:api[_-]?key|token|passw(?:or)?d|passphrase|pass\b|pwd|secret|authorization|credential"
+    r"|(?:private|access|encryption|signing|fernet|master)[_-]?key)[\w.-]{0,40}"
 )
+_QUOTE = r"(?:\\?[\"'])?"  # also escaped: JSON that is a string of other JSON
+# what follows an opening quote goes up to the closing one, or to the end of the line where there is none
+_QUOTED = r"(?<=\")(?:[^\"\\\r\n]++|\\.)++|(?<=')(?:[^'\\\r\n]++|\\.)++"
+_ESCAPED = r"(?<=\\\")[^\"\\\r\n]++|(?<=\\')[^'\\\r\n]++"
+_COOKIE = r"\b(?:set-)?cookie"
+_PRIVATE_KEY = "[A-Z ]{0,40}PRIVATE KEY"
 _PATTERNS = (
+    re.compile(rf"(?s)()-----BEGIN {_PRIVATE_KEY}.*?(?:-----END {_PRIVATE_KEY}(?: BLOCK)?-----|\Z)"),
     # Authorization headers, also inside JSON: the scheme and everything up to the end of the value
     re.compile(r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic|token)\s+)?[^\s\"',;}]+"),
     re.compile(r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{8,}"),
+    # cookies are one value each: "name": "value", then 'name: value' (as curl has it), then a line of its own
+    re.compile(rf"(?i)({_COOKIE}\\?[\"']\s*[:=,]\s*b?\\?[\"'])(?:{_ESCAPED}|{_QUOTED})"),
+    re.compile(rf"(?i)((?<=\"){_COOKIE}\s*[:=]\s*)(?:[^\"\\\r\n]++|\\.)++"),
+    re.compile(rf"(?i)((?<='){_COOKIE}\s*[:=]\s*)(?:[^'\\\r\n]++|\\.)++"),
+    re.compile(rf"(?i)((?<![\"']){_COOKIE}\s*[:=][ \t]*)[^\r\n]+"),
     # name: value, name=value, "name": "value"
-    re.compile(rf"(?i)([\"']?\b{_SECRET_NAME}[\"']?\s*[:=]\s*[\"']?)(?!\[redacted\])[^\s\"',;}}&]+"),
-    # well-known shapes: OpenAI-like keys, JSON web tokens, user:password@ in URLs
+    re.compile(rf"(?i)({_SECRET_NAME}{_QUOTE}\s*[:=]\s*{_QUOTE})(?:{_ESCAPED}|{_QUOTED}|[^\s\"',;}}&]+)"),
+    # well-known shapes: OpenAI-like keys, tokens of GitHub and Slack, JSON web tokens, user:password@ in URLs
     re.compile(r"()\bsk-[A-Za-z0-9_-]{8,}"),
-    re.compile(r"()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"),
-    re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)"),
+    re.compile(r"()\b(?:gh[pousr]_[A-Za-z0-9]{8,}|github_pat_\w{8,}|xox[a-z]-[A-Za-z0-9-]{8,})"),
+    re.compile(r"()\beyJ[A-Za-z0-9_-]{8,500}+\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]*"),
+    re.compile(r"(://[^/\s:@]*:)[^/\s]+(?=@)"),
 )
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text` without the given secrets, and without anything that looks like one by its name or shape."""
-    for secret in sorted((s for s in secrets if s), key=len, reverse=True):
-        text = text.replace(secret, REDACTED)
+    text = hide(text, secrets)
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\g<1>{REDACTED}", text)
+    return text
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` without the given secrets."""
+    for secret in sorted((s for s in secrets if s), key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
     return text

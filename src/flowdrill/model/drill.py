@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,6 +16,7 @@ from flowdrill.model.workload import WorkloadKind
 
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+_URL = r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"  # for editors; what is wrong with a URL is said by `LoadPlan`
 
 
 class Target(Strict):
@@ -28,7 +30,7 @@ class Target(Strict):
     @classmethod
     def _kind_and_name(cls, text: str) -> str:
         kind, slash, name = text.partition("/")
-        if not slash or kind not in list(WorkloadKind) or not re.match(_DNS_NAME, name):
+        if not slash or kind not in list(WorkloadKind) or not re.fullmatch(_DNS_NAME, name):
             raise ValueError(f"needs deployment/NAME or statefulset/NAME, not {text!r}")
         return text
 
@@ -48,12 +50,18 @@ class RegistryAccess(Strict):
 
     plain_http: bool = Field(default=False, description="HTTP without TLS; always allowed for loopback addresses")
     ca_file: str | None = Field(default=None, description="PEM file with the registry's certificate authority")
+    platform: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9]+/[a-z0-9]+(/[a-z0-9.]+)?$",
+        description="the nodes' os/architecture[/variant], such as linux/arm64: which image of a multi-platform one is "
+        "meant; default: this machine's, else linux/amd64",
+    )
 
 
 class LoadPlan(Strict):
     """The requests users would send, at a fixed rate, whether or not earlier ones came back."""
 
-    url: str = Field(pattern=r"^https?://[^/\s]+(/\S*)?$", description="the service, as its users reach it")
+    url: str = Field(json_schema_extra={"pattern": _URL}, description="the service, as its users reach it")
     route: Route
     flow: str = Field(pattern=r"^[\w.-]+$", description="the flow's id, or its endpoint name for langflow-run")
     input: str = "hello"
@@ -65,6 +73,23 @@ class LoadPlan(Strict):
     latency_objective: Seconds = Field(default="2s", validate_default=True)
     timeout: Seconds = Field(default="30s", validate_default=True)
     requests_per_connection: int = Field(default=1, ge=1, description="1: every request may reach another replica")
+
+    @field_validator("url")
+    @classmethod
+    def _base_of_all_requests(cls, text: str) -> str:
+        # the text is in no message: a URL that is refused for its password must not be printed with it
+        try:
+            parts = urlsplit(text)
+            usable = (80 if parts.port is None else parts.port) > 0 and not parts.netloc.endswith(":")
+        except ValueError:
+            usable = False
+        if not usable or not parts.hostname or not text.startswith(("http://", "https://")) or re.search(r"\s", text):
+            raise ValueError("needs http:// or https://, a host, and at most a port (1 to 65535) and a path")
+        if "@" in parts.netloc:
+            raise ValueError("must not hold a user or a password: api_key_from names the variable with the API key")
+        if "?" in text or "#" in text:
+            raise ValueError("must not have a query or a fragment: the route's path is put behind it")
+        return text
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
@@ -86,6 +111,8 @@ class BaselinePlan(Strict):
     max_bad_ratio: Ratio = Field(
         default="5%",
         validate_default=True,
+        gt=0,
+        le=0.5,
         description="the most that may pass for normal; a noisier baseline stops the drill before the break",
     )
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::(?P<port>[0-9]{{1,5}}))?"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     rf"(?:(?P<registry>{_DOMAIN})/)?(?P<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
@@ -49,7 +49,7 @@ def parse_image_reference(text: str) -> ImageReference:
     first, slash, _ = text.partition("/")
     explicit = bool(slash) and ("." in first or ":" in first or first == "localhost" or first != first.lower())
     match = _REFERENCE.fullmatch(text if explicit else f"{DOCKER_HUB}/{text}")
-    if not match or not match["registry"]:
+    if not match or not match["registry"] or not 0 < int(match["port"] or 1) < 65536:
         raise ValueError(f"{text!r} is no image reference (expected registry/repository:tag or …@sha256:…)")
     repository = match["repository"]
     if match["registry"] == DOCKER_HUB and "/" not in repository:

@@ -12,12 +12,21 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\
 _UNIT_SECONDS = (3600.0, 60.0, 1.0, 0.001)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _DAYS = re.compile(r"(\d+(?:\.\d+)?)d")
+_MOST_DAYS = 366
 
 
 def parse_duration_seconds(text: object) -> float:
-    """Return seconds for `30s`, `1m30s`, `250ms`, `2h` or `30d`; ValueError for anything else."""
+    """Return seconds for `30s`, `1m30s`, `250ms`, `2h` or `30d`; ValueError for anything else, also for more than
+    366 days."""
     if not isinstance(text, str):
         raise ValueError(f"needs a duration with its unit, such as 30s, 1m30s or 250ms, not {text!r}")  # noqa: TRY004
+    seconds = _seconds(text)
+    if not seconds <= _MOST_DAYS * 86400:
+        raise ValueError(f"cannot be longer than {_MOST_DAYS}d, and is {text[:50]}")
+    return seconds
+
+
+def _seconds(text: str) -> float:
     days = _DAYS.fullmatch(text.strip())
     if days:
         return float(days[1]) * 86400
@@ -61,19 +70,35 @@ def format_ratio(ratio: float) -> str:
     return f"{ratio * 100:.6g} %" if percent == "100" and ratio < 1 else f"{percent} %"
 
 
+def duration_text(seconds: float) -> str:
+    """Return what `parse_duration_seconds` reads as exactly `seconds`: `90s`, `0.0000001s`."""
+    return f"{_plain(Decimal(repr(seconds)))}s"
+
+
+def ratio_text(ratio: float) -> str:
+    """Return what `parse_ratio` reads as exactly `ratio`: `99.9%`."""
+    return f"{_plain(Decimal(repr(ratio)) * 100)}%"
+
+
+def _plain(number: Decimal) -> str:
+    """Every digit, no exponent."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^([0-9.]+d|([0-9.]+h)?([0-9.]+m)?([0-9.]+s)?([0-9.]+ms)?)$"}
 _RATIO_SCHEMA = {"type": "string", "pattern": r"^[0-9.]+\s*%$"}
 
 Seconds = Annotated[
     float,
     BeforeValidator(parse_duration_seconds),
-    PlainSerializer(lambda seconds: f"{seconds:.9g}s", return_type=str, when_used="json"),
+    PlainSerializer(duration_text, return_type=str, when_used="json"),
     Field(gt=0),
     WithJsonSchema(_DURATION_SCHEMA),
 ]
 Ratio = Annotated[
     float,
     BeforeValidator(parse_ratio),
-    PlainSerializer(lambda ratio: f"{ratio * 100:.9g}%", return_type=str, when_used="json"),
+    PlainSerializer(ratio_text, return_type=str, when_used="json"),
     WithJsonSchema(_RATIO_SCHEMA),
 ]

@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from flowdrill.model.strict import Strict
 
+SCENARIO_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+SCENARIO_NAME_LENGTH = 40
+
 
 class Place(StrEnum):
     """Places in a flow that exist whatever its components are called."""
@@ -132,7 +135,7 @@ class Symptom(StrEnum):
 class Scenario(Strict):
     """One way in which a LangFlow version breaks."""
 
-    scenario: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=40)
+    scenario: str = Field(pattern=SCENARIO_NAME, max_length=SCENARIO_NAME_LENGTH)
     story: str = Field(min_length=1, description="how this fault reaches production, in a paragraph")
     flow_file: str | None = Field(
         default=None, pattern=r"^/", description="the flow in the image; found by itself where there is one"

@@ -72,6 +72,29 @@ def test_a_context_without_its_user_or_files_cannot_be_used(tmp_path: Path) -> N
         connect("x", str(path))
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("server: http://127.0.0.1:1", "server: 5"),
+        ("cluster: {server: http://127.0.0.1:1}", "cluster: 5"),
+        ("user: {}", "user: 5"),
+        ("context: {cluster: c, user: u}", "context: 5"),
+        ("server: http://127.0.0.1:1", "server: http://127.0.0.1:1, proxy-url: 5"),
+        ("server: http://127.0.0.1:1", "server: http://127.0.0.1:1, proxy-url: nonsense"),
+    ],
+)
+def test_a_kubeconfig_with_a_wrong_value_cannot_be_used(tmp_path: Path, right: str, wrong: str) -> None:
+    text = (
+        "contexts: [{name: x, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n"
+        "clusters: [{name: c, cluster: {server: http://127.0.0.1:1}}]\n"
+    )
+    assert right in text
+    path = tmp_path / "config"
+    path.write_text(text.replace(right, wrong))
+    with pytest.raises(ClusterError, match="cannot be used"):
+        connect("x", str(path))
+
+
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowdrill.edges.registry.digest import digest_of
-from flowdrill.edges.registry.manifests import DOCKER_MANIFEST, OCI_MANIFEST
+from flowdrill.edges.registry.manifests import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from flowdrill.model.image_reference import ImageReference
 from tests.unit.registry.loopback_registry import LoopbackRegistry
 
@@ -76,6 +76,20 @@ def push_image(
     }
     digest = registry.put_manifest(repository, str(manifest["mediaType"]), json.dumps(manifest).encode(), tag)
     return ImageReference(registry.address, repository, None, digest)
+
+
+def push_index(
+    registry: LoopbackRegistry, *layers: Mapping[str, bytes], config: Mapping[str, Any] | None = None
+) -> ImageReference:
+    """Put an image for linux/amd64 and linux/arm64, each tagged with its architecture. Returns the index by digest."""
+    entries = []
+    for architecture in ("amd64", "arm64"):
+        pushed = push_image(registry, {"arch": architecture.encode()}, *layers, config=config, tag=architecture)
+        media_type, document = registry.manifests["app", architecture]
+        platform = {"os": "linux", "architecture": architecture}
+        entries.append({"mediaType": media_type, "digest": pushed.digest, "size": len(document), "platform": platform})
+    document = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+    return ImageReference(registry.address, "app", None, registry.put_manifest("app", OCI_INDEX, document, "multi"))
 
 
 def _descriptor(registry: LoopbackRegistry, repository: str, kind: str, blob: bytes) -> dict[str, object]:

@@ -16,7 +16,7 @@ from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage
 from flowdrill.model.scenario import Scenario
-from tests.unit.registry.image_building import FLOW, push_image
+from tests.unit.registry.image_building import FLOW, push_image, push_index
 from tests.unit.registry.loopback_registry import LoopbackRegistry
 
 EDGE_MISSING = {"flow": [{"remove_edges": {"into": {"place": "output"}}}]}
@@ -153,6 +153,15 @@ def test_a_change_that_changes_nothing_is_refused(
         _prepared(registry, push_image(registry, *LAYERS, config=CONFIG), changes)
 
 
+def test_a_broken_image_is_no_stable_one(registry: LoopbackRegistry) -> None:
+    stable = push_image(registry, *LAYERS, config=CONFIG)
+    broken = _pushed(registry, stable).reference
+    with pytest.raises(PlanError, match="is itself the broken image of scenario edge-missing") as caught:
+        _prepared(registry, broken, {"env": {"unset": ["A"]}})
+    assert "Put the real stable image back first" in caught.value.remedy
+    assert str(stable.digest) in caught.value.remedy
+
+
 def test_the_stable_image_must_be_named_by_digest(registry: LoopbackRegistry) -> None:
     stable = push_image(registry, *LAYERS, config=CONFIG).at_tag("1")
     with pytest.raises(PlanError, match="by digest"):
@@ -168,7 +177,7 @@ def test_only_new_blobs_are_pushed(registry: LoopbackRegistry) -> None:
 
 
 def test_an_index_is_broken_for_one_platform(registry: LoopbackRegistry) -> None:
-    reference = _push_index(registry)
+    reference = push_index(registry, *LAYERS[1:], config=CONFIG)
     images = _images(registry, "linux/arm64")
     retained = images.retained(reference)
     assert (retained.media_type, retained.reference.digest) == (OCI_INDEX, reference.digest)
@@ -179,17 +188,6 @@ def test_an_index_is_broken_for_one_platform(registry: LoopbackRegistry) -> None
     images.push(prepared)
     assert images.delete(prepared.image) == ()
     assert images.retained(reference) == retained
-
-
-def _push_index(registry: LoopbackRegistry) -> ImageReference:
-    entries = []
-    for architecture in ("amd64", "arm64"):
-        pushed = push_image(registry, {"arch": architecture.encode()}, LAYERS[1], config=CONFIG, tag=architecture)
-        media_type, document = registry.manifests["app", architecture]
-        platform = {"os": "linux", "architecture": architecture}
-        entries.append({"mediaType": media_type, "digest": pushed.digest, "size": len(document), "platform": platform})
-    document = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
-    return ImageReference(registry.address, "app", None, registry.put_manifest("app", OCI_INDEX, document, "multi"))
 
 
 def test_a_tag_resolves_to_its_digest(registry: LoopbackRegistry) -> None:

@@ -37,14 +37,20 @@ def connect(context: str, kubeconfig: str | None = None) -> Connection:
             f"the kubeconfig {files} has no context {context!r}; it has: {', '.join(sorted(known)) or 'none'}",
             f"give one of them to --context{_meant(context, known)}",
         )
-    settings = Configuration()
     try:
-        load_kube_config(config_file=files, context=context, client_configuration=settings, persist_config=False)
-    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+        client = _client(files, context)
+    except (ConfigException, OSError, ValueError, TypeError, AttributeError, LookupError, yaml.YAMLError) as error:
         raise ClusterError(
             f"the context {context!r} of the kubeconfig {files} cannot be used: {error}",
             f"see what `kubectl --context {context} version` says, and mend the kubeconfig",
         ) from error
+    return Connection(client, context, redact(client.configuration.host))
+
+
+def _client(files: str, context: str) -> ApiClient:
+    """The library takes a kubeconfig's values as they are: a wrong one may raise anything here."""
+    settings = Configuration()
+    load_kube_config(config_file=files, context=context, client_configuration=settings, persist_config=False)
     settings.retries = False  # retried here, where it is known what may be sent twice
     settings.keep_alive = True
     settings.connection_pool_maxsize = 16  # the watches, and the connection that the rollback goes out on
@@ -52,7 +58,7 @@ def connect(context: str, kubeconfig: str | None = None) -> Connection:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # the kubeconfig asked for it
     client = ApiClient(settings)
     client.user_agent = "flowdrill"
-    return Connection(client, context, redact(settings.host))
+    return client
 
 
 def _meant(context: str, known: frozenset[str]) -> str:

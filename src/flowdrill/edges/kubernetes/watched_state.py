@@ -47,6 +47,7 @@ class WatchedState:
     tell: Tell
     items: dict[Source, dict[str, Json]] = field(default_factory=dict)
     last_told: WorkloadSnapshot | None = None
+    last_told_ns: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def replace(self, source: Source, items: list[Json], arrived_ns: int) -> None:
@@ -71,7 +72,9 @@ class WatchedState:
         snapshot = snapshot_of(self.target, self.items)
         if snapshot is not None and snapshot != self.last_told:
             self.last_told = snapshot
-            self.tell(WorkloadChanged(arrived_ns, snapshot))
+            # two watches may come here in another order than their news arrived in; told instants never go back
+            self.last_told_ns = max(self.last_told_ns, arrived_ns)
+            self.tell(WorkloadChanged(self.last_told_ns, snapshot))
 
 
 def _slim(item: Json) -> Json:

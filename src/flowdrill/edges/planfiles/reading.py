@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowdrill.edges.planfiles.yaml_lines import YamlText, parse_model
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import Drill
-from flowdrill.model.scenario import Scenario
+from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Scenario
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SHIPPED = _PACKAGE / "shipped" / "scenarios"  # in an installed package
@@ -47,7 +48,14 @@ def read_drill(path: Path) -> Drill:
 def find_scenario(name: str, near: Path | None = None) -> ScenarioFolder:
     """Return the scenario called `name`: a path to its folder (has a slash), or a name in `scenarios/` beside the
     drill file's folder, in the working folder, or among those that ship. PlanError lists what there is."""
-    if "/" in name or name in (".", ".."):
+    by_path = "/" in name or name in (".", "..")
+    named = len(name) <= SCENARIO_NAME_LENGTH and re.fullmatch(SCENARIO_NAME, name)
+    if "\0" in name or not (by_path or named):
+        raise PlanError(
+            f"{name[:80]!r} is no scenario's name",
+            "a name has small letters, digits and hyphens; a path to a scenario's folder has a slash",
+        )
+    if by_path:
         base = near or Path()
         return _read_scenario((base / name).resolve())
     places = [

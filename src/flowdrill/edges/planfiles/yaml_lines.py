@@ -15,6 +15,7 @@ from flowdrill.errors import PlanError
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[str | int, ...]
 _MAX_CHARACTERS = 1_000_000
+_TEXT = "tag:yaml.org,2002:str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class YamlText:
 
 
 class _NoDuplicates(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice (YAML's rule; PyYAML silently takes the last), and aliases, which a
-    plan has no need of and which can be made to explode."""
+    """SafeLoader that refuses a key given twice (YAML's rule; PyYAML silently takes the last) or that is no
+    text (YAML reads `NO` as false), and aliases, which a plan has no need of and which can be made to explode."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -38,10 +39,18 @@ class _NoDuplicates(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag != _TEXT:
+                raise yaml.constructor.ConstructorError(None, None, _no_key(key), key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is given twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
+
+
+def _no_key(key: yaml.Node) -> str:
+    if isinstance(key, yaml.ScalarNode):
+        return f"the key {key.value!r} is read as a {key.tag.rpartition(':')[2]} by YAML: put quotes around it"
+    return "a key is text, not a list or a mapping"
 
 
 def parse_model(source: YamlText, model: type[M]) -> M:
@@ -80,7 +89,7 @@ def _composed(source: YamlText) -> tuple[yaml.Node, object]:
         mark = error.problem_mark
         line = f"{mark.line + 1}" if mark else "?"
         raise PlanError(f"{source.name}:{line}: {error.problem or error.context}", "mend the YAML") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise PlanError(f"{source.name}: not readable as YAML: {error}", "mend the YAML") from error
     if node is None or not isinstance(data, dict):
         raise PlanError(f"{source.name}: holds no mapping of keys to values", "see the examples in drills/")

@@ -40,18 +40,20 @@ def prepare_broken(
 
     Without `run_id` the same input gives the same digest. With it the layer and the configuration name the run, so that
     two runs of the same drill share nothing that one of them could delete under the other. `read_source` returns a file
-    of the scenario's folder. PlanError when a change finds nothing to change."""
+    of the scenario's folder. PlanError when a change finds nothing to change, or when the stable image is itself
+    a broken one."""
+    labels = stable.config.labels
+    if DRILL_LABEL in labels:
+        raise PlanError(
+            f"{stable.reference}: is itself the broken image of scenario {labels[DRILL_LABEL]}",
+            f"Put the real stable image back first; it was made from {labels.get(STABLE_LABEL, 'an unknown one')}.",
+        )
     files = _changed_files(repository, stable, scenario, read_source)
     edit, config_lines = _config_edit(stable, scenario, run_id)
     layer = None
     if files.added or files.removed:
         layer = make_layer(files.added, files.removed, f"flowdrill run {run_id}" if run_id else None)
     image = image_with(stable, layer, edit)
-    if image.manifest.digest in (stable.found.digest, stable.manifest.digest):
-        raise PlanError(
-            f"{stable.reference}: the broken image is the same as the stable one, {image.manifest.digest}",
-            f"Is the stable image already the product of scenario {scenario.scenario}? Name the image before it.",
-        )
     tag = f"drill-{scenario.scenario}-{image.manifest.digest.partition(':')[2][:12]}"
     reference, document = stable.reference, image.manifest.document
     broken = BrokenImage(

@@ -120,7 +120,7 @@ def choose_platform(index: Index, wanted: str | None, where: str) -> Descriptor:
     have = ", ".join(entry.platform for entry in index.platforms) or "none"
     raise PlanError(
         f"{where}: has no image for {' or '.join(preferred)}; it has: {have}",
-        "Name the digest of one platform's manifest instead of the index's.",
+        "Name one of them: `registry.platform` in the drill, --platform on the command line.",
     )
 
 

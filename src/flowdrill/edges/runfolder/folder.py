@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flowdrill.analysis.redaction import hide
 from flowdrill.engine.ports import Undo
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
@@ -23,9 +24,10 @@ class RunFolder:
     """`<out>/<UTC time>-<drill>/`. Implements the `EvidenceFolder` port and takes the run's events."""
 
     def __init__(self, path: Path, secrets: tuple[str, ...]) -> None:
-        """Use `create`. `secrets` are taken out of every event before it is written."""
+        """Use `create`. `secrets` are taken out of every event and file before it is written."""
         self.path = path
-        self._secrets = tuple(json.dumps(secret)[1:-1] for secret in secrets if secret)
+        self._secrets = secrets
+        self._secrets_in_json = tuple(json.dumps(secret, ensure_ascii=False)[1:-1] for secret in secrets)
         self._events = (path / EVENTS).open("ab")
 
     def __enter__(self) -> Self:
@@ -50,9 +52,7 @@ class RunFolder:
 
     def emit(self, event: Event) -> None:
         """Append an event; it has left this process when this returns. RunFolderError when it cannot be written."""
-        line = event_to_json(event).decode()
-        for secret in self._secrets:
-            line = line.replace(secret, "[redacted]")
+        line = hide(event_to_json(event).decode(), self._secrets_in_json)
         try:
             self._events.write(line.encode() + b"\n")
             self._events.flush()
@@ -60,12 +60,12 @@ class RunFolder:
             raise RunFolderError(f"{self.path / EVENTS}: {error.strerror}", "make room on the disk") from error
 
     def save(self, name: str, text: str) -> str:
-        """Write a file of evidence; return its path relative to the run folder. Names are the caller's, so they are
-        cut down to what cannot leave the folder. RunFolderError when it cannot be written."""
+        """Write a file of evidence, without the run's secrets; return its path relative to the run folder. Names are
+        the caller's, so they are cut down to what cannot leave the folder. RunFolderError when it cannot be written."""
         safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name).lstrip(".")[:150]
         relative = f"{EVIDENCE}/{safe or 'unnamed'}"
         try:
-            (self.path / relative).write_text(text, encoding="utf-8", errors="backslashreplace")
+            (self.path / relative).write_text(hide(text, self._secrets), encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise RunFolderError(f"{self.path / relative}: {error.strerror}", "make room on the disk") from error
         return relative
