@@ -85,7 +85,12 @@ def run_drill_file(drill_file: Path, *, context: str, kubeconfig: str | None, ou
         view = stack.enter_context(LiveView(console))
         order = _order(drill, found, workload, started)
         outcome = _carry_out(order, found, workload, folder, view)
-    report = write_reports(folder.path)
+    try:
+        report = write_reports(folder.path)
+    except RunFolderError as error:
+        if outcome.error is not None:  # a workload that is still broken comes before a report that is missing
+            raise outcome.error from error
+        raise
     return FinishedRun(folder.path, outcome, report)
 
 
