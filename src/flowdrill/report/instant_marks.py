@@ -43,7 +43,8 @@ def overhang(instants: Sequence[NamedInstant], time: Scale) -> float:
 
 
 def marks(instants: Sequence[NamedInstant], time: Scale, top: float, bottom: float) -> list[ET.Element]:
-    """Return, for every instant, its interval shaded, its line and its label, from `top` (the labels' rows) down."""
+    """Return, for every instant, its interval shaded (but for those that a watch told), its line and its label, from
+    `top` (the labels' rows) down."""
     ordered = in_order(instants)
     lowest = top + rows_height(instants, time)
     drawn = []
@@ -52,8 +53,9 @@ def marks(instants: Sequence[NamedInstant], time: Scale, top: float, bottom: flo
         label_top = lowest - (row + 1) * ROW_HEIGHT
         bounds = f"{format_seconds(moment.earliest)} to {format_seconds(moment.latest)} after the run began"
         tip = f"{instant.words}: {bounds}"
+        if moment.seconds < moment.latest:  # else a watch told it, at once: what lay before is no doubt, only silence
+            drawn.append(rect(time.at(moment.earliest), lowest, time.at(moment.latest), bottom, "interval", tip=tip))
         drawn += [
-            rect(time.at(moment.earliest), lowest, time.at(moment.latest), bottom, "interval", tip=tip),
             line(x, label_top + 2, x, bottom, "instant"),
             text(x + 4, label_top + 12, instant.words, "label instant-label"),
         ]
