@@ -67,19 +67,21 @@ class TimedInbox(QueueInbox):
 
 def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
     clock, inbox = MonotonicClock(), TimedInbox()
-    plan = {"url": url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": rate}
+    written = {"url": url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": rate}
+    plan = LoadPlan.model_validate_json(json.dumps(written))
     load = LocustLoad(
-        LoadPlan.model_validate_json(json.dumps(plan)),
+        plan,
         environ=os.environ,
         folder=folder,
         locust_file=ROOT / "scenarios" / "load" / "run_flow.py",
         clock=clock,
     )
-    lookout = Lookout(clock, inbox, lambda _event: None, latency_objective_seconds=2.0)
+    lookout = Lookout(clock, inbox, lambda _event: None, plan)
     load.start(inbox.tell)
     try:
         lookout.watch_for_failure(
-            SequentialDetector(normal_bad_ratio=0.01, threshold=threshold_for(600), start_ns=clock.now_ns())
+            SequentialDetector(normal_bad_ratio=0.01, threshold=threshold_for(600), start_ns=clock.now_ns()),
+            own_images=frozenset(),
         )
         cpu_before, started = time.process_time(), time.monotonic()
         lookout.wait(lambda _now: None, seconds)
