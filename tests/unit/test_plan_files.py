@@ -57,6 +57,7 @@ def test_a_good_plan_is_read_with_its_units(tmp_path: Path) -> None:
         ("requests_per_second: 20", "requests_per_second: '20'", 11, "valid number"),
         ("requests_per_second: 20", "requests_per_second: -1", 11, "greater than 0"),
         ("requests_per_second: 20", "requests_per_second: 500", 7, "the timeout can be at most 20s"),
+        ("requests_per_second: 20", "requests_per_second: 1", 1, "at 1 requests/s it takes 90s to show"),
         ("deployment/langflow", "daemonset/langflow", 4, "needs deployment/NAME or statefulset/NAME"),
         ("route: lfx-run", "route: carrier-pigeon", 8, "'lfx-run', 'lfx-workflows' or 'langflow-run'"),
         ("  expect: v1\n", "", 7, "load.expect: required key is missing"),

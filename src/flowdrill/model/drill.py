@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Self
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from flowdrill.model.route import Route
 from flowdrill.model.strict import Strict
 from flowdrill.model.workload import WorkloadKind
 
+_DOUBT = 0.01  # the baseline's bad ratio is bounded with 99 % confidence (analysis.detector.normal_bad_ratio_of)
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _URL = r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"  # for editors; what is wrong with a URL is said by `LoadPlan`
@@ -166,3 +168,15 @@ class Drill(Strict):
     hold: Seconds = Field(default="10s", validate_default=True, description="how long the recovery must hold")
     objectives: Objectives = Objectives()
     slo: ServiceLevelObjective = ServiceLevelObjective()
+
+    @model_validator(mode="after")
+    def _baseline_can_hold(self) -> Self:
+        """Even without a bad request, a baseline shows a ratio only up to the bound that so few requests leave open."""
+        cap, rate = self.baseline.max_bad_ratio, self.load.requests_per_second
+        needed_seconds = math.log(_DOUBT) / math.log(1 - cap) / rate
+        if self.baseline.window < needed_seconds:
+            raise ValueError(
+                f"baseline.window is too short: at {rate:g} requests/s it takes {math.ceil(needed_seconds)}s "
+                f"to show that at most {cap:.2%} are bad (baseline.max_bad_ratio)"
+            )
+        return self

@@ -199,7 +199,8 @@ def test_load_that_could_not_keep_up_is_inconclusive() -> None:
 
 
 def test_at_a_low_rate_half_an_interval_of_lag_is_on_schedule() -> None:
-    record = synthetic_run(load={**synthetic_run().drill.load.model_dump(mode="json"), "requests_per_second": 5})
+    load = {**synthetic_run().drill.load.model_dump(mode="json"), "requests_per_second": 5}
+    record = synthetic_run(load=load, baseline={"window": "20s"})
     late = tuple(replace(r, intended_ns=r.intended_ns - 60_000_000) for r in record.records)
     assert result(replace(record, records=late)).verdict is Verdict.PASS
 

@@ -110,7 +110,8 @@ def test_a_noisy_baseline_ends_the_run_before_anything_is_broken() -> None:
 
 
 def test_a_baseline_with_too_few_requests_says_what_to_change() -> None:
-    world = World(drill=drill_of(baseline={"window": "2s"}))
+    world = World(drill=drill_of(baseline={"window": "5s"}))
+    world.noise_every = 70
     outcome = world.run()
     assert outcome.end is End.UNSTEADY
     assert "longer baseline.window" in outcome.why
