@@ -22,7 +22,6 @@ from flowdrill.edges.host.signals import signals_told
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, read_drill, shipped_scenarios
-from flowdrill.edges.registry.client import RegistryClient, open_registry
 from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.runfolder.folder import RunFolder, plan_text, write_durably
@@ -37,6 +36,7 @@ from flowdrill.model.events import Event
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.result import Report
 from flowdrill.model.scenario import Scenario
+from flowdrill.oci.client import RegistryClient, open_registry
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario
-from flowdrill.edges.registry.client import RegistryClient, open_registry
-from flowdrill.edges.registry.digest import digest_of
 from flowdrill.edges.registry.image_registry import ImageRegistry
-from flowdrill.edges.registry.manifests import OCI_MANIFEST, Index
-from flowdrill.edges.registry.repository import Repository
 from flowdrill.errors import ImageMissingError, RegistryError
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.oci.client import RegistryClient, open_registry
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.manifests import OCI_MANIFEST, Index
+from flowdrill.oci.repository import Repository
 from tests.real.registry_server import PROGRAM, registry_is_installed, registry_server
-from tests.unit.registry.image_building import tar_of
+from tests.unit.oci.image_building import tar_of
 
 pytestmark = pytest.mark.registry
 FLOW = (Path(__file__).parents[2] / "scenarios" / "flows" / "greeting.json").read_bytes()

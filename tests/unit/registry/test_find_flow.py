@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from flowdrill.edges.registry.find_flow import FoundFlow, find_flow
-from flowdrill.edges.registry.stored_image import stored_image
 from flowdrill.errors import PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
-from tests.unit.registry.image_building import FLOW, FOLDER, push_image
-from tests.unit.registry.loopback_registry import LoopbackRegistry
+from flowdrill.oci.stored_image import stored_image
+from tests.unit.oci.image_building import FLOW, FOLDER, push_image
+from tests.unit.oci.loopback_registry import LoopbackRegistry
 
 BASE = {"usr": FOLDER, "usr/lib/python": b"runtime", "app/config.json": b'{"no": "flow"}'}
 OTHER = json.dumps({"data": {"nodes": []}}).encode()

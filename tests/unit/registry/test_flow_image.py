@@ -11,8 +11,8 @@ from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.errors import PlanError
 from flowdrill.model.image_reference import ImageReference
-from tests.unit.registry.image_building import FLOW, push_image
-from tests.unit.registry.loopback_registry import LoopbackRegistry, loopback_registry
+from tests.unit.oci.image_building import FLOW, push_image
+from tests.unit.oci.loopback_registry import LoopbackRegistry, loopback_registry
 
 BASE = {"usr/bin/lfx": b"runtime" * 1000}
 

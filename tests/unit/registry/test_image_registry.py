@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from flowdrill.edges.registry.digest import digest_of
 from flowdrill.edges.registry.image_registry import ImageRegistry
-from flowdrill.edges.registry.manifests import DOCKER_LAYER, DOCKER_MANIFEST, OCI_INDEX, OCI_LAYER
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage
 from flowdrill.model.scenario import Scenario
-from tests.unit.registry.image_building import FLOW, push_image, push_index
-from tests.unit.registry.loopback_registry import LoopbackRegistry
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.manifests import DOCKER_LAYER, DOCKER_MANIFEST, OCI_INDEX, OCI_LAYER
+from tests.unit.oci.image_building import FLOW, push_image, push_index
+from tests.unit.oci.loopback_registry import LoopbackRegistry
 
 EDGE_MISSING = {"flow": [{"remove_edges": {"into": {"place": "output"}}}]}
 CONFIG = {"Env": ["A=1", "API_KEY=s3cret-key"], "Cmd": ["lfx", "serve", "/app/flows/a.json"], "Labels": {"team": "x"}}

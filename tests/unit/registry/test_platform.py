@@ -12,8 +12,8 @@ from flowdrill.edges.planfiles.reading import find_scenario
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.wiring import open_images
-from tests.unit.registry.image_building import FLOW, push_index
-from tests.unit.registry.loopback_registry import LoopbackRegistry
+from tests.unit.oci.image_building import FLOW, push_index
+from tests.unit.oci.loopback_registry import LoopbackRegistry
 
 PLATFORMS = ("amd64", "arm64")
 FLOW_FILE = str(Path(__file__).parents[3] / "scenarios" / "flows" / "greeting.json")

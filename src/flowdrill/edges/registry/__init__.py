@@ -1,1 +1,1 @@
-"""Images: a client of the OCI distribution API, and the making of flow images and broken images."""
+"""Making flow images and broken images, and asking whether the stable one is retained."""

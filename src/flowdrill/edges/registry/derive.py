@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from flowdrill.analysis.flow_changes import changed_flow
 from flowdrill.analysis.redaction import redact
-from flowdrill.edges.registry.digest import digest_of
 from flowdrill.edges.registry.find_flow import find_flow
-from flowdrill.edges.registry.image_config import ConfigEdit, ImageConfig
 from flowdrill.edges.registry.image_paths import require_paths
-from flowdrill.edges.registry.layer import WHITEOUT, image_path, make_layer
-from flowdrill.edges.registry.repository import Repository
-from flowdrill.edges.registry.stored_image import NewImage, StoredImage, image_with
 from flowdrill.errors import PlanError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage
 from flowdrill.model.scenario import AddFile, Changes, EnvChanges, Scenario
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.image_config import ConfigEdit, ImageConfig
+from flowdrill.oci.layer import WHITEOUT, image_path, make_layer
+from flowdrill.oci.repository import Repository
+from flowdrill.oci.stored_image import NewImage, StoredImage, image_with
 
 DRILL_LABEL = "dev.flowdrill.drill"
 STABLE_LABEL = "dev.flowdrill.stable"

@@ -7,13 +7,13 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-from flowdrill.edges.registry.layer import image_path
-from flowdrill.edges.registry.layer_reading import Entry
-from flowdrill.edges.registry.layer_search import ancestors, search_layers
-from flowdrill.edges.registry.manifests import Descriptor
-from flowdrill.edges.registry.repository import Repository
-from flowdrill.edges.registry.stored_image import StoredImage
 from flowdrill.errors import PlanError
+from flowdrill.oci.layer import image_path
+from flowdrill.oci.layer_reading import Entry
+from flowdrill.oci.layer_search import ancestors, search_layers
+from flowdrill.oci.manifests import Descriptor
+from flowdrill.oci.repository import Repository
+from flowdrill.oci.stored_image import StoredImage
 
 FLOW_LABEL = "dev.flowdrill.flow"
 LOAD_FLOWS_PATH = "LANGFLOW_LOAD_FLOWS_PATH"

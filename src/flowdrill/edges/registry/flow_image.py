@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flowdrill.edges.registry.find_flow import FLOW_FOLDER, FLOW_LABEL, LOAD_FLOWS_PATH, is_flow
-from flowdrill.edges.registry.image_config import ConfigEdit, ImageConfig
-from flowdrill.edges.registry.layer import make_layer
-from flowdrill.edges.registry.repository import Repository
-from flowdrill.edges.registry.stored_image import StoredImage, image_with, publish
 from flowdrill.errors import PlanError
 from flowdrill.model.image_reference import ImageReference
+from flowdrill.oci.image_config import ConfigEdit, ImageConfig
+from flowdrill.oci.layer import make_layer
+from flowdrill.oci.repository import Repository
+from flowdrill.oci.stored_image import StoredImage, image_with, publish
 
 _FILE_NAME = re.compile(r"[\w][\w.-]*\.json", re.ASCII)
 _PORT = "7860"

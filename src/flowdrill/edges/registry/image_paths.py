@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import posixpath
 
-from flowdrill.edges.registry.layer_reading import Entry
-from flowdrill.edges.registry.layer_search import ancestors, search_layers
-from flowdrill.edges.registry.manifests import Descriptor
-from flowdrill.edges.registry.repository import Repository
-from flowdrill.edges.registry.stored_image import StoredImage
 from flowdrill.errors import PlanError
+from flowdrill.oci.layer_reading import Entry
+from flowdrill.oci.layer_search import ancestors, search_layers
+from flowdrill.oci.manifests import Descriptor
+from flowdrill.oci.repository import Repository
+from flowdrill.oci.stored_image import StoredImage
 
 _MOST_NAMES = 5000
 

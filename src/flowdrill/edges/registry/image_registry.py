@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from flowdrill.edges.registry.client import RegistryClient
 from flowdrill.edges.registry.derive import ReadSource, prepare_broken, push_prepared
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image
-from flowdrill.edges.registry.manifests import Index, Manifest
-from flowdrill.edges.registry.repository import Repository
-from flowdrill.edges.registry.stored_image import stored_image
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
 from flowdrill.model.scenario import Scenario
+from flowdrill.oci.client import RegistryClient
+from flowdrill.oci.manifests import Index, Manifest
+from flowdrill.oci.repository import Repository
+from flowdrill.oci.stored_image import stored_image
 
 
 class ImageRegistry:

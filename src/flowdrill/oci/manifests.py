@@ -7,8 +7,8 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flowdrill.edges.registry.digest import digest_of, is_digest
 from flowdrill.errors import PlanError, RegistryError
+from flowdrill.oci.digest import digest_of, is_digest
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from flowdrill.edges.registry.digest import digest_of
-from flowdrill.edges.registry.layer import image_path, make_layer
-from flowdrill.edges.registry.layer_reading import Entry, layer_entries
 from flowdrill.errors import PlanError, RegistryError
-from tests.unit.registry.image_building import FOLDER, tar_of
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.layer import image_path, make_layer
+from flowdrill.oci.layer_reading import Entry, layer_entries
+from tests.unit.oci.image_building import FOLDER, tar_of
 
 FILES = {"/app/flows/greeting.json": b'{"data": {}}', "/app/run.sh": b"#!/bin/sh\n", "/app/\u00fc" + "x" * 200: b"long"}
 

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flowdrill.edges.registry.layer import OPAQUE, WHITEOUT, image_path
 from flowdrill.errors import PlanError, RegistryError
+from flowdrill.oci.layer import OPAQUE, WHITEOUT, image_path
 
 LARGEST_FILE = 16 << 20  # bytes of one file or one tar header that are read at once
 _PIECE = 1 << 18

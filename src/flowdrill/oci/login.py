@@ -10,9 +10,9 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
-from flowdrill.edges.registry.credentials import Credentials
-from flowdrill.edges.registry.transport import Transport
 from flowdrill.errors import RegistryError
+from flowdrill.oci.credentials import Credentials
+from flowdrill.oci.transport import Transport
 
 _CHALLENGE = re.compile(r"(?i)\b(bearer|basic)\b((?:\s*,?\s*[\w-]+=(?:\"[^\"]*\"|[^\s,\"]+))*)")
 _PARAMETER = re.compile(r"([\w-]+)=(?:\"([^\"]*)\"|([^\s,\"]+))")

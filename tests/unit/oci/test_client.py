@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.edges.registry.client import open_registry
-from flowdrill.edges.registry.digest import digest_of
-from flowdrill.edges.registry.manifests import OCI_MANIFEST, Descriptor
-from flowdrill.edges.registry.repository import Repository
-from flowdrill.edges.registry.transport import is_loopback
 from flowdrill.errors import ImageMissingError, RegistryError
-from tests.unit.registry.image_building import push_image
-from tests.unit.registry.loopback_registry import LoopbackRegistry, Scripted, basic, loopback_registry
+from flowdrill.oci.client import open_registry
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.manifests import OCI_MANIFEST, Descriptor
+from flowdrill.oci.repository import Repository
+from flowdrill.oci.transport import is_loopback
+from tests.unit.oci.image_building import push_image
+from tests.unit.oci.loopback_registry import LoopbackRegistry, Scripted, basic, loopback_registry
 
 BLOB = b"content of a blob"
 DESCRIPTOR = Descriptor("application/octet-stream", digest_of(BLOB), len(BLOB))

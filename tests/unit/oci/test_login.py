@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.edges.registry.digest import digest_of
-from flowdrill.edges.registry.manifests import Descriptor
 from flowdrill.errors import RegistryError
-from tests.unit.registry.loopback_registry import LoopbackRegistry, Scripted, basic
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.manifests import Descriptor
+from tests.unit.oci.loopback_registry import LoopbackRegistry, Scripted, basic
 
 TOKEN = "t0ken-of-the-server"
 SECRET = "s3cret-of-the-user"

@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from flowdrill.edges.registry.client import RegistryClient, open_registry
-from flowdrill.edges.registry.digest import digest_of, is_digest
-from flowdrill.edges.registry.repository import Repository
+from flowdrill.oci.client import RegistryClient, open_registry
+from flowdrill.oci.digest import digest_of, is_digest
+from flowdrill.oci.repository import Repository
 
 
 @dataclass(frozen=True)

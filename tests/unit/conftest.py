@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.registry.loopback_registry import LoopbackRegistry, loopback_registry
+from tests.unit.oci.loopback_registry import LoopbackRegistry, loopback_registry
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowdrill.edges.registry.client import LARGEST_DOCUMENT
-from flowdrill.edges.registry.digest import digest_of
-from flowdrill.edges.registry.image_config import ConfigEdit, ImageConfig, edited_config, parse_config
-from flowdrill.edges.registry.manifests import Descriptor, Index, Manifest
-from flowdrill.edges.registry.repository import Repository
 from flowdrill.errors import PlanError
 from flowdrill.model.image_reference import ImageReference
+from flowdrill.oci.client import LARGEST_DOCUMENT
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.image_config import ConfigEdit, ImageConfig, edited_config, parse_config
+from flowdrill.oci.manifests import Descriptor, Index, Manifest
+from flowdrill.oci.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from flowdrill.edges.registry.layer_reading import Entry, layer_entries
-from flowdrill.edges.registry.manifests import Descriptor
-from flowdrill.edges.registry.repository import Repository
+from flowdrill.oci.layer_reading import Entry, layer_entries
+from flowdrill.oci.manifests import Descriptor
+from flowdrill.oci.repository import Repository
 
 
 class Searcher(Protocol):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from flowdrill.edges.registry.credentials import Credentials, config_path, find_credentials
 from flowdrill.errors import RegistryError
+from flowdrill.oci.credentials import Credentials, config_path, find_credentials
 
 AUTH = base64.b64encode(b"user:pass:word").decode()
 

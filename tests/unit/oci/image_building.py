@@ -9,10 +9,10 @@ import tarfile
 from collections.abc import Mapping
 from typing import Any
 
-from flowdrill.edges.registry.digest import digest_of
-from flowdrill.edges.registry.manifests import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from flowdrill.model.image_reference import ImageReference
-from tests.unit.registry.loopback_registry import LoopbackRegistry
+from flowdrill.oci.digest import digest_of
+from flowdrill.oci.manifests import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from tests.unit.oci.loopback_registry import LoopbackRegistry
 
 FLOW = json.dumps(
     {

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from flowdrill.edges.registry.manifests import (
+from flowdrill.errors import PlanError, RegistryError
+from flowdrill.oci.manifests import (
     DOCKER_INDEX,
     DOCKER_LAYER,
     DOCKER_MANIFEST,
@@ -18,7 +19,6 @@ from flowdrill.edges.registry.manifests import (
     choose_platform,
     parse_manifest,
 )
-from flowdrill.errors import PlanError, RegistryError
 
 DIGEST = "sha256:" + "a" * 64
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, urlencode
 
-from flowdrill.edges.registry.client import RegistryClient, Request
-from flowdrill.edges.registry.digest import check_digest, digest_of, hash_for, is_digest
-from flowdrill.edges.registry.manifests import ACCEPTED, Descriptor, Index, Manifest, choose_platform, parse_manifest
 from flowdrill.errors import RegistryError
+from flowdrill.oci.client import RegistryClient, Request
+from flowdrill.oci.digest import check_digest, digest_of, hash_for, is_digest
+from flowdrill.oci.manifests import ACCEPTED, Descriptor, Index, Manifest, choose_platform, parse_manifest
 
 _NEXT_PAGE = re.compile(r"<([^>]*)>\s*;[^,]*\brel=\"?next\"?")
 _LONGEST_LINK = 4096  # characters; the pattern is not linear in them

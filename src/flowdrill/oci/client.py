@@ -13,11 +13,11 @@ from urllib.parse import urljoin, urlsplit
 import urllib3
 
 from flowdrill.analysis.redaction import redact
-from flowdrill.edges.registry.credentials import Credentials, config_path, find_credentials
-from flowdrill.edges.registry.login import Login
-from flowdrill.edges.registry.transport import Body, Transport
 from flowdrill.errors import ImageMissingError, RegistryError
 from flowdrill.model.image_reference import DOCKER_HUB
+from flowdrill.oci.credentials import Credentials, config_path, find_credentials
+from flowdrill.oci.login import Login
+from flowdrill.oci.transport import Body, Transport
 
 LARGEST_DOCUMENT = 4 << 20  # bytes: the distribution specification's limit for manifests
 _DOCKER_HUB_API = "registry-1.docker.io"

@@ -1,0 +1,1 @@
+"""The embedded cluster: the Kubernetes API on loopback, pods as processes. Knows nothing of drills."""

@@ -1,0 +1,1 @@
+"""The OCI distribution API: registries, manifests, layers. Knows nothing of drills."""
