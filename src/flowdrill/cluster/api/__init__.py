@@ -1,0 +1,1 @@
+"""The Kubernetes API: a store, its rules, and the HTTP server in front of it."""

@@ -1,0 +1,1 @@
+"""The one node: pulls images, runs pods as processes, probes them, balances Services over them."""

@@ -1,0 +1,1 @@
+"""A small OCI registry on loopback, on disk."""
