@@ -1,25 +1,18 @@
-"""The command line: parse, call, write, exit code."""
+"""The command line: parse, call, exit code. What a command does is imported when it is called (`commands/`)."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import sys
 import traceback
-from collections.abc import Sequence
-from enum import IntEnum
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from flowdrill import wiring
-from flowdrill.edges.terminal.lines import visible
-from flowdrill.edges.terminal.summary import summary_of
-from flowdrill.errors import FlowdrillError, PlanError
-from flowdrill.model.drill import RegistryAccess
-from flowdrill.model.result import Verdict
-from flowdrill.report.result_json import render_result_json
-from flowdrill.report.schema import schema_text
+from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.errors import FlowdrillError
 
 _EXIT_CODES = """exit codes:
   0  pass: every objective and check held
@@ -30,25 +23,7 @@ _EXIT_CODES = """exit codes:
 """
 
 
-class ExitCode(IntEnum):
-    """What pipelines rely on."""
-
-    PASS = 0
-    FAIL = 1
-    ERROR = 2
-    INCONCLUSIVE = 3
-    SIGHUP = 129
-    SIGINT = 130
-    SIGTERM = 143
-
-
 _Commands = Any  # argparse's type of `add_subparsers` is private
-
-_OF_VERDICT = {
-    Verdict.PASS: ExitCode.PASS,
-    Verdict.FAIL: ExitCode.FAIL,
-    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.call(parsed))
     except FlowdrillError as error:
-        print(f"flowdrill: {visible(str(error))}", file=sys.stderr)
+        print(f"flowdrill: {_printable(str(error))}", file=sys.stderr)
         return ExitCode.ERROR
     except KeyboardInterrupt:  # outside a run: nothing has been changed
         return ExitCode.SIGINT
@@ -67,84 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.ERROR
 
 
-def _run(options: argparse.Namespace) -> ExitCode:
-    if options.context is None:
-        raise PlanError(
-            "run: no cluster is named, and the kubeconfig's current context is never taken",
-            "add --context NAME; `kubectl config get-contexts` lists the names",
+def _printable(text: str) -> str:
+    """An error may repeat what a cluster said: no control characters but line ends."""
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
+
+
+def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
+    def call(options: argparse.Namespace) -> int:
+        command: Callable[[argparse.Namespace], int] = getattr(
+            importlib.import_module(f"flowdrill.commands.{module}"), name
         )
-    finished = wiring.run_drill_file(
-        options.drill, context=options.context, kubeconfig=options.kubeconfig, out=options.out
-    )
-    outcome = finished.outcome
-    if options.json:
-        print(render_result_json(finished.report), end="")
-    else:
-        print(visible(summary_of(finished.report.result)))
-    print(f"report: {finished.folder / 'report.html'}", file=sys.stderr)
-    if outcome.error is not None:
-        print(f"flowdrill: {visible(str(outcome.error))}", file=sys.stderr)
-    if outcome.stop_signal is not None:
-        return ExitCode[outcome.stop_signal]
-    return ExitCode.ERROR if outcome.error is not None else _OF_VERDICT[finished.report.result.verdict]
+        return command(options)
 
-
-def _report(options: argparse.Namespace) -> ExitCode:
-    report = wiring.write_reports(options.run_folder)
-    if options.json:
-        print(render_result_json(report), end="")
-    else:
-        print(visible(summary_of(report.result)))
-        print(f"report: {options.run_folder / 'report.html'}", file=sys.stderr)
-    return ExitCode.PASS
-
-
-def _validate(options: argparse.Namespace) -> ExitCode:
-    drill, scenario = wiring.read_plan(options.drill)
-    if options.json:
-        print(json.dumps({"valid": True, "drill": drill.drill, "scenario": scenario.scenario}))
-    else:
-        print(f"{options.drill}: valid: drill {drill.drill}, scenario {scenario.scenario}, {drill.target.workload}")
-    return ExitCode.PASS
-
-
-def _schema(options: argparse.Namespace) -> ExitCode:
-    print(schema_text(options.name), end="")
-    return ExitCode.PASS
-
-
-def _image_flow(options: argparse.Namespace) -> ExitCode:
-    made = wiring.make_flow_image(
-        options.flow, base=options.base, to=options.to, runtime=options.runtime, access=_access(options)
-    )
-    _print_image(options, made)
-    return ExitCode.PASS
-
-
-def _image_derive(options: argparse.Namespace) -> ExitCode:
-    made = wiring.derive_image(options.scenario, stable=options.stable, access=_access(options))
-    _print_image(options, made)
-    return ExitCode.PASS
-
-
-def _access(options: argparse.Namespace) -> RegistryAccess:
-    try:
-        return RegistryAccess(plain_http=options.plain_http, ca_file=options.ca_file, platform=options.platform)
-    except ValueError as error:  # of the three only the platform has a form
-        raise PlanError(
-            f"--platform {options.platform}: is no platform", "write it as linux/amd64 or linux/arm/v7"
-        ) from error
-
-
-def _print_image(options: argparse.Namespace, made: wiring.MadeImage) -> None:
-    """The pinned reference alone on stdout: for `$(…)`; what was done on stderr."""
-    for line in made.changes:
-        print(visible(line), file=sys.stderr)
-    if options.json:
-        facts = {"reference": made.reference, "digest": made.digest, "new_bytes": made.new_bytes}
-        print(json.dumps({**facts, "changes": list(made.changes)}))
-    else:
-        print(made.reference)
+    return call
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -158,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_report(commands)
+    _add_cluster(commands)
     _add_image(commands)
     _add_validate(commands)
     _add_schema(commands)
@@ -175,19 +86,49 @@ def _add_run(commands: _Commands) -> None:
     command.add_argument(
         "--context",
         metavar="NAME",
-        help="kubeconfig context of the cluster; never taken from the kubeconfig",
+        help="kubeconfig context of the cluster; default: the embedded cluster, never the kubeconfig's current context",
     )
     command.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config")
     command.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
     command.add_argument("--json", action="store_true", help="print result.json on stdout")
-    command.set_defaults(call=_run)
+    command.set_defaults(call=_later("drills", "run"))
+
+
+def _add_cluster(commands: _Commands) -> None:
+    cluster = commands.add_parser("cluster", help="the embedded cluster: Kubernetes on loopback, pods as processes")
+    kinds = cluster.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    up = kinds.add_parser("up", help="start it, unless it is up")
+    up.add_argument("--runtime", type=Path, metavar="FOLDER", help="bin folder with lfx or langflow; default: searched")
+    up.add_argument(
+        "--trust-registry",
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]",
+        help="run images of this registry too, as processes of yours; may be given several times",
+    )
+    up.add_argument("--port", type=int, default=0, metavar="PORT", help="of the API; default: a free one")
+    up.add_argument("--registry-port", type=int, default=0, metavar="PORT", help="default: a free one")
+    status = kinds.add_parser("status", help="say whether it is up, and where; exit code 1 when it is not")
+    down = kinds.add_parser("down", help="stop it and remove all its state")
+    down.add_argument("--keep", action="store_true", help="keep objects and images for the next `up`")
+    kubeconfig = kinds.add_parser("kubeconfig", help="print the path of its kubeconfig")
+    for name, kind in (("up", up), ("status", status), ("down", down), ("kubeconfig", kubeconfig)):
+        kind.add_argument(
+            "--state",
+            type=Path,
+            metavar="FOLDER",
+            help="where it keeps everything; default: $FLOWDRILL_CLUSTER, then ~/.local/state/flowdrill/cluster",
+        )
+        kind.set_defaults(call=_later("clusters", name))
+    for kind in (up, status):
+        kind.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
 def _add_report(commands: _Commands) -> None:
     command = commands.add_parser("report", help="make the reports of a run folder anew, from its recorded data")
     command.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
     command.add_argument("--json", action="store_true", help="print result.json on stdout")
-    command.set_defaults(call=_report)
+    command.set_defaults(call=_later("drills", "report"))
 
 
 def _add_image(commands: _Commands) -> None:
@@ -200,11 +141,11 @@ def _add_image(commands: _Commands) -> None:
     flow.add_argument(
         "--runtime", choices=("auto", "lfx", "langflow"), default="auto", help="what serves the flow; default: auto"
     )
-    flow.set_defaults(call=_image_flow)
+    flow.set_defaults(call=_later("images", "flow"))
     derive = kinds.add_parser("derive", help="make a scenario's broken image as one layer over a stable one")
     derive.add_argument("scenario", metavar="SCENARIO", help="a scenario's name, or a path to its folder")
     derive.add_argument("--from", required=True, dest="stable", metavar="IMAGE@DIGEST", help="the stable image")
-    derive.set_defaults(call=_image_derive)
+    derive.set_defaults(call=_later("images", "derive"))
     for kind in (flow, derive):
         kind.add_argument("--plain-http", action="store_true", help="HTTP without TLS; always allowed for loopback")
         kind.add_argument("--ca-file", metavar="FILE", help="PEM file with the registry's certificate authority")
@@ -220,10 +161,10 @@ def _add_validate(commands: _Commands) -> None:
     command = commands.add_parser("validate", help="check a drill file and its scenario, without any cluster")
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
     command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    command.set_defaults(call=_validate)
+    command.set_defaults(call=_later("drills", "validate"))
 
 
 def _add_schema(commands: _Commands) -> None:
     command = commands.add_parser("schema", help="print the JSON Schema of drill files, scenario files or result.json")
     command.add_argument("name", choices=("drill", "scenario", "result"))
-    command.set_defaults(call=_schema)
+    command.set_defaults(call=_later("drills", "schema"))

@@ -27,6 +27,7 @@ from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.runfolder.folder import RunFolder, plan_text, write_durably
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.terminal.live import LiveView
+from flowdrill.embedded import embedded_drill
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.run import RunOutcome, run
@@ -69,13 +70,19 @@ class MadeImage:
     changes: tuple[str, ...]
 
 
-def run_drill_file(drill_file: Path, *, context: str, kubeconfig: str | None, out: Path) -> FinishedRun:
-    """Read the plan, carry out the drill, write its folder. FlowdrillError before a run has begun."""
+def run_drill_file(drill_file: Path, *, context: str | None, kubeconfig: str | None, out: Path) -> FinishedRun:
+    """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. FlowdrillError
+    before a run has begun."""
     drill = read_drill(drill_file)
     found = find_scenario(drill.scenario, near=drill_file.parent)
-    api_key = api_key_of(drill.load, os.environ)
     console = Console(stderr=True, highlight=False, markup=False)
+    environ: Mapping[str, str] = os.environ
     with ExitStack() as stack:
+        if context is None:
+            images = stack.enter_context(closing(open_images(drill.registry, found.read_source)))
+            here = stack.enter_context(embedded_drill(drill, drill_file.parent, images, console.print))
+            context, kubeconfig, environ = here.context, here.kubeconfig, here.environ
+        api_key = api_key_of(drill.load, environ)
         workload = stack.enter_context(
             open_workload(context, drill.target, kubeconfig=kubeconfig, rollback_user=drill.rollback.as_user)
         )
@@ -84,7 +91,7 @@ def run_drill_file(drill_file: Path, *, context: str, kubeconfig: str | None, ou
         folder = stack.enter_context(RunFolder.create(out, drill, found.scenario, started, hidden))
         view = stack.enter_context(LiveView(console))
         order = _order(drill, found, workload, started)
-        outcome = _carry_out(order, found, workload, folder, view)
+        outcome = _carry_out(order, found, workload, folder, view, environ)
     try:
         report = write_reports(folder.path)
     except RunFolderError as error:
@@ -166,6 +173,7 @@ def _carry_out(
     workload: KubernetesWorkload,
     folder: RunFolder,
     view: LiveView,
+    environ: Mapping[str, str],
 ) -> RunOutcome:
     clock, inbox = MonotonicClock(), QueueInbox()
 
@@ -175,7 +183,7 @@ def _carry_out(
 
     load = LocustLoad(
         order.drill.load,
-        environ=os.environ,
+        environ=environ,
         folder=folder.path,
         locust_file=shipped_scenarios() / "load" / "run_flow.py",
         clock=clock,

@@ -60,6 +60,20 @@ class RegistryAccess(Strict):
     )
 
 
+class EmbeddedTarget(Strict):
+    """How the target gets onto the embedded cluster: applied before each drill there, never on any other cluster."""
+
+    manifests: str = Field(min_length=1, description="file with the target's Kubernetes objects, beside the drill file")
+    flow: str | None = Field(default=None, min_length=1, description="flow to lay on this machine's LangFlow runtime")
+    image: str | None = Field(default=None, min_length=1, description="the image to drill, instead of a flow")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.flow is None) == (self.image is None):
+            raise ValueError("needs either flow or image")
+        return self
+
+
 class LoadPlan(Strict):
     """The requests users would send, at a fixed rate, whether or not earlier ones came back."""
 
@@ -159,6 +173,7 @@ class Drill(Strict):
     drill: str = Field(pattern=_DNS_LABEL, max_length=63, description="the drill's name; names the report's folder")
     description: str = ""
     target: Target
+    embedded: EmbeddedTarget | None = Field(default=None, description="only looked at without --context")
     scenario: str = Field(min_length=1, description="a name in scenarios/, or a path to a scenario folder")
     registry: RegistryAccess = RegistryAccess()
     load: LoadPlan

@@ -25,6 +25,7 @@ Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 _CONNECT_SECONDS, _READ_SECONDS = 5, 15
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSE_FIRST, _PAUSE_LONGEST = 0.1, 2.0
@@ -98,6 +99,11 @@ class Api:
         that sending it twice does no harm."""
         return self._json("PATCH", path, query, body, as_user, patience_seconds=self.patience_seconds)
 
+    def apply(self, path: str, body: Json) -> Json:
+        """Apply an object on the server's side, taking over what other managers had set; sent again like a patch."""
+        query = (("fieldManager", "flowdrill"), ("force", "true"))
+        return self._json("PATCH", path, query, body, content_type=APPLY, patience_seconds=self.patience_seconds)
+
     def create(self, path: str, body: Json) -> Json:
         """Create an object."""
         return self._json("POST", path, (("fieldManager", "flowdrill"),), body)
@@ -118,12 +124,12 @@ class Api:
 
     def _json(
         self, method: str, path: str, query: Query, body: Json | None = None, as_user: str | None = None,
-        *, patience_seconds: float = 0.0,
+        *, content_type: str | None = None, patience_seconds: float = 0.0,
     ) -> Json:  # fmt: skip
         deadline, pause = time.monotonic() + patience_seconds, _PAUSE_FIRST
         while True:
             try:
-                return self._once(method, path, query, body, as_user)
+                return self._once(method, path, query, body, as_user, content_type)
             except (UnreachableError, AnswerError) as error:
                 lasting = isinstance(error, AnswerError) and error.status not in _BUSY
                 if lasting or time.monotonic() + pause > deadline:
@@ -131,8 +137,10 @@ class Api:
             time.sleep(pause)
             pause = min(2 * pause, _PAUSE_LONGEST)
 
-    def _once(self, method: str, path: str, query: Query, body: Json | None, as_user: str | None) -> Json:
-        response = self._send(method, path, query, body, as_user, _READ_SECONDS)
+    def _once(
+        self, method: str, path: str, query: Query, body: Json | None, as_user: str | None, content_type: str | None
+    ) -> Json:
+        response = self._send(method, path, query, body, as_user, _READ_SECONDS, content_type)
         content = _body(response, self._lost)
         if not 200 <= response.status <= 299:
             raise refusal(response.status, content, f"{method} {path}", as_user)
@@ -148,11 +156,12 @@ class Api:
         return answer
 
     def _send(
-        self, method: str, path: str, query: Query, body: Json | None, as_user: str | None, read_seconds: float
-    ) -> urllib3.BaseHTTPResponse:
+        self, method: str, path: str, query: Query, body: Json | None, as_user: str | None, read_seconds: float,
+        content_type: str | None = None,
+    ) -> urllib3.BaseHTTPResponse:  # fmt: skip
         headers = {"Accept": "application/json, */*"}
         if body is not None:
-            headers["Content-Type"] = STRATEGIC_MERGE if method == "PATCH" else "application/json"
+            headers["Content-Type"] = content_type or (STRATEGIC_MERGE if method == "PATCH" else "application/json")
         if as_user is not None:
             headers["Impersonate-User"] = as_user
         try:

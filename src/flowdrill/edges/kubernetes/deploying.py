@@ -1,0 +1,82 @@
+"""Putting a target onto a cluster that is the harness's own: apply its objects, wait until it serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from flowdrill.edges.kubernetes.api import Api, Json
+from flowdrill.edges.kubernetes.connect import connect
+from flowdrill.edges.kubernetes.refusals import printable
+from flowdrill.edges.kubernetes.target import FoundTarget, find_target
+from flowdrill.errors import ClusterError, PlanError
+from flowdrill.model.drill import Target
+
+
+def deploy_target(
+    context: str, kubeconfig: str, items: Sequence[Json], target: Target, *, limit_seconds: int = 180
+) -> None:
+    """Apply the objects in order (server-side), then wait until every replica of `target` is of its present template
+    and ready. ClusterError says what was last seen when that takes longer; PlanError for an object of a kind that the
+    cluster does not know."""
+    connection = connect(context, kubeconfig)
+    api = Api(connection.client, connection.server)
+    try:
+        for item in items:
+            api.apply(_path_of(api, item), item)
+        _await_ready(api, find_target(api, target, context), limit_seconds)
+    finally:
+        api.close()
+
+
+def _path_of(api: Api, item: Json) -> str:
+    """The object's path, as the cluster's discovery names its kind."""
+    version, kind, meta = str(item["apiVersion"]), item["kind"], item["metadata"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    known = [one for one in api.get(root)["resources"] if one["kind"] == kind and "/" not in one["name"]]
+    if not known:
+        raise PlanError(
+            f"the cluster knows no {kind} of {version}",
+            "leave the object out of embedded.manifests: the target must do without it here",
+        )
+    space = f"namespaces/{meta.get('namespace', 'default')}/" if known[0]["namespaced"] else ""
+    return f"{root}/{space}{known[0]['name']}/{meta['name']}"
+
+
+def _await_ready(api: Api, target: FoundTarget, limit_seconds: int) -> None:
+    query = (
+        ("watch", "true"),
+        ("fieldSelector", f"metadata.name={target.name}"),
+        ("timeoutSeconds", str(limit_seconds)),
+    )
+    seen = "nothing"
+    with api.stream(target.collection, query, silence_seconds=limit_seconds) as stream:
+        for line in stream.lines():
+            workload = json.loads(line)["object"]
+            if _is_ready(workload):
+                return
+            seen = _counts(workload)
+    reasons = _reasons(api.items(target.core("pods"), target.selector), target.container)
+    raise ClusterError(
+        f"{target.label} is not ready after {limit_seconds} s: {seen}{reasons}",
+        f"`kubectl -n {target.namespace} describe pods` and `kubectl -n {target.namespace} logs {target.label}`",
+    )
+
+
+def _is_ready(workload: Json) -> bool:
+    meta, status = workload["metadata"], workload.get("status") or {}
+    wanted = (workload.get("spec") or {}).get("replicas", 1)
+    counts = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")}
+    return bool(status.get("observedGeneration", 0) >= meta["generation"] and counts == {wanted})
+
+
+def _counts(workload: Json) -> str:
+    status = workload.get("status") or {}
+    return f"{status.get('readyReplicas', 0)} of {workload['spec'].get('replicas', 1)} replicas ready"
+
+
+def _reasons(pods: Iterable[Json], container: str) -> str:
+    statuses = [one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or ()]
+    waiting = [one["state"]["waiting"] for one in statuses if one["name"] == container and "waiting" in one["state"]]
+    reasons = {one.get("reason") for one in waiting}
+    return printable(f" ({', '.join(sorted(map(str, reasons)))})") if reasons else ""

@@ -1,0 +1,144 @@
+"""The embedded cluster as a drill sees it: up, with the target on it, reached by a kubeconfig like any other."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowdrill.cluster.base_image import find_runtime
+from flowdrill.cluster.kubeconfig import CONTEXT
+from flowdrill.cluster.lifecycle import RunningCluster, running_cluster, temporary_cluster
+from flowdrill.cluster.state_folder import Settings, default_state_folder
+from flowdrill.edges.kubernetes.deploying import deploy_target
+from flowdrill.edges.planfiles.manifests import read_manifests
+from flowdrill.edges.registry.image_registry import ImageRegistry
+from flowdrill.errors import ClusterError, PlanError
+from flowdrill.model.drill import Drill, EmbeddedTarget
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
+
+KEY_PLACEHOLDER = "CHOOSE-A-KEY"
+_MADE_FROM = "flowdrill.dev/deployed-from"  # a changed key is a rollout too: a Secret alone restarts nothing
+
+Json = dict[str, Any]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedDrill:
+    """Where a drill finds its target, and the environment with the API key its load needs."""
+
+    context: str
+    kubeconfig: str
+    environ: Mapping[str, str]
+
+
+@contextmanager
+def embedded_drill(drill: Drill, near: Path, images: ImageRegistry, say: Say) -> Iterator[EmbeddedDrill]:
+    """The running embedded cluster, or one for as long as the context lasts, with the drill's target on it. Files are
+    named from `near`, the drill file's folder. ClusterError or PlanError when that cannot be."""
+    running = running_cluster(default_state_folder(os.environ))
+    if running is None and drill.embedded is None:
+        raise PlanError(
+            "run: no cluster is named, and no embedded cluster is up that could have this drill's target",
+            "name a cluster with --context NAME; or have the drill bring its target (`embedded:`); or "
+            "`flowdrill cluster up` and deploy the target yourself",
+        )
+    with _started(say) if running is None else nullcontext(running) as cluster:
+        environ = _with_key(drill, cluster)
+        if drill.embedded is not None:
+            image = _image(drill.embedded, near, cluster, images)
+            say(f"deploying {drill.target.workload} with {image}")
+            items = _objects(drill, near, image, environ)
+            deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, drill.target)
+        yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
+
+
+@contextmanager
+def _started(say: Say) -> Iterator[RunningCluster]:
+    runtime = find_runtime(os.environ, Path.cwd())
+    say("starting an embedded cluster for this drill alone (`flowdrill cluster up` keeps one)")
+    settings = Settings() if runtime is None else Settings(
+        runtime=str(runtime.bin_folder), runtime_version=runtime.version
+    )  # fmt: skip
+    with temporary_cluster(settings) as cluster:
+        yield cluster
+
+
+def _with_key(drill: Drill, cluster: RunningCluster) -> Mapping[str, str]:
+    """The environment, with an API key of the cluster's own where the drill needs one and none is set."""
+    variable = drill.load.api_key_from
+    if variable is None or os.environ.get(variable) or drill.embedded is None:
+        return os.environ
+    secret = cluster.folder.token.read_bytes()
+    about = f"{drill.target.namespace}/{drill.target.workload}".encode()
+    return {**os.environ, variable: hmac.new(secret, about, hashlib.sha256).hexdigest()[:32]}
+
+
+def _image(target: EmbeddedTarget, near: Path, cluster: RunningCluster, images: ImageRegistry) -> str:
+    if target.image is not None:
+        return target.image
+    flow_file = near / str(target.flow)
+    if cluster.base_image is None:
+        raise ClusterError(
+            "the embedded cluster has no LangFlow runtime to run a flow with",
+            "install one (`uv venv .venv-lfx && uv pip install --python .venv-lfx lfx`), then "
+            "`flowdrill cluster down` and `flowdrill cluster up --runtime .venv-lfx/bin`",
+        )
+    try:
+        flow = flow_file.read_bytes()
+    except OSError as error:
+        raise PlanError(f"{flow_file}: {error.strerror}", "embedded.flow names a flow beside the drill file") from error
+    tag = hashlib.sha256(flow).hexdigest()[:12]
+    to = ImageReference(cluster.registry, f"flows/{_repository_name(flow_file)}", tag, None)
+    made = images.make_flow_image(flow, flow_file.name, parse_image_reference(cluster.base_image), to)
+    return str(made.reference.at_digest(str(made.reference.digest)))
+
+
+def _repository_name(flow_file: Path) -> str:
+    letters = (one if one.isascii() and one.isalnum() else "-" for one in flow_file.stem.lower())
+    return "".join(letters).strip("-") or "flow"
+
+
+def _objects(drill: Drill, near: Path, image: str, environ: Mapping[str, str]) -> list[Json]:
+    """The target's objects, with the image and the key put in."""
+    assert drill.embedded is not None  # noqa: S101 - for the type checker
+    items = read_manifests(near / drill.embedded.manifests)
+    variable = drill.load.api_key_from
+    key = environ.get(variable, "") if variable else ""
+    for item in items:
+        strings = item.get("stringData")
+        if isinstance(strings, dict):
+            item["stringData"] = {name: key if text == KEY_PLACEHOLDER else text for name, text in strings.items()}
+    written = hashlib.sha256(repr((items, key)).encode()).hexdigest()[:16]
+    pod = _target_template(drill, items)
+    annotations = pod.setdefault("metadata", {}).setdefault("annotations", {})
+    annotations[_MADE_FROM] = written
+    containers = pod["spec"]["containers"]
+    chosen = [one for one in containers if drill.target.container in (None, one["name"])]
+    if len(chosen) != 1:
+        names = ", ".join(str(one["name"]) for one in containers)
+        raise PlanError(f"target.container: {drill.embedded.manifests} has the containers {names}", "name one of them")
+    chosen[0]["image"] = image
+    return items
+
+
+def _target_template(drill: Drill, items: list[Json]) -> Json:
+    for item in items:
+        meta = item["metadata"]
+        named = (str(item["kind"]).lower(), meta["name"], meta.get("namespace", "default"))
+        if named == (drill.target.kind.value, drill.target.name, drill.target.namespace):
+            template = (item.get("spec") or {}).get("template")
+            if isinstance(template, dict) and (template.get("spec") or {}).get("containers"):
+                return template
+    file = drill.embedded.manifests if drill.embedded else ""
+    raise PlanError(
+        f"embedded.manifests: {file} has no {drill.target.workload} with containers in namespace "
+        f"{drill.target.namespace}",
+        "it must hold the drill's target",
+    )
