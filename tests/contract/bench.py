@@ -110,6 +110,7 @@ class Cluster:
     """A namespace with two images, for as long as the tests run."""
 
     context: str
+    kubeconfig: str
     namespace: str
     api: client.ApiClient
     images: tuple[str, str]
@@ -145,7 +146,7 @@ class Cluster:
         name = f"app-{secrets.token_hex(3)}"
         self.deploy(kind, name)
         target = Target(namespace=self.namespace, workload=f"{kind}/{name}")
-        with open_workload(self.context, target) as workload:
+        with open_workload(self.context, target, kubeconfig=self.kubeconfig) as workload:
             bench = RealBench(kind, workload, self.namespace, *self.images, self.unpullable)
             bench.until(lambda: runs_only(workload.snapshot(), self.images[0]))
             bench.until(lambda: all(pod.in_endpoints for pod in workload.snapshot().pods))
@@ -161,12 +162,12 @@ class Cluster:
 
 
 @contextmanager
-def cluster(context: str, registry: str) -> Iterator[Cluster]:
+def cluster(context: str, kubeconfig: str, registry: str) -> Iterator[Cluster]:
     """A namespace, a Role for ALLOWED to patch workloads in it, and two images that differ in a label."""
     name = f"flowdrill-contract-{secrets.token_hex(3)}"
     made = [_labelled_pause(registry, name, label) for label in ("stable", "broken")]
     unpullable = f"{registry}/{name}@sha256:{'0' * 64}"
-    with config.new_client_from_config(context=context) as api:
+    with config.new_client_from_config(config_file=kubeconfig, context=context) as api:
         core, rbac = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
         core.create_namespace({"metadata": {"name": name}})
         try:
@@ -179,7 +180,7 @@ def cluster(context: str, registry: str) -> Iterator[Cluster]:
                 "subjects": [{"apiGroup": group, "kind": "User", "name": ALLOWED}],
             }
             rbac.create_namespaced_role_binding(name, binding)
-            yield Cluster(context, name, api, (made[0], made[1]), unpullable)
+            yield Cluster(context, kubeconfig, name, api, (made[0], made[1]), unpullable)
         finally:
             core.delete_namespace(name)
             for image in made:

@@ -1,4 +1,4 @@
-"""What only a real cluster can show of the `Workload` port."""
+"""What only a cluster, the embedded one or a real one, can show of the `Workload` port."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from flowdrill.model.drill import Target
 from flowdrill.model.workload import WorkloadKind
 from tests.contract.bench import SECRET, Cluster, RealBench, runs_only, told, watch
 
-pytestmark = pytest.mark.kubernetes
 DEPLOYMENT = WorkloadKind.DEPLOYMENT
 
 
@@ -61,7 +60,7 @@ def weak_kubeconfig(real_cluster: Cluster, tmp_path: Path) -> Path:
 
 def opened(real_cluster: Cluster, workload: str, container: str | None = None, namespace: str | None = None) -> None:
     target = Target(namespace=namespace or real_cluster.namespace, workload=workload, container=container)
-    open_workload(real_cluster.context, target).close()
+    open_workload(real_cluster.context, target, kubeconfig=real_cluster.kubeconfig).close()
 
 
 def test_a_missing_namespace_is_named_with_the_command_that_lists_them(real_cluster: Cluster) -> None:
@@ -89,7 +88,7 @@ def test_a_missing_workload_is_answered_with_what_there_is(real_cluster: Cluster
 def test_cluster_and_version_are_known(real: RealBench, real_cluster: Cluster) -> None:
     seen = real.workload.snapshot()
     target = Target(namespace=real.namespace, workload=f"deployment/{seen.name}")
-    with open_workload(real_cluster.context, target) as workload:
+    with open_workload(real_cluster.context, target, kubeconfig=real_cluster.kubeconfig) as workload:
         assert workload.cluster == f"{real_cluster.context} ({real_cluster.api.configuration.host})"
         assert workload.kubernetes_version.startswith("v1.")
         assert workload.container == "flow"

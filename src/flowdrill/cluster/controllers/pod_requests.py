@@ -1,0 +1,82 @@
+"""What a pod asks of the node, and what the node cannot give. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import lru_cache
+
+from flowdrill.cluster.api.resource_types import Json
+
+Resources = dict[str, Decimal]  # by name: CPUs, bytes, pods, or pieces of whatever else
+_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?")
+_BINARY = {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)}
+_DECIMAL = {letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)}
+_SMALL = {letter: Decimal(1000) ** -power for power, letter in enumerate("mun", 1)}
+_SUFFIXES = _BINARY | _DECIMAL | _SMALL
+_OVER = ("Failed", "Succeeded")
+_LONGEST = 64  # characters of a quantity
+
+
+@lru_cache(maxsize=1024)
+def quantity(text: str) -> Decimal:
+    """Return what `100m`, `1.5`, `64Mi` or `1e3` mean; ValueError for anything else."""
+    parsed = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
+    if parsed is None:
+        raise ValueError(f"{text[:_LONGEST]!r} is not a quantity")
+    number, suffix, exponent = parsed.groups()
+    if exponent is not None:
+        return Decimal(number).scaleb(int(exponent))
+    return Decimal(number) * _SUFFIXES.get(suffix, Decimal(1))
+
+
+def requests_of(pod: Json) -> Resources:
+    """Return what a pod asks for: its containers together, or its hungriest init container where that is more."""
+    total: Resources = {"pods": Decimal(1)}
+    for container in pod["spec"].get("containers") or ():
+        total = _sum(total, _requests(container))
+    for container in pod["spec"].get("initContainers") or ():
+        for name, value in _requests(container).items():
+            total[name] = max(value, total.get(name, Decimal(0)))
+    return _sum(total, _readable(pod["spec"].get("overhead")))
+
+
+def held_by(pods: Iterable[Json], node: str) -> Resources:
+    """Return what the pods on a node ask for together; those that have ended ask for nothing."""
+    total: Resources = {}
+    for pod in pods:
+        if pod["spec"].get("nodeName") == node and (pod.get("status") or {}).get("phase") not in _OVER:
+            total = _sum(total, requests_of(pod))
+    return total
+
+
+def shortages(wanted: Resources, held: Resources, node: Json) -> list[str]:
+    """Return why a node has no room, as the scheduler words it; nothing when it has."""
+    allocatable = _readable((node.get("status") or {}).get("allocatable"))
+    found = []
+    for name, value in wanted.items():
+        if name not in allocatable and "/" not in name:
+            continue  # a node that does not say how much it has of cpu, memory, pods or storage is not asked
+        if value > 0 and held.get(name, Decimal(0)) + value > allocatable.get(name, Decimal(0)):
+            found.append("Too many pods" if name == "pods" else f"Insufficient {name}")
+    return sorted(found)
+
+
+def _requests(container: Json) -> Resources:
+    resources = container.get("resources") or {}
+    return _readable(resources.get("limits")) | _readable(resources.get("requests"))
+
+
+def _readable(quantities: Json | None) -> Resources:
+    found: Resources = {}
+    for name, text in (quantities or {}).items():
+        try:
+            found[name] = quantity(str(text))
+        except ValueError:
+            continue  # the API refuses these; whatever came in nevertheless asks for nothing
+    return found
+
+
+def _sum(one: Resources, other: Resources) -> Resources:
+    return one | {name: value + one.get(name, Decimal(0)) for name, value in other.items()}
