@@ -5,8 +5,9 @@ LFX    := .venv-lfx
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 
-.PHONY: help test test-all check fix bench schemas golden constraints clean
+.PHONY: help drill test test-all check fix bench schemas golden constraints clean
 help:
+	@echo "make drill      a whole drill with real LangFlow, on a Kubernetes of its own: no cluster needed"
 	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
 	@echo "make test-all   every test this machine can run: Kubernetes and a registry too, where they are to be had"
 	@echo "make check      ruff, mypy --strict, import-linter"
@@ -25,6 +26,9 @@ $(LFX)/.ready: constraints-lfx.txt $(VENV)/.ready
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LFX)
 	$(UV) --python $(LFX)/bin/python --constraint constraints-lfx.txt lfx
 	@touch $@
+
+drill: $(VENV)/.ready $(LFX)/.ready
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/flowdrill run drills/edge-missing.yaml
 
 test: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -m "not kubernetes and not registry"

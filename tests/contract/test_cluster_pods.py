@@ -176,7 +176,7 @@ def test_a_deleted_pod_may_end_gracefully_within_its_grace(play: Playground) -> 
         "signal.signal(signal.SIGTERM, end)\nprint('up')\ntime.sleep(3600)"
     )
     make(play, "graceful", program, pod={"terminationGracePeriodSeconds": 20})
-    play.until(lambda: "up" in container_status(play, "graceful").get("state", {}) or log(play, "graceful") == "up\n")
+    play.until(lambda: "running" in container_status(play, "graceful").get("state", {}) and log(play, "graceful"))
     play.raw("DELETE", play.core_path("pods", "graceful"))
     assert "deletionTimestamp" in read(play, "graceful")["metadata"]
     play.until(lambda: "ending" in log(play, "graceful"))

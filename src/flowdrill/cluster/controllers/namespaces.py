@@ -83,7 +83,7 @@ class NamespaceController:
 
 def deletion_conditions(remaining: dict[ResourceType, list[Json]]) -> list[Json]:
     """Return what a terminating namespace says about the content it still has, without times."""
-    counts = [f"{one.plural}.{one.group} has {len(remaining[one])} resource instances" for one in remaining]
+    counts = sorted(f"{one.plural}.{one.group} has {len(found)} resource instances" for one, found in remaining.items())
     finalizers = Counter(
         finalizer
         for values in remaining.values()
@@ -102,7 +102,7 @@ def deletion_conditions(remaining: dict[ResourceType, list[Json]]) -> list[Json]
             "ContentDeleted", "All content successfully deleted, may be waiting on finalization",
         ),
         _condition(
-            "ContentRemaining", True, "SomeResourcesRemain", f"Some resources are remaining: {', '.join(sorted(counts))}"
+            "ContentRemaining", True, "SomeResourcesRemain", f"Some resources are remaining: {', '.join(counts)}"
         ),
         _condition(
             "FinalizersRemaining", True,

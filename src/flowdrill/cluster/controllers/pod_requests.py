@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
@@ -15,7 +14,6 @@ _BINARY = {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("
 _DECIMAL = {letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)}
 _SMALL = {letter: Decimal(1000) ** -power for power, letter in enumerate("mun", 1)}
 _SUFFIXES = _BINARY | _DECIMAL | _SMALL
-_OVER = ("Failed", "Succeeded")
 _LONGEST = 64  # characters of a quantity
 
 
@@ -35,20 +33,21 @@ def requests_of(pod: Json) -> Resources:
     """Return what a pod asks for: its containers together, or its hungriest init container where that is more."""
     total: Resources = {"pods": Decimal(1)}
     for container in pod["spec"].get("containers") or ():
-        total = _sum(total, _requests(container))
+        total = plus(total, _requests(container))
     for container in pod["spec"].get("initContainers") or ():
         for name, value in _requests(container).items():
             total[name] = max(value, total.get(name, Decimal(0)))
-    return _sum(total, _readable(pod["spec"].get("overhead")))
+    return plus(total, _readable(pod["spec"].get("overhead")))
 
 
-def held_by(pods: Iterable[Json], node: str) -> Resources:
-    """Return what the pods on a node ask for together; those that have ended ask for nothing."""
-    total: Resources = {}
-    for pod in pods:
-        if pod["spec"].get("nodeName") == node and (pod.get("status") or {}).get("phase") not in _OVER:
-            total = _sum(total, requests_of(pod))
-    return total
+def plus(one: Resources, other: Resources) -> Resources:
+    """Return both together."""
+    return one | {name: one.get(name, Decimal(0)) + value for name, value in other.items()}
+
+
+def minus(one: Resources, other: Resources) -> Resources:
+    """Return what is left of the one without the other."""
+    return one | {name: one.get(name, Decimal(0)) - value for name, value in other.items()}
 
 
 def shortages(wanted: Resources, held: Resources, node: Json) -> list[str]:
@@ -76,7 +75,3 @@ def _readable(quantities: Json | None) -> Resources:
         except ValueError:
             continue  # the API refuses these; whatever came in nevertheless asks for nothing
     return found
-
-
-def _sum(one: Resources, other: Resources) -> Resources:
-    return one | {name: value + one.get(name, Decimal(0)) for name, value in other.items()}

@@ -9,7 +9,8 @@ from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.resource_types import NODES, PODS, Json
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
-from flowdrill.cluster.controllers.pod_requests import held_by, requests_of, shortages
+from flowdrill.cluster.controllers.node_ledger import NodeLedger
+from flowdrill.cluster.controllers.pod_requests import Resources, requests_of, shortages
 from flowdrill.cluster.events import EventRecorder
 
 SCHEDULER = "default-scheduler"
@@ -23,6 +24,7 @@ class Scheduler:
 
     def __init__(self, objects: Objects, recorder: EventRecorder) -> None:
         self._objects, self._recorder = objects, recorder
+        self._ledger = NodeLedger(objects)
         self._waiting: dict[Key, None] = {}
         self.watches = {PODS: self._concerned, NODES: self._all_waiting}
 
@@ -33,12 +35,12 @@ class Scheduler:
         if pod is None or not _is_pending(pod):
             return
         nodes = self._objects.select(NODES)
-        pods = self._objects.select(PODS)
         problems: list[str] = []
         for node in nodes:
-            found = obstacles(pod, node, pods)
+            name = node["metadata"]["name"]
+            found = obstacles(pod, node, self._ledger.held(name))
             if not found:
-                self._bind(pod, node["metadata"]["name"])
+                self._bind(pod, name)
                 return
             problems += found
         self._waiting[key] = None
@@ -83,15 +85,16 @@ class Scheduler:
         return True
 
 
-def obstacles(pod: Json, node: Json, pods: Iterable[Json]) -> list[str]:
-    """Return why a pod cannot go to a node; the first kind of reason only, as the scheduler looks at them in turn."""
+def obstacles(pod: Json, node: Json, held: Resources) -> list[str]:
+    """Return why a pod cannot go to a node of which `held` is taken: the first kind of reason only, as the scheduler
+    looks at them in turn."""
     if node["spec"].get("unschedulable"):
         return ["node(s) were unschedulable"]
     labels = node["metadata"].get("labels") or {}
     selector = pod["spec"].get("nodeSelector") or {}
     if any(labels.get(name) != value for name, value in selector.items()):
         return ["node(s) didn't match Pod's node affinity/selector"]
-    return shortages(requests_of(pod), held_by(pods, node["metadata"]["name"]), node)
+    return shortages(requests_of(pod), held, node)
 
 
 def unschedulable_message(nodes: int, problems: Iterable[str]) -> str:

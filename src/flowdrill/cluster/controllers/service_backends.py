@@ -39,7 +39,8 @@ class Backend:
     @property
     def node_name(self) -> str | None:
         """Where the pod runs."""
-        return self.pod["spec"].get("nodeName")
+        name: str | None = self.pod["spec"].get("nodeName")
+        return name
 
     @property
     def target(self) -> Json:
@@ -50,7 +51,8 @@ class Backend:
     def hostname(self, service: Json) -> str | None:
         """Return the name the pod has under this Service's own, None when it has none."""
         spec = self.pod["spec"]
-        return spec.get("hostname") if spec.get("subdomain") == service["metadata"]["name"] else None
+        name: str | None = spec.get("hostname")
+        return name if spec.get("subdomain") == service["metadata"]["name"] else None
 
 
 def has_backends(service: Json) -> bool:
@@ -60,7 +62,7 @@ def has_backends(service: Json) -> bool:
 
 def is_headless(service: Json) -> bool:
     """Return whether the Service has, on purpose, no address of its own."""
-    return service["spec"].get("clusterIP") == "None"
+    return bool(service["spec"].get("clusterIP") == "None")
 
 
 def backends(service: Json, pods: Iterable[Json]) -> list[Backend]:
