@@ -1,0 +1,24 @@
+"""Quantities such as 250m, 512Mi, 1e3."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+_QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?P<unit>[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
+_UNITS = {
+    "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
+    **{unit: Decimal(1024) ** power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
+}  # fmt: skip
+
+
+def quantity(text: Any) -> Decimal:
+    """Return a quantity's exact value; ValueError when it is none."""
+    found = _QUANTITY.fullmatch(str(text))
+    if found is None or len(str(text)) > 40:
+        raise ValueError(f"{text!r} is no quantity")
+    unit = found["unit"] or ""
+    factor = Decimal(10) ** min(int(unit[1:]), 40) if unit[:1] in ("e", "E") and len(unit) > 1 else _UNITS[unit]
+    return Decimal(found["number"]) * factor
