@@ -1,0 +1,130 @@
+"""Who sends a request: bearer tokens, and identities that are acted for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowdrill.cluster.api.objects import Objects
+from flowdrill.cluster.api.resource_types import SERVICE_ACCOUNTS, Json
+from flowdrill.cluster.api.status_error import bad_request, unauthorized
+
+ISSUER = "https://kubernetes.default.svc"
+_SHORTEST_SECONDS = 600
+_DEFAULT_SECONDS = 3600
+_LONGEST_SECONDS = 1 << 32
+_ACCOUNT = "system:serviceaccount:"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An identity."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def account_user(namespace: str, name: str, uid: str = "") -> User:
+    """Return the identity of a ServiceAccount."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
+    return User(f"{_ACCOUNT}{namespace}:{name}", groups, uid)
+
+
+def account_of(user_name: str) -> tuple[str, str] | None:
+    """Return namespace and name of the ServiceAccount a user name stands for, None for any other user."""
+    namespace, colon, name = user_name.removeprefix(_ACCOUNT).partition(":")
+    return (namespace, name) if user_name.startswith(_ACCOUNT) and colon and namespace and name else None
+
+
+class Authenticator:
+    """Knows the administrator's token, and signs those of ServiceAccounts."""
+
+    def __init__(
+        self, objects: Objects, admin_token: str, signing_key: bytes, now_seconds: Callable[[], float] = time.time
+    ) -> None:
+        self._objects, self._key, self._now = objects, signing_key, now_seconds
+        self._admin_token = admin_token.encode()
+
+    def user_of(self, authorization: str | None) -> User:
+        """Return who the Authorization header says; anonymous without one. StatusError 401 for a wrong token."""
+        if not authorization:
+            return User("system:anonymous", ("system:unauthenticated",))
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise unauthorized()
+        user = self.user_of_token(token.strip())
+        if user is None:
+            raise unauthorized()
+        return user
+
+    def user_of_token(self, token: str) -> User | None:
+        """Return whom a token belongs to, None when it is nobody's."""
+        if hmac.compare_digest(token.encode(), self._admin_token):
+            return User("kubernetes-admin", ("system:masters", "system:authenticated"))
+        claims = self._claims(token)
+        if claims is None:
+            return None
+        account = claims["kubernetes.io"]["serviceaccount"]
+        namespace = claims["kubernetes.io"]["namespace"]
+        known = self._objects.find(SERVICE_ACCOUNTS, namespace, account["name"])
+        if known is None or known["metadata"]["uid"] != account["uid"]:
+            return None
+        return account_user(namespace, account["name"], account["uid"])
+
+    def token_request(self, account: Json, body: Json) -> Json:
+        """Answer a TokenRequest for a ServiceAccount; StatusError 400 when what it asks for cannot be."""
+        spec = body.get("spec") if isinstance(body.get("spec"), dict) else {}
+        assert isinstance(spec, dict)  # noqa: S101 - for the type checker
+        seconds = spec.get("expirationSeconds") or _DEFAULT_SECONDS
+        if not isinstance(seconds, int) or not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
+            raise bad_request("spec.expirationSeconds: Invalid value: may not specify a duration less than 10 minutes")
+        audiences = spec.get("audiences") or [ISSUER]
+        expires = int(self._now()) + seconds
+        token = self._signed(account, expires, audiences)
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
+        answered = {"audiences": audiences, "expirationSeconds": seconds, **spec}
+        return {
+            "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {"creationTimestamp": None},
+            "spec": answered, "status": {"token": token, "expirationTimestamp": stamp},
+        }  # fmt: skip
+
+    def lasting_token(self, namespace: str, account: str, uid: str, *_: str) -> str:
+        """Return a token of a ServiceAccount that never expires: for token Secrets and mounted volumes."""
+        return self._signed({"metadata": {"namespace": namespace, "name": account, "uid": uid}}, None, [ISSUER])
+
+    def _signed(self, account: Json, expires: int | None, audiences: list[str]) -> str:
+        meta, now = account["metadata"], int(self._now())
+        about = {"namespace": meta["namespace"], "serviceaccount": {"name": meta["name"], "uid": meta["uid"]}}
+        subject = f"{_ACCOUNT}{meta['namespace']}:{meta['name']}"
+        claims: Json = {"iss": ISSUER, "sub": subject, "aud": audiences, "iat": now, "nbf": now, "kubernetes.io": about}
+        claims |= {"exp": expires} if expires is not None else {}
+        content = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
+        return f"{content}.{_text(self._signature(content))}"
+
+    def _signature(self, content: str) -> bytes:
+        return hmac.new(self._key, content.encode(), hashlib.sha256).digest()
+
+    def _claims(self, token: str) -> Json | None:
+        """What a token of ours says, None when it is not ours or has expired."""
+        content, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(signature.encode(), _text(self._signature(content)).encode()):
+            return None
+        encoded = content.partition(".")[2]
+        claims: Json = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        return None if claims.get("exp", self._now() + 1) < self._now() else claims
+
+
+def _part(value: Any) -> str:
+    return _text(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _text(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,0 +1,68 @@
+"""Questions about permissions and identities, answered and not kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowdrill.cluster.api.authentication import Authenticator, User
+from flowdrill.cluster.api.authorization import Attributes, Authorizer
+from flowdrill.cluster.api.resource_types import Json, ResourceType
+from flowdrill.cluster.api.status_error import bad_request
+
+
+def answered(
+    resource: ResourceType, body: Json, user: User, namespace: str, authorizer: Authorizer, authenticator: Authenticator
+) -> Json:
+    """Return the review with its status; StatusError 400 when it cannot be understood."""
+    spec = body.get("spec") or {}
+    if not isinstance(spec, dict):
+        raise bad_request("spec: must be an object")
+    match resource.kind:
+        case "SelfSubjectAccessReview":
+            status = _access(authorizer, user, spec)
+        case "SubjectAccessReview" | "LocalSubjectAccessReview":
+            groups = tuple(map(str, spec.get("groups") or ()))
+            if not spec.get("user") and not groups:
+                raise bad_request("spec.user: Required value: at least one of user or group must be specified")
+            status = _access(authorizer, User(str(spec.get("user", "")), groups), spec, namespace)
+        case "SelfSubjectRulesReview":
+            status = _rules(authorizer, user, str(spec.get("namespace", "")))
+        case "SelfSubjectReview":
+            status = {"userInfo": _info(user)}
+        case _:
+            found = authenticator.user_of_token(str(spec.get("token", "")))
+            status = {"authenticated": found is not None} | ({"user": _info(found)} if found else {})
+    answer = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"creationTimestamp": None}}
+    return answer | ({"spec": spec} if spec else {}) | {"status": status}
+
+
+def _access(authorizer: Authorizer, user: User, spec: Json, namespace: str = "") -> Json:
+    asked, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if isinstance(asked, dict):
+        attributes = Attributes(
+            _text(asked, "verb"), _text(asked, "group"), _text(asked, "resource"), _text(asked, "subresource"),
+            namespace or _text(asked, "namespace"), _text(asked, "name"),
+        )  # fmt: skip
+    elif isinstance(path, dict):
+        attributes = Attributes(_text(path, "verb"), path=_text(path, "path"))
+    else:
+        raise bad_request("spec: exactly one of resourceAttributes or nonResourceAttributes must be specified")
+    decision = authorizer.decide(user, attributes)
+    return {"allowed": decision.allowed} | ({"reason": decision.reason} if decision.reason else {})
+
+
+def _rules(authorizer: Authorizer, user: User, namespace: str) -> Json:
+    rules = authorizer.rules_of(user, namespace)
+    about_resources = [rule for rule in rules if rule.get("resources")]
+    about_paths = [rule for rule in rules if rule.get("nonResourceURLs")]
+    return {"resourceRules": about_resources, "nonResourceRules": about_paths, "incomplete": False}
+
+
+def _info(user: User) -> Json:
+    known: Json = {"username": user.name, "groups": list(user.groups)}
+    return known | ({"uid": user.uid} if user.uid else {})
+
+
+def _text(value: Json, name: str) -> str:
+    found: Any = value.get(name)
+    return "" if found is None else str(found)
