@@ -1,0 +1,115 @@
+"""Watches: what is there, then what changes, for as long as the client stays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from flowdrill.cluster.api.content import Form, shaped
+from flowdrill.cluster.api.request import Request
+from flowdrill.cluster.api.resource_types import Json, ResourceType
+from flowdrill.cluster.api.selectors import FieldSelector, LabelSelector
+from flowdrill.cluster.api.status_error import expired
+from flowdrill.cluster.api.store import Change, ChangeType, Store
+
+_BOOKMARK_SECONDS = 30.0
+_DEFAULT_SECONDS = 1800
+_MOST_WAITING = 5000  # changes; a client that is further behind must list anew
+
+
+class Watch:
+    """One client's view of one resource."""
+
+    def __init__(
+        self, store: Store, resource: ResourceType, namespace: str | None, labels: LabelSelector,
+        fields: FieldSelector, form: Form, now: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self._store, self._resource, self._namespace, self._form, self._now = store, resource, namespace, form, now
+        self._labels, self._fields = labels, fields
+        self._waiting: list[Change] = []
+        self._wake = asyncio.Event()
+        self._ended = False
+
+    def end(self) -> None:
+        """End the stream from outside."""
+        self._ended = True
+        self._wake.set()
+
+    async def lines(self, request: Request) -> AsyncIterator[bytes]:
+        """Yield events, one a line. StatusError 410, from the first step, for a version that is no longer known."""
+        since = request.number("resourceVersion") or 0
+        initial = request.flag("sendInitialEvents") or not since
+        if since > self._store.revision:  # from another life of this cluster
+            raise expired(f"too large resource version: {since}, current: {self._store.revision}")
+        first = [] if initial else self._store.changes_since(since)
+        unsubscribe = self._store.subscribe(self._told)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (request.number("timeoutSeconds") or _DEFAULT_SECONDS)
+        try:
+            if initial:
+                for value in self._store.all(self._resource, self._namespace):
+                    if self._selects(value):
+                        yield self._line("ADDED", value)
+                if request.flag("sendInitialEvents"):
+                    yield self._bookmark({"k8s.io/initial-events-end": "true"})
+            for change in first:
+                if line := self._line_of(change):
+                    yield line
+            while not self._ended and loop.time() < end:
+                for line in await self._next(min(_BOOKMARK_SECONDS, end - loop.time())):
+                    yield line
+                if not self._waiting and request.flag("allowWatchBookmarks") and not self._wake.is_set():
+                    yield self._bookmark({})
+        finally:
+            unsubscribe()
+
+    async def _next(self, seconds: float) -> list[bytes]:
+        """The lines of what has happened meanwhile; none when nothing has for so long."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), max(0.001, seconds))
+        except TimeoutError:
+            return []
+        self._wake.clear()
+        changes, self._waiting = self._waiting, []
+        return [line for change in changes if (line := self._line_of(change))]
+
+    def _told(self, change: Change) -> None:
+        if change.resource.full_name != self._resource.full_name:
+            return
+        if len(self._waiting) >= _MOST_WAITING:
+            self.end()
+            return
+        self._waiting.append(change)
+        self._wake.set()
+
+    def _line_of(self, change: Change) -> bytes | None:
+        """An object that begins or ceases to match is added or deleted, for this client."""
+        if change.resource.full_name != self._resource.full_name:
+            return None
+        after = change.type is not ChangeType.DELETED and self._selects(change.object)
+        before = change.previous is not None and self._selects(change.previous)
+        if after:
+            return self._line("MODIFIED" if before else "ADDED", change.object)
+        return self._line("DELETED", change.object) if before else None
+
+    def _selects(self, value: Json) -> bool:
+        meta = value["metadata"]
+        return (
+            self._namespace in (None, meta.get("namespace"))
+            and self._labels.matches(meta.get("labels"))
+            and self._fields.matches(value)
+        )
+
+    def _line(self, kind: str, value: Json) -> bytes:
+        if self._form.kind:
+            event = {"type": kind, "object": shaped(self._form, self._resource, value, self._now())}
+            return json.dumps(event, separators=(",", ":")).encode() + b"\n"
+        return b'{"type":"%b","object":%b}\n' % (kind.encode(), self._store.text_of(value))
+
+    def _bookmark(self, annotations: Json) -> bytes:
+        meta: Json = {"resourceVersion": str(self._store.revision), "creationTimestamp": None}
+        meta |= {"annotations": annotations} if annotations else {}
+        value = {"kind": self._resource.kind, "apiVersion": self._resource.api_version, "metadata": meta}
+        return json.dumps({"type": "BOOKMARK", "object": value}).encode() + b"\n"
