@@ -44,7 +44,7 @@ def applied(
     others = frozenset().union(*(paths for owner, paths in owners.items() if owner != me)) if owners else frozenset()
     for path in sorted(own_before - wanted, key=len, reverse=True):
         if path not in others and not any(other[: len(path)] == path for other in others | wanted):
-            without(resource, new, path)
+            without(new, path)
     times = _times(current)
     after = {owner: paths - changed for owner, paths in owners.items() if owner != me}
     after = {owner: paths for owner, paths in after.items() if paths}
@@ -80,14 +80,14 @@ def record_update(
 
 def _leaf(resource: ResourceType, value: Json, path: Path) -> bool:
     """Whether a path is a value of its own, not the way to others."""
-    found = value_at(resource, value, path)
+    found = value_at(value, path)
     return not (isinstance(found, dict) and found) and not (
         isinstance(found, list) and any(isinstance(one, dict) for one in found) and path[-1] == "f:containers"
     )
 
 
 def _differs(resource: ResourceType, one: Json, other: Json, path: Path) -> bool:
-    a, b = value_at(resource, one, path), value_at(resource, other, path)
+    a, b = value_at(one, path), value_at(other, path)
     if isinstance(a, list) and isinstance(b, list) and _is_keyed(resource, path):
         return False  # its items are paths of their own
     return bool(a != b)

@@ -35,9 +35,9 @@ def fields_of(resource: ResourceType, value: Json, subresource: str = "") -> fro
     return frozenset(found)
 
 
-def value_at(resource: ResourceType, value: Json, path: Path) -> Any:
+def value_at(value: Json, path: Path) -> Any:
     """Return what an object has at a path, None when it has nothing there."""
-    return _at(schema_of(resource) or {}, value, path)
+    return _at(value, path)
 
 
 def fields_v1(paths: frozenset[Path]) -> Json:
@@ -75,9 +75,9 @@ def shown(path: Path) -> str:
     return text
 
 
-def without(resource: ResourceType, value: Json, path: Path) -> None:
+def without(value: Json, path: Path) -> None:
     """Take the field at a path out of an object, when it is there."""
-    parent = _at(schema_of(resource) or {}, value, path[:-1])
+    parent = _at(value, path[:-1])
     step, (kind, _, rest) = path[-1], path[-1].partition(":")
     if isinstance(parent, dict) and kind == "f":
         parent.pop(rest, None)
@@ -119,7 +119,7 @@ def _step_of_item(one: Any, like: str) -> str:
     return f"v:{_compact(one)}"
 
 
-def _at(schema: Any, value: Any, path: Path) -> Any:
+def _at(value: Any, path: Path) -> Any:
     found = value
     for step in path:
         kind, _, rest = step.partition(":")

@@ -1,0 +1,108 @@
+"""What is below an object: its scale, its logs, its tokens."""
+
+from __future__ import annotations
+
+import copy
+from datetime import datetime
+
+from flowdrill.cluster.api.objects import Objects
+from flowdrill.cluster.api.patching import patched
+from flowdrill.cluster.api.pod_logs import LogOptions
+from flowdrill.cluster.api.request import Request, object_in
+from flowdrill.cluster.api.resource_types import PODS, Json, ResourceType
+from flowdrill.cluster.api.selectors import label_selector_of
+from flowdrill.cluster.api.status_error import bad_request, conflict, method_not_allowed
+
+_SELECTOR_SIGNS = {"Exists": "{key}", "DoesNotExist": "!{key}"}
+
+
+def scale_of(value: Json) -> Json:
+    """Return a workload's autoscaling/v1 Scale."""
+    meta, spec, status = value["metadata"], value["spec"], value.get("status") or {}
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    shown = {"replicas": status.get("replicas", 0), "selector": _selector_text(spec.get("selector") or {})}
+    return {
+        "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": {name: meta[name] for name in kept},
+        "spec": {"replicas": spec.get("replicas", 1)}, "status": shown,
+    }  # fmt: skip
+
+
+def scaled(objects: Objects, request: Request, resource: ResourceType, body: bytes) -> Json:
+    """Set a workload's replicas through its Scale; return the new Scale."""
+    current = objects.get(resource, request.namespace, request.name or "")
+    before = scale_of(current)
+    if request.method == "PATCH":
+        if request.media_type.startswith("application/apply-patch"):
+            raise method_not_allowed("a Scale cannot be applied here: patch it")
+        kind = "application/merge-patch+json" if "strategic" in request.media_type else request.media_type
+        wanted = patched(resource, before, body, kind)
+    else:
+        wanted = object_in(body, request.media_type)
+    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+        raise bad_request(f"spec.replicas: Invalid value: {replicas}: must be a number that is not negative")
+    version = (wanted.get("metadata") or {}).get("resourceVersion")
+    if version not in (None, "", current["metadata"]["resourceVersion"]):
+        raise conflict(resource, request.name or "")
+    new = copy.deepcopy(current)
+    new["spec"]["replicas"] = replicas
+    return scale_of(objects.update(resource, new, dry_run=request.dry_run))
+
+
+def bound(objects: Objects, request: Request, body: bytes) -> Json:
+    """Bind a pod to the node that a Binding names."""
+    node = (object_in(body, request.media_type).get("target") or {}).get("name")
+    if not isinstance(node, str) or not node:
+        raise bad_request("target.name: Required value")
+
+    def edit(pod: Json) -> None:
+        if pod["spec"].get("nodeName"):
+            raise conflict(PODS, request.name or "", f"pod {request.name} is already assigned to node")
+        pod["spec"]["nodeName"] = node
+
+    objects.change(PODS, request.namespace, request.name or "", edit)
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def log_options(request: Request, pod: Json) -> LogOptions:
+    """Return which log is asked for; StatusError 400 when the container must be named or is none of the pod's."""
+    spec, name = pod["spec"], pod["metadata"]["name"]
+    containers = [str(one["name"]) for one in spec["containers"]]
+    initial = [str(one["name"]) for one in spec.get("initContainers") or ()]
+    chosen = request.query.get("container") or (containers[0] if len(containers) == 1 else "")
+    if not chosen:
+        listed = " ".join([*initial, *containers])
+        raise bad_request(f"a container name must be specified for pod {name}, choose one of: [{listed}]")
+    if chosen not in [*initial, *containers]:
+        raise bad_request(f"container {chosen} is not valid for pod {name}")
+    return LogOptions(
+        container=chosen,
+        follow=request.flag("follow"),
+        previous=request.flag("previous"),
+        timestamps=request.flag("timestamps"),
+        tail_lines=request.number("tailLines"),
+        limit_bytes=request.number("limitBytes"),
+        since_seconds=request.number("sinceSeconds"),
+        since_time=_time(request.query.get("sinceTime")),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise bad_request(f'sinceTime: Invalid value: "{text[:40]}"') from error
+
+
+def _selector_text(selector: Json) -> str:
+    terms = []
+    for one in label_selector_of(selector).requirements:
+        if one.operator in _SELECTOR_SIGNS:
+            terms.append(_SELECTOR_SIGNS[one.operator].format(key=one.key))
+        elif one.operator == "In" and len(one.values) == 1:
+            terms.append(f"{one.key}={one.values[0]}")
+        else:
+            terms.append(f"{one.key} {one.operator.lower()} ({','.join(one.values)})")
+    return ",".join(terms)
