@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects, Part
+from flowdrill.cluster.api.deletion import DeleteOptions
+from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.resource_types import DEPLOYMENTS, PODS, REPLICA_SETS, Json, ResourceType
 from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.controllers.deployment_status import (

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects
+from flowdrill.cluster.api.deletion import DeleteOptions
+from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import ENDPOINT_SLICES, PODS, SERVICES, Json
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects
+from flowdrill.cluster.api.deletion import DeleteOptions
+from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import ENDPOINTS, PODS, SERVICES, Json
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key

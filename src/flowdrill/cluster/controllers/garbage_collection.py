@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects, Propagation
+from flowdrill.cluster.api.deletion import DeleteOptions, Propagation
+from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import Json
 from flowdrill.cluster.controllers.every_resource import EveryResource
 from flowdrill.cluster.controllers.loop import Key

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects, Part, Propagation
+from flowdrill.cluster.api.deletion import DeleteOptions, Propagation
+from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.resource_types import NAMESPACES, Json, ResourceType
 from flowdrill.cluster.controllers.every_resource import EveryResource
 from flowdrill.cluster.controllers.keys import own_key

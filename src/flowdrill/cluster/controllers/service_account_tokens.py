@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects
+from flowdrill.cluster.api.deletion import DeleteOptions
+from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import SECRETS, SERVICE_ACCOUNTS, Json
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
