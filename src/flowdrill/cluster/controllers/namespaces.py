@@ -48,7 +48,8 @@ class NamespaceController:
         return ((None, namespace),) if terminates(self._objects, namespace) else ()
 
     def _resources(self) -> list[ResourceType]:
-        return [one for one in self._objects.types.all() if one.kept and one.namespaced]
+        """Return what there can be in a namespace; several versions of a resource are the same objects."""
+        return list({one.full_name: one for one in self._objects.types.all() if one.kept and one.namespaced}.values())
 
     def _content(self, resource: ResourceType, namespace: str) -> list[Json]:
         return self._objects.select(resource, namespace)

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from functools import lru_cache
 
+from flowdrill.cluster.api.quantities import quantity
 from flowdrill.cluster.api.resource_types import Json
 
 Resources = dict[str, Decimal]  # by name: CPUs, bytes, pods, or pieces of whatever else
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?")
-_BINARY = {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)}
-_DECIMAL = {letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)}
-_SMALL = {letter: Decimal(1000) ** -power for power, letter in enumerate("mun", 1)}
-_SUFFIXES = _BINARY | _DECIMAL | _SMALL
-_LONGEST = 64  # characters of a quantity
-
-
-@lru_cache(maxsize=1024)
-def quantity(text: str) -> Decimal:
-    """Return what `100m`, `1.5`, `64Mi` or `1e3` mean; ValueError for anything else."""
-    parsed = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
-    if parsed is None:
-        raise ValueError(f"{text[:_LONGEST]!r} is not a quantity")
-    number, suffix, exponent = parsed.groups()
-    if exponent is not None:
-        return Decimal(number).scaleb(int(exponent))
-    return Decimal(number) * _SUFFIXES.get(suffix, Decimal(1))
 
 
 def requests_of(pod: Json) -> Resources:
@@ -71,7 +52,7 @@ def _readable(quantities: Json | None) -> Resources:
     found: Resources = {}
     for name, text in (quantities or {}).items():
         try:
-            found[name] = quantity(str(text))
+            found[name] = quantity(text)
         except ValueError:
             continue  # the API refuses these; whatever came in nevertheless asks for nothing
     return found

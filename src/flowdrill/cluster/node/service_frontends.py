@@ -101,7 +101,8 @@ def _reachable(said: _Said, network: Network) -> Iterator[Address]:
     address, port = _ipv4(said[0]), said[1]
     if address is None or address in network.services or not isinstance(port, int) or not 0 < port < 65536:
         return
-    if not (port in NODE_PORTS and address in (IPv4Address(_LOOPBACK), network.node)):
+    is_node_port = port in NODE_PORTS and port != network.api_port
+    if not (is_node_port and address in (IPv4Address(_LOOPBACK), network.node)):
         yield str(address), port
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects, Part
+from flowdrill.cluster.api.deletion import DeleteOptions
+from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.resource_types import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES, Json
 from flowdrill.cluster.controllers.endpoint_slices import EndpointSliceController
 from flowdrill.cluster.controllers.endpoints import EndpointsController

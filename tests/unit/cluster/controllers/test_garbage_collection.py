@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects, Propagation
+from flowdrill.cluster.api.deletion import DeleteOptions, Propagation
+from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import (
     CLUSTER_ROLES,
     CONFIG_MAPS,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from flowdrill.cluster.api.objects import DeleteOptions, Objects, Part
+from flowdrill.cluster.api.deletion import DeleteOptions
+from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.resource_types import EVENTS, NODES, PODS, Json
-from flowdrill.cluster.controllers.pod_requests import quantity, requests_of
+from flowdrill.cluster.controllers.pod_requests import requests_of
 from flowdrill.cluster.controllers.scheduling import Scheduler
 from flowdrill.cluster.events import EventRecorder
 from tests.unit.cluster.controllers.driven import Clock, Driven, fresh_objects, named
@@ -144,28 +145,6 @@ def test_an_init_container_counts_where_it_asks_for_more() -> None:
         "cpu": Decimal("2.1"),
         "memory": Decimal(2 * 1024**2),
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("100m", "0.1"),
-        ("1.5", "1.5"),
-        ("64Mi", "67108864"),
-        ("1e3", "1000"),
-        ("1E", "1e18"),
-        (".5k", "500"),
-        ("7u", "7e-6"),
-    ],
-)
-def test_quantities_are_read_with_their_suffix(text: str, value: str) -> None:
-    assert quantity(text) == Decimal(value)
-
-
-@pytest.mark.parametrize("text", ["", "much", "1Mib", "1e999", "--1", "1" * 100])
-def test_what_is_no_quantity_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a quantity"):
-        quantity(text)
 
 
 def test_a_request_that_cannot_be_read_stops_nobody(world: World) -> None:

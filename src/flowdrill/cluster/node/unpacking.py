@@ -1,0 +1,116 @@
+"""Unpacking image layers into a folder, and never out of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from flowdrill.errors import FlowdrillError
+from flowdrill.oci.layer_reading import Entry, layer_entries
+
+MOST_BYTES = 8 << 30
+_MOST_ENTRIES = 300_000
+_PIECE = 1 << 20
+
+
+class UnsafeLayerError(Exception):
+    """A layer that must not be unpacked; the message says which entry and why."""
+
+
+class Unpacker:
+    """Lays one layer after the other over a folder; what an image may hold is bounded."""
+
+    def __init__(self, root: Path, most_bytes: int = MOST_BYTES) -> None:
+        self._root = root
+        self._left_bytes, self._left_entries = most_bytes, _MOST_ENTRIES
+
+    def lay(self, pieces: Iterator[bytes], what: str) -> None:
+        """Unpack a layer that comes in pieces. UnsafeLayerError; FlowdrillError when it is no layer; OSError."""
+        for entry in layer_entries(pieces, what):
+            self._left_entries -= 1
+            if self._left_entries < 0:
+                raise UnsafeLayerError(f"{what}: more than {_MOST_ENTRIES} files")
+            self._entry(entry, what)
+
+    def _entry(self, entry: Entry, what: str) -> None:
+        member = entry.member
+        raw = member.name
+        if raw.startswith("/") or ".." in raw.split("/") or "\0" in raw:
+            raise UnsafeLayerError(f"{what}: {raw[:200]!r} is outside of the image")
+        if entry.hides is not None:
+            self._remove(self._inside(entry.hides, what))
+            return
+        if entry.hides_below is not None:
+            folder = self._inside(entry.hides_below, what)
+            for below in list(folder.iterdir()) if folder.is_dir() else ():
+                self._remove(below)
+            return
+        if entry.path == "/":
+            return
+        target = self._inside(entry.path, what)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if member.isdir():
+            if target.is_symlink() or (target.exists() and not target.is_dir()):
+                self._remove(target)
+            target.mkdir(exist_ok=True)
+            return
+        self._remove(target)
+        if member.issym():
+            self._symlink(target, member, what)
+        elif member.islnk():
+            self._hard_link(target, member, what)
+        elif member.isreg():
+            self._file(target, entry, what)
+        else:
+            raise UnsafeLayerError(f"{what}: {raw[:200]!r} is a device or a pipe")
+
+    def _inside(self, path: str, what: str) -> Path:
+        """The file of an image's path: its parents are real folders of the root, never links."""
+        found = self._root
+        parts = [part for part in path.split("/") if part]
+        for part in parts[:-1]:
+            found = found / part
+            if found.is_symlink():
+                resolved = found.resolve()
+                if not resolved.is_relative_to(self._root.resolve()):
+                    raise UnsafeLayerError(f"{what}: {path[:200]!r} goes through a link out of the image")
+                found = resolved
+        return found / parts[-1] if parts else found
+
+    def _symlink(self, target: Path, member: tarfile.TarInfo, what: str) -> None:
+        """A link within the root; absolute ones are made relative: they mean the image's root."""
+        name = member.linkname
+        wanted = self._root / name.lstrip("/") if name.startswith("/") else target.parent / name
+        plain = Path(os.path.normpath(wanted))
+        if not plain.is_relative_to(self._root):
+            raise UnsafeLayerError(f"{what}: the link {member.name[:200]!r} leads out of the image, to {name[:200]!r}")
+        target.symlink_to(os.path.relpath(plain, target.parent))
+
+    def _hard_link(self, target: Path, member: tarfile.TarInfo, what: str) -> None:
+        source = self._inside("/" + member.linkname.lstrip("/"), what)
+        within = not source.is_symlink() and source.resolve().is_relative_to(self._root.resolve())
+        if ".." in member.linkname.split("/") or not within or not source.is_file():
+            raise UnsafeLayerError(f"{what}: the link {member.name[:200]!r} has no file of the image behind it")
+        os.link(source, target)
+
+    def _file(self, target: Path, entry: Entry, what: str) -> None:
+        source = entry.tar.extractfile(entry.member)
+        with target.open("xb") as file:
+            while source is not None and (piece := source.read(_PIECE)):
+                self._left_bytes -= len(piece)
+                if self._left_bytes < 0:
+                    raise UnsafeLayerError(f"{what}: the image unpacks to more than is allowed")
+                file.write(piece)
+        target.chmod(entry.member.mode & 0o777 | 0o400)
+
+    def _remove(self, path: Path) -> None:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+UNPACKING_ERRORS = (UnsafeLayerError, FlowdrillError, OSError, tarfile.TarError)
