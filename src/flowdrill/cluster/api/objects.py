@@ -24,6 +24,7 @@ from flowdrill.cluster.api.resource_types import (
     BUILT_IN,
     CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
+    PODS,
     SERVICES,
     Json,
     ResourceType,
@@ -158,6 +159,19 @@ class Objects:
         value = copy.deepcopy(self.get(NAMESPACES, None, name))
         value.setdefault("spec", {})["finalizers"] = []
         return self._remove(NAMESPACES, value) if may_go(NAMESPACES, value) else self._put(NAMESPACES, value, None)
+
+    def bind(self, namespace: str, name: str, node: str) -> Json:
+        """Give a pod its node, and say in its conditions that it is scheduled; 404, 409 when it has a node."""
+        value = copy.deepcopy(self.get(PODS, namespace, name))
+        if value["spec"].get("nodeName"):
+            raise conflict(PODS, name, f'pod {name} is already assigned to node "{value["spec"]["nodeName"]}"')
+        value["spec"]["nodeName"] = node
+        scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
+        scheduled["lastTransitionTime"] = self.now().strftime(TIME_FORMAT)
+        status = value.setdefault("status", {})
+        others = [one for one in status.get("conditions") or () if one["type"] != "PodScheduled"]
+        status["conditions"] = [*others, scheduled]
+        return self._put(PODS, value, None)
 
     def is_there(self, resource: ResourceType, value: Json) -> bool:
         """Return whether this very object (by uid) is still kept."""

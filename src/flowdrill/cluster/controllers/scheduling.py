@@ -57,23 +57,16 @@ class Scheduler:
 
     def _bind(self, pod: Json, node: str) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-        self._objects.change(PODS, namespace, name, lambda one: one["spec"].update(nodeName=node))
-        self._set_condition(pod, {"type": "PodScheduled", "status": "True"})
+        self._objects.bind(namespace, name, node)
         self._recorder.record(pod, "Normal", "Scheduled", f"Successfully assigned {namespace}/{name} to {node}")
 
     def _say_unschedulable(self, pod: Json, message: str) -> None:
         condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
-        if self._set_condition(pod, condition):
-            self._recorder.record(pod, "Warning", "FailedScheduling", message)
-
-    def _set_condition(self, pod: Json, condition: Json) -> bool:
-        """Return whether it said something else before."""
-        before = next((one for one in _conditions(pod) if one["type"] == "PodScheduled"), None)
-        if before is not None and condition.items() <= before.items():
-            return False
+        before = next((one for one in _conditions(pod) if one["type"] == "PodScheduled"), {})
+        if condition.items() <= before.items():
+            return
         now = self._objects.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        same = before is not None and before["status"] == condition["status"]
-        since = before["lastTransitionTime"] if before is not None and same else now
+        since = before["lastTransitionTime"] if before.get("status") == "False" else now
         dated = {**condition, "lastProbeTime": None, "lastTransitionTime": since}
 
         def edit(one: Json) -> None:
@@ -82,7 +75,7 @@ class Scheduler:
 
         meta = pod["metadata"]
         self._objects.change(PODS, meta["namespace"], meta["name"], edit, part=Part.STATUS)
-        return True
+        self._recorder.record(pod, "Warning", "FailedScheduling", message)
 
 
 def obstacles(pod: Json, node: Json, held: Resources) -> list[str]:

@@ -147,6 +147,6 @@ def test_an_init_container_counts_where_it_asks_for_more() -> None:
     }
 
 
-def test_a_request_that_cannot_be_read_stops_nobody(world: World) -> None:
-    world.pod("odd", {"cpu": "much"})
-    assert world.where("odd") == "box"
+def test_a_request_that_cannot_be_read_asks_for_nothing() -> None:
+    container = {"resources": {"requests": {"cpu": "much", "memory": "1k"}}}
+    assert requests_of({"spec": {"containers": [container]}}) == {"pods": Decimal(1), "memory": Decimal(1000)}
