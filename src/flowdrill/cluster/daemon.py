@@ -32,6 +32,7 @@ from flowdrill.cluster.network import Network
 from flowdrill.cluster.node.images import ImageStore
 from flowdrill.cluster.node.node import Node
 from flowdrill.cluster.node.service_proxy import ServiceProxy
+from flowdrill.cluster.node.volumes import Volumes
 from flowdrill.cluster.registry.app import RegistryApp
 from flowdrill.cluster.serving import serving
 from flowdrill.cluster.state_folder import Settings, StateFolder
@@ -70,14 +71,16 @@ async def _run_parts(
     registry = f"127.0.0.1:{listening.registry_port}"
     images = ImageStore(folder.images, registry, frozenset(settings.trusted_registries))
     runtime = Path(settings.runtime) if settings.runtime else None
-    node = Node(objects, folder, images, objects.network, runtime)
     authenticator = Authenticator(
         objects, folder.token.read_text("utf-8"), bytes.fromhex(folder.signing_key.read_text("utf-8"))
     )
+    authority = (folder.certificates / "ca.crt").read_text("utf-8")
+    volumes = Volumes(objects, authenticator.lasting_token, authority)
+    node = Node(objects, folder, images, volumes, runtime, VERSION)
     api = KubernetesApi(objects, authenticator, Authorizer(objects), node.logs, VERSION)
     controllers = ControllerLoop(
         objects.store,
-        (*workload_controllers(objects), *supporting_controllers(objects, authenticator.issue_legacy_token)),
+        (*workload_controllers(objects), *supporting_controllers(objects, authenticator.lasting_token, authority)),
     )
     proxy = ServiceProxy(objects, EventRecorder(objects, "kube-proxy", "flowdrill-node"))
     async with AsyncExitStack() as running:

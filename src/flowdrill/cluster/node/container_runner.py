@@ -1,0 +1,392 @@
+"""One container of a pod: its image, its process, its probes, and starting it again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowdrill.cluster.api.resource_types import Json
+from flowdrill.cluster.node.environment import ConfigError, container_environment, expanded
+from flowdrill.cluster.node.images import InvalidImageNameError, PulledImage, PullError
+from flowdrill.cluster.node.keeper_client import ProcessPlan, Running, StartError
+from flowdrill.cluster.node.limits import LOOK_SECONDS, held_bytes, limit_of
+from flowdrill.cluster.node.path_mapping import PathMapping
+from flowdrill.cluster.node.pod_status import ContainerState
+from flowdrill.cluster.node.probes import Prober, probing
+from flowdrill.cluster.node.workshop import Workshop
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_FIRST_BACK_OFF, _LONGEST_BACK_OFF = 10.0, 300.0
+_FORGIVEN_AFTER_SECONDS = 600.0
+_CONFIG_RETRY_SECONDS = 2.0
+_OUTPUT = 4096  # bytes of a probe's or hook's output that are shown
+_OUT_OF_MEMORY = 137
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(slots=True)
+class PodContext:
+    """What a pod's containers share. `pod` is always the latest state."""
+
+    pod: Json
+    folder: Path
+    address: str
+    volumes: Mapping[str, Path]
+    changed: Callable[[], None]  # to be called whenever a container's state has
+
+
+class ContainerRunner:
+    """Runs one container until its pod ends it, or until it has ended for good."""
+
+    def __init__(
+        self, shop: Workshop, context: PodContext, container: Json, state: ContainerState, policy: str
+    ) -> None:
+        self._shop, self._context, self._container, self.state = shop, context, container, state
+        self._policy = policy
+        self._running: Running | None = None
+        self._plan: ProcessPlan | None = None
+        self._killed_for: str | None = None
+        self._stopping = False
+        self._stop_asked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run it, again and again as its restart policy says; returns when it has ended for good, or was stopped."""
+        back_off, first = _FIRST_BACK_OFF, self.state.restarts == 0 and "terminated" not in self.state.last_state
+        while not self._stopping:
+            image = await self._image()
+            plan = None if image is None else await self._prepared(image)
+            if image is None or plan is None:
+                return
+            began = asyncio.get_running_loop().time()
+            code = await self._one_life(plan, image)
+            if self._stopping or code is None or not self._is_restarted(code):
+                return
+            if not first and asyncio.get_running_loop().time() - began > _FORGIVEN_AFTER_SECONDS:
+                back_off, first = _FIRST_BACK_OFF, True
+            if not first or self.state.restarts:
+                await self._back_off(back_off)
+                back_off = min(2 * back_off, _LONGEST_BACK_OFF)
+            first = False
+            self.state.restarts += 1
+
+    async def stop(self, grace_seconds: float) -> None:
+        """End it: preStop, SIGTERM, and after its grace SIGKILL."""
+        self._stopping = True
+        self._stop_asked.set()
+        running = self._running
+        if running is None or running.ended.done():
+            return
+        self._event("Normal", "Killing", f"Stopping container {self.state.name}")
+        end = asyncio.get_running_loop().time() + grace_seconds
+        hook = (self._container.get("lifecycle") or {}).get("preStop")
+        if hook and grace_seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hook(hook, "FailedPreStopHook"), grace_seconds)
+        self._shop.keeper.signal(running, signal.SIGTERM)
+        left = max(0.0 if grace_seconds <= 0 else 1.0, end - asyncio.get_running_loop().time())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(running.ended), left)
+        if not running.ended.done():
+            self._shop.keeper.signal(running, signal.SIGKILL)
+        await running.ended
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._stopping = True
+        self._stop_asked.set()
+        if self._running is not None:
+            self._shop.keeper.signal(self._running, signal.SIGKILL)
+
+    async def _image(self) -> PulledImage | None:
+        """The container's image, waited for with back-off; None when the pod ended first."""
+        name, policy = self._container["image"], self._container.get("imagePullPolicy", "IfNotPresent")
+        back_off = _FIRST_BACK_OFF
+        while not self._stopping:
+            present = self._shop.images.present(name)
+            if present is not None and policy != "Always":
+                self._event("Normal", "Pulled", f'Container image "{name}" already present on machine')
+                return present
+            if policy == "Never":
+                text = f'Container image "{name}" is not present with pull policy of Never'
+                self._event("Warning", "ErrImageNeverPull", text)
+                await self._wait("ErrImageNeverPull", text, _CONFIG_RETRY_SECONDS)
+                continue
+            self._event("Normal", "Pulling", f'Pulling image "{name}"')
+            try:
+                image = await self._shop.pull(name)
+            except PullError as error:
+                self._event("Warning", "Failed", f'Failed to pull image "{name}": {error}')
+                reason = "InvalidImageName" if isinstance(error, InvalidImageNameError) else "ErrImagePull"
+                self._event("Warning", "Failed", f"Error: {reason}")
+                self._set(waiting={"reason": reason, "message": str(error)})
+                if await self._stopped_within(1.0):
+                    return None
+                text = f'Back-off pulling image "{name}"'
+                self._event("Normal", "BackOff", text)
+                if reason == "ErrImagePull":
+                    self._set(waiting={"reason": "ImagePullBackOff", "message": text})
+                await self._stopped_within(back_off)
+                back_off = min(2 * back_off, _LONGEST_BACK_OFF)
+            else:
+                self._event("Normal", "Pulled", f'Successfully pulled image "{name}"')
+                return image
+        return None
+
+    async def _prepared(self, image: PulledImage) -> ProcessPlan | None:
+        """What to start; None when the pod ended before what it refers to was there."""
+        while not self._stopping:
+            try:
+                return await self._planned(image)
+            except (ConfigError, OSError, ValueError) as error:
+                reason = "CreateContainerConfigError" if isinstance(error, ConfigError) else "CreateContainerError"
+                self._event("Warning", "Failed", f"Error: {error}")
+                await self._wait(reason, str(error), _CONFIG_RETRY_SECONDS)
+        return None
+
+    async def _planned(self, image: PulledImage) -> ProcessPlan:
+        context, container = self._context, self._container
+        known = container_environment(self._shop.objects, context.pod, container, context.address)
+        home = context.folder / "containers" / self.state.name
+        root = home / "root"
+        if root.exists():
+            await asyncio.to_thread(shutil.rmtree, root)
+        await self._shop.images.make_root(image, root)
+        self._shop.volumes.mount(container, context.volumes, root)
+        for name in ("home", "tmp"):
+            (home / name).mkdir(parents=True, exist_ok=True)
+        mapping = PathMapping(root, context.address)
+        config = image.config
+        own = {
+            "HOME": str(home / "home"), "TMPDIR": str(home / "tmp"),
+            "HOSTNAME": context.pod["spec"].get("hostname") or context.pod["metadata"]["name"],
+        }  # fmt: skip
+        env = {**config.env, **known}
+        path = self._shop.search_path(env.pop("PATH", ""))
+        env = {**own, **{name: mapping.text(text) for name, text in env.items()}, "PATH": mapping.text(path)}
+        command = [expanded(str(part), known) for part in container.get("command") or ()]
+        arguments = [expanded(str(part), known) for part in container.get("args") or ()]
+        argv = [*(command or config.entrypoint), *(arguments or (() if command else config.cmd))]
+        if not argv:
+            raise ConfigError(f"container {self.state.name} has no command")
+        argv = [mapping.text(part) for part in argv]
+        found = shutil.which(argv[0], path=env["PATH"])
+        folder = mapping.path(container.get("workingDir") or config.working_dir or "/")
+        folder.mkdir(parents=True, exist_ok=True)
+        log = context.folder / "logs" / f"{self.state.name}-{self.state.restarts}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return ProcessPlan([found or argv[0], *argv[1:]], env, folder, log, self._groups())
+
+    def _groups(self) -> tuple[str, ...]:
+        cores = limit_of(self._container, "cpu")
+        if cores is None:
+            return ()
+        name = f"flowdrill-{self._context.pod['metadata']['uid']}-{next(_NUMBERS)}"
+        try:
+            return (
+                (self._shop.cpu.make(name, cores),)
+                if self._shop.cpu.parent
+                else self._unlimited(self._shop.cpu.problem)
+            )
+        except OSError as error:
+            return self._unlimited(str(error))
+
+    def _unlimited(self, why: str) -> tuple[str, ...]:
+        self._event("Warning", "CPULimitNotEnforced", f"the CPU limit is not enforced: {why}")
+        return ()
+
+    async def _one_life(self, plan: ProcessPlan, image: PulledImage) -> int | None:
+        """Start the process and wait for its end; return its exit code, None when the pod ended first."""
+        self._plan, self._killed_for = plan, None
+        self.state.image_id = image.image_id
+        self._event("Normal", "Created", f"Created container {self.state.name}")
+        began = self._stamp()
+        try:
+            running = self._running = await self._shop.keeper.start(plan)
+        except StartError as error:
+            self._event("Warning", "Failed", f"Error: failed to start container: {error}")
+            return self._ended(128, "ContainerCannotRun", began, str(error))
+        if "running" in self.state.state or "terminated" in self.state.state:
+            self.state.last_state = {"terminated": self.state.state.get("terminated", {})}
+        self.state.container_id = f"flowdrill://{self._context.pod['metadata']['uid']}/{self.state.name}/{running.id}"
+        self._event("Normal", "Started", f"Started container {self.state.name}")
+        if self._stopping:
+            self._shop.keeper.signal(running, signal.SIGKILL)
+        watching = [asyncio.create_task(one) for one in self._watchers(running)]
+        self.state.started = self._container.get("startupProbe") is None
+        self.state.ready = self.state.started and self._container.get("readinessProbe") is None
+        self._set(running={"startedAt": began})
+        try:
+            code = await running.ended
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+        reason = self._killed_for or ("Completed" if code == 0 else "Error")
+        plan.log.with_suffix(".ended").touch()
+        return self._ended(_OUT_OF_MEMORY if reason == "OOMKilled" else code, reason, began)
+
+    def _watchers(self, running: Running) -> list[object]:
+        found: list[object] = [self._probe(running)]
+        limit = limit_of(self._container, "memory")
+        if limit is not None:
+            found.append(self._watch_memory(running, int(limit)))
+        hook = (self._container.get("lifecycle") or {}).get("postStart")
+        if hook:
+            found.append(self._after_start(hook, running))
+        return found
+
+    async def _after_start(self, hook: Json, running: Running) -> None:
+        if not await self._hook(hook, "FailedPostStartHook"):
+            self._shop.keeper.signal(running, signal.SIGKILL)
+
+    async def _watch_memory(self, running: Running, limit: int) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if held_bytes(running.pid) > limit:
+                self._killed_for = "OOMKilled"
+                self._shop.keeper.signal(running, signal.SIGKILL)
+                return
+
+    async def _probe(self, running: Running) -> None:
+        """Probe as long as it runs: until it has started, only that; then whether it lives and is ready."""
+        container = self._container
+        ports = {one["name"]: one["containerPort"] for one in container.get("ports") or () if one.get("name")}
+        prober = Prober(self._context.address, ports, self._command)
+        startup = container.get("startupProbe")
+        if startup:
+            started = asyncio.Event()
+            task = asyncio.create_task(
+                probing(
+                    prober, startup, functools.partial(self._judged_start, running, started), self._failed("Startup")
+                )
+            )
+            try:
+                await started.wait()
+            finally:
+                task.cancel()
+            self.state.started = True
+            self.state.ready = container.get("readinessProbe") is None
+            self._context.changed()
+        probes = []
+        if container.get("readinessProbe"):
+            probes.append(probing(prober, container["readinessProbe"], self._judged_ready, self._failed("Readiness")))
+        if container.get("livenessProbe"):
+            dead = functools.partial(self._judged_alive, running, "liveness")
+            probes.append(probing(prober, container["livenessProbe"], dead, self._failed("Liveness")))
+        if probes:
+            await asyncio.gather(*probes)
+
+    def _judged_start(self, running: Running, started: asyncio.Event, good: bool) -> None:
+        if good:
+            started.set()
+        else:
+            self._judged_alive(running, "startup", good)
+
+    def _judged_alive(self, running: Running, kind: str, good: bool) -> None:
+        if not good and not self._stopping and self._killed_for is None:
+            text = f"Container {self.state.name} failed {kind} probe, will be restarted"
+            self._event("Normal", "Killing", text)
+            self._killed_for = "Error"
+            asyncio.get_running_loop().create_task(self._end_softly(running))
+
+    async def _end_softly(self, running: Running) -> None:
+        grace = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
+        self._shop.keeper.signal(running, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(running.ended), grace)
+        if not running.ended.done():
+            self._shop.keeper.signal(running, signal.SIGKILL)
+
+    def _judged_ready(self, good: bool) -> None:
+        if self.state.ready != good and self.state.is_running:
+            self.state.ready = good
+            self._context.changed()
+
+    def _failed(self, kind: str) -> Callable[[str], None]:
+        def failed(message: str) -> None:
+            if not self._stopping:
+                self._event("Warning", "Unhealthy", f"{kind} probe failed: {message}")
+
+        return failed
+
+    async def _hook(self, hook: Json, reason: str) -> bool:
+        """Run a lifecycle hook; return whether it went well."""
+        if hook.get("sleep"):
+            await asyncio.sleep(hook["sleep"].get("seconds") or 0)
+            return True
+        ports = {one["name"]: one["containerPort"] for one in self._container.get("ports") or () if one.get("name")}
+        limit = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
+        result = await Prober(self._context.address, ports, self._command).ask({**hook, "timeoutSeconds": limit or 1})
+        if not result.good:
+            self._event("Warning", reason, result.message[:500])
+        return result.good
+
+    async def _command(self, argv: list[str], timeout: float) -> tuple[int, str]:
+        """Run a command beside the container, as `exec` does; its exit code and the end of what it said."""
+        plan = self._plan
+        if plan is None or not argv:
+            return 1, "there is no command"
+        mapping = PathMapping(self._context.folder / "containers" / self.state.name / "root", self._context.address)
+        argv = [mapping.text(str(part)) for part in argv]
+        log = plan.log.with_name(f".exec-{self.state.name}-{next(_NUMBERS)}.log")
+        found = shutil.which(argv[0], path=plan.env["PATH"])
+        try:
+            running = await self._shop.keeper.start(ProcessPlan([found or argv[0], *argv[1:]], plan.env, plan.cwd, log))
+        except StartError as error:
+            return 126, str(error)
+        try:
+            code = await asyncio.wait_for(asyncio.shield(running.ended), timeout)
+            lines = log.read_bytes().splitlines()
+            said = b"\n".join(line.split(b" ", 3)[-1] for line in lines)[-_OUTPUT:]
+            return code, said.decode("utf-8", "replace")
+        finally:
+            if not running.ended.done():
+                self._shop.keeper.signal(running, signal.SIGKILL)
+            log.unlink(missing_ok=True)
+
+    def _ended(self, code: int, reason: str, began: str, message: str = "") -> int:
+        self._running, self.state.ready, self.state.started = None, False, False
+        ended = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": self._stamp()}
+        ended |= {"containerID": self.state.container_id} if self.state.container_id else {}
+        ended |= {"signal": code - 128} if code > 128 and reason != "OOMKilled" else {}
+        self._set(terminated=ended | ({"message": message} if message else {}))
+        return code
+
+    def _is_restarted(self, code: int) -> bool:
+        return self._policy == "Always" or (self._policy == "OnFailure" and code != 0)
+
+    async def _back_off(self, seconds: float) -> None:
+        name, pod = self.state.name, self._context.pod["metadata"]
+        self._event("Warning", "BackOff", f"Back-off restarting failed container {name} in pod {pod['name']}")
+        text = f"back-off {int(seconds)}s restarting failed container={name} pod={pod['name']}_{pod['namespace']}"
+        self.state.last_state = {"terminated": self.state.state["terminated"]}
+        await self._wait("CrashLoopBackOff", text, seconds)
+
+    async def _wait(self, reason: str, message: str, seconds: float) -> None:
+        self._set(waiting={"reason": reason, "message": message})
+        await self._stopped_within(seconds)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop_asked.wait(), seconds)
+        return self._stopping
+
+    def _set(self, **state: Json) -> None:
+        if "running" in state and "terminated" in self.state.state:
+            self.state.last_state = {"terminated": self.state.state["terminated"]}
+        self.state.state = dict(state)
+        self._context.changed()
+
+    def _event(self, kind: str, reason: str, message: str) -> None:
+        field = f"spec.containers{{{self.state.name}}}"
+        self._shop.tell(self._context.pod, kind, reason, message, field)
+
+    def _stamp(self) -> str:
+        return self._shop.objects.now().strftime(_TIME)
