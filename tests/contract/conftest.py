@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from flowdrill.cluster.base_image import push_base_image
 from flowdrill.cluster.lifecycle import temporary_cluster
 from flowdrill.cluster.state_folder import Settings
 from flowdrill.model.workload import WorkloadKind
@@ -30,7 +31,6 @@ class Place:
 
 @pytest.fixture(scope="session")
 def embedded_place() -> Iterator[Place]:
-    from flowdrill.cluster.base_image import push_base_image
     with temporary_cluster(Settings()) as running:
         push_pause_image(running.registry)
         image = push_base_image(running.registry, "tests")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from kubernetes.client.exceptions import ApiException
 
 Json = dict[str, Any]
 T = TypeVar("T")
+LONGEST_SECONDS = float(os.environ.get("FLOWDRILL_TEST_PATIENCE", "90"))
 KUBECTL = Path(sys.executable).with_name("kubectl")
 WAITS = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); time.sleep(3600)"
 SERVES = """
@@ -124,7 +126,7 @@ class Playground:
         current = kind == "deployments" or status.get("currentRevision") == status.get("updateRevision")
         return status.get("observedGeneration", 0) >= seen["metadata"]["generation"] and counts == {wanted} and current
 
-    def until(self, condition: Callable[[], T | None], what: str = "", limit_seconds: float = 90) -> T:
+    def until(self, condition: Callable[[], T | None], what: str = "", limit_seconds: float = LONGEST_SECONDS) -> T:
         """Return the first answer that says something; AssertionError after the limit."""
         end = time.monotonic() + limit_seconds
         while not (answer := condition()):

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import EVENTS, Json
+from flowdrill.cluster.api.status_error import StatusError
 
 _MOST_MESSAGE = 1024  # characters, as Kubernetes' recorder cuts
 
@@ -43,4 +44,8 @@ class EventRecorder:
             "firstTimestamp": now, "lastTimestamp": now, "count": 1, "reportingComponent": self._source["component"],
             "reportingInstance": self._source.get("host", ""),
         }  # fmt: skip
-        self._objects.create(EVENTS, event)
+        try:
+            self._objects.create(EVENTS, event)
+        except StatusError as error:
+            if error.code not in (403, 404):  # the namespace is going: there is nobody left to tell
+                raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flowdrill.errors import ClusterError
 
 _LOOPBACK = "127.0.0.1"
-_KUBELET_PORT = 10250  # on the node's address: who holds it has the cluster's /16
+_MARK_PORT = 20250  # on the node's address: who holds it has the cluster's /16 (a kubelet's 10250 is taken on all addresses)
 _TRIES = 50
 
 
@@ -72,7 +72,7 @@ def _addresses(prefix: int | None) -> tuple[socket.socket, int]:
     for candidate in candidates:
         one = socket.socket()
         try:
-            one.bind((f"127.{candidate}.0.1", _KUBELET_PORT))
+            one.bind((f"127.{candidate}.0.1", _MARK_PORT))
             one.listen(1)
         except OSError as error:
             one.close()

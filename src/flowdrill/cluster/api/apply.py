@@ -34,7 +34,7 @@ def applied(
     me = (manager, "Apply", subresource)
     own_before = owners.get(me, frozenset())
     changed = frozenset(
-        p for p in wanted if _leaf(resource, configuration, p) and _differs(resource, current, configuration, p)
+        p for p in wanted if _differs(resource, current, configuration, p)
     )
     conflicts = [(owner, path) for owner, paths in sorted(owners.items()) if owner != me
                  for path in sorted(paths & changed)]  # fmt: skip
@@ -64,7 +64,7 @@ def record_update(
     owners, times = _owners(previous), _times(previous)
     before, after = fields_of(resource, previous, subresource), fields_of(resource, value, subresource)
     changed = {
-        p for p in after if p not in before or (_leaf(resource, value, p) and _differs(resource, previous, value, p))
+        p for p in after if p not in before or (_differs(resource, previous, value, p))
     }
     if not changed and before == after:
         if "managedFields" in previous["metadata"]:
@@ -78,18 +78,12 @@ def record_update(
     _write(value, {owner: frozenset(paths) for owner, paths in kept.items() if paths}, times, resource, now)
 
 
-def _leaf(resource: ResourceType, value: Json, path: Path) -> bool:
-    """Whether a path is a value of its own, not the way to others."""
-    found = value_at(value, path)
-    return not (isinstance(found, dict) and found) and not (
-        isinstance(found, list) and any(isinstance(one, dict) for one in found) and path[-1] == "f:containers"
-    )
-
-
 def _differs(resource: ResourceType, one: Json, other: Json, path: Path) -> bool:
     a, b = value_at(one, path), value_at(other, path)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return False  # its fields are paths of their own
     if isinstance(a, list) and isinstance(b, list) and _is_keyed(resource, path):
-        return False  # its items are paths of their own
+        return False  # its items are, too
     return bool(a != b)
 
 

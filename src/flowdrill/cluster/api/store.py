@@ -16,6 +16,7 @@ from flowdrill.cluster.api.status_error import StatusError, expired
 from flowdrill.errors import ClusterError
 
 _FORMAT = 1
+_FIRST_REVISION = 100  # small versions are never the current one, as on any cluster that has run for a while
 _HISTORY = 4000  # changes that are kept for watches
 
 _Key = tuple[str, str]  # namespace ("" for none) and name
@@ -162,7 +163,7 @@ class Store:
             run("CREATE TABLE objects (resource TEXT, namespace TEXT, name TEXT, value BLOB,"
                 " PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID")  # fmt: skip
             run("CREATE TABLE state (revision INTEGER NOT NULL)")
-            run("INSERT INTO state VALUES (1)")
+            run("INSERT INTO state VALUES (?)", (_FIRST_REVISION,))
             run(f"PRAGMA user_version = {_FORMAT}")
         (self._revision,) = run("SELECT revision FROM state").fetchone()
         for resource, namespace, name, text in run("SELECT resource, namespace, name, value FROM objects"):

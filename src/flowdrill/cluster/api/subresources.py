@@ -55,12 +55,7 @@ def bound(objects: Objects, request: Request, body: bytes) -> Json:
     if not isinstance(node, str) or not node:
         raise bad_request("target.name: Required value")
 
-    def edit(pod: Json) -> None:
-        if pod["spec"].get("nodeName"):
-            raise conflict(PODS, request.name or "", f"pod {request.name} is already assigned to node")
-        pod["spec"]["nodeName"] = node
-
-    objects.change(PODS, request.namespace, request.name or "", edit)
+    objects.bind(request.namespace or "", request.name or "", node)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 

@@ -103,6 +103,9 @@ class ControllerLoop:
             again_in = min(_LONGEST_BACK_OFF_SECONDS, 0.01 * 2**failures)
             if error.reason not in ("Conflict", "AlreadyExists", "NotFound"):
                 _log.warning("%s %s: %s", name, key, error)
+        except Exception:  # noqa: BLE001 - an object that one controller cannot bear must not stop all of them
+            _log.exception("%s %s", name, key)
+            again_in = _LONGEST_BACK_OFF_SECONDS
         else:
             self._failures.pop(item, None)
         self._look_again(item, again_in)

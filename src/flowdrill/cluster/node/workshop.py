@@ -9,7 +9,6 @@ from pathlib import Path
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import Json
-from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.events import EventRecorder
 from flowdrill.cluster.node.images import ImageStore, PulledImage
 from flowdrill.cluster.node.keeper_client import KeeperClient
@@ -44,8 +43,5 @@ class Workshop:
         return ":".join([*runtime, *filter(None, [of_image]), os.environ.get("PATH") or _HOST_PATH])
 
     def tell(self, about: Json, kind: str, reason: str, message: str, field: str | None = None) -> None:
-        """Record an event; in a namespace that is just being deleted there is nobody left to tell."""
-        try:
-            self.events.record(about, kind, reason, message, field=field)
-        except StatusError:
-            return
+        """Record an event about a pod."""
+        self.events.record(about, kind, reason, message, field=field)
