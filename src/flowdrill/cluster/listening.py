@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from flowdrill.errors import ClusterError
 
 _LOOPBACK = "127.0.0.1"
-_MARK_PORT = 20250  # on the node's address: who holds it has the cluster's /16 (a kubelet's 10250 is taken on all addresses)
+_MARK_PORT = (
+    20250  # on the node's address: who holds it has the cluster's /16 (a kubelet's 10250 is taken on all addresses)
+)
 _TRIES = 50
 
 

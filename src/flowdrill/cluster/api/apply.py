@@ -33,9 +33,7 @@ def applied(
     owners = _owners(current)
     me = (manager, "Apply", subresource)
     own_before = owners.get(me, frozenset())
-    changed = frozenset(
-        p for p in wanted if _differs(resource, current, configuration, p)
-    )
+    changed = frozenset(p for p in wanted if _differs(resource, current, configuration, p))
     conflicts = [(owner, path) for owner, paths in sorted(owners.items()) if owner != me
                  for path in sorted(paths & changed)]  # fmt: skip
     if conflicts and not force:
@@ -63,9 +61,7 @@ def record_update(
         return
     owners, times = _owners(previous), _times(previous)
     before, after = fields_of(resource, previous, subresource), fields_of(resource, value, subresource)
-    changed = {
-        p for p in after if p not in before or (_differs(resource, previous, value, p))
-    }
+    changed = {p for p in after if p not in before or (_differs(resource, previous, value, p))}
     if not changed and before == after:
         if "managedFields" in previous["metadata"]:
             value["metadata"]["managedFields"] = previous["metadata"]["managedFields"]

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from flowdrill.cluster.api.authorization import Attributes
+from flowdrill.cluster.api.protobuf import object_in_protobuf
 from flowdrill.cluster.api.resource_types import Json, ResourceType, ResourceTypes
 from flowdrill.cluster.api.status_error import StatusError, bad_request, method_not_allowed, no_such_resource
 
@@ -137,9 +138,9 @@ async def body_of(receive: Receive) -> bytes:
 
 
 def object_in(body: bytes, media_type: str = "application/json") -> Json:
-    """Return the object of a body, JSON or (for applies) YAML; StatusError 400, or 415 for protobuf."""
+    """Return the object of a body: JSON, YAML (for applies), or protobuf of a small kind; StatusError 400, 415."""
     if "protobuf" in media_type:
-        raise StatusError(415, "UnsupportedMediaType", "the embedded cluster speaks JSON only")
+        return object_in_protobuf(body)
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -132,7 +132,7 @@ class Writer:
 
 def delete_options(request: Request, body: bytes) -> DeleteOptions:
     """Return how to delete, from the body and the query; StatusError 400."""
-    given = object_in(body) if body.strip() else {}
+    given = object_in(body, request.media_type) if body.strip() else {}
     conditions = given.get("preconditions") or {}
     wanted = given.get("propagationPolicy") or request.query.get("propagationPolicy")
     if given.get("orphanDependents"):

@@ -101,7 +101,7 @@ class ControllerLoop:
         except StatusError as error:
             failures = self._failures[item] = self._failures.get(item, 0) + 1
             again_in = min(_LONGEST_BACK_OFF_SECONDS, 0.01 * 2**failures)
-            if error.reason not in ("Conflict", "AlreadyExists", "NotFound"):
+            if error.reason not in ("Conflict", "AlreadyExists", "NotFound", "Forbidden"):
                 _log.warning("%s %s: %s", name, key, error)
         except Exception:  # noqa: BLE001 - an object that one controller cannot bear must not stop all of them
             _log.exception("%s %s", name, key)

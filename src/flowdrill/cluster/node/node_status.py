@@ -19,7 +19,9 @@ def register_node(objects: Objects, version: str) -> None:
     """Make the Node, or bring it up to date after a restart."""
     labels = {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux", "kubernetes.io/arch": _architecture()}
     if objects.find(NODES, None, NODE_NAME) is None:
-        objects.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME, "labels": labels}, "spec": {}})
+        objects.create(
+            NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME, "labels": labels}, "spec": {}}
+        )
     memory = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 1024}Ki"
     capacity = {"cpu": str(os.cpu_count() or 1), "memory": memory, "pods": str(_MOST_PODS)}
     addresses = [
