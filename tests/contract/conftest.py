@@ -1,4 +1,4 @@
-"""Which benches there are: the fakes and the embedded cluster always, a real cluster where the environment names one."""
+"""Which benches there are: fakes and the embedded cluster always, a real cluster where the environment names one."""
 
 from __future__ import annotations
 

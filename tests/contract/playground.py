@@ -55,7 +55,9 @@ class Playground:
 
     def raw(self, method: str, path: str, body: Any = None, *, content_type: str | None = None, **query: str) -> Json:
         """One request of the official client, JSON in and out; ApiException for a refusal."""
-        headers = {"Accept": "application/json"} | ({"Content-Type": content_type or "application/json"} if body else {})
+        headers = {"Accept": "application/json"} | (
+            {"Content-Type": content_type or "application/json"} if body else {}
+        )
         request = self.api.param_serialize(
             method, path, query_params=list(query.items()), header_params=headers, body=body,
             auth_settings=["BearerToken"],

@@ -127,8 +127,10 @@ def test_logs_and_previous_logs(play: Playground) -> None:
 def test_get_watch_shows_changes_as_they_come(play: Playground) -> None:
     applied(play, "watched", replicas=0)
     watching = subprocess.Popen(
-        [KUBECTL, "--kubeconfig", play.kubeconfig, "--context", play.context, "-n", play.namespace]
-        + ["get", "deployment", "watched", "-w", "--request-timeout=20s"],
+        [
+            *(KUBECTL, "--kubeconfig", play.kubeconfig, "--context", play.context, "-n", play.namespace),
+            *("get", "deployment", "watched", "-w", "--request-timeout=20s"),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

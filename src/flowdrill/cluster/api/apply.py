@@ -38,7 +38,7 @@ def applied(
                  for path in sorted(paths & changed)]  # fmt: skip
     if conflicts and not force:
         raise _conflict(resource, current, conflicts)
-    new = _merged(schema_of(resource) or {}, copy.deepcopy(current), configuration)
+    new: Json = _merged(schema_of(resource) or {}, copy.deepcopy(current), configuration)
     others = frozenset().union(*(paths for owner, paths in owners.items() if owner != me)) if owners else frozenset()
     for path in sorted(own_before - wanted, key=len, reverse=True):
         if path not in others and not any(other[: len(path)] == path for other in others | wanted):

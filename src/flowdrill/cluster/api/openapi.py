@@ -72,9 +72,9 @@ def _kind(one: ResourceType) -> Json:
 
 def _definition(one: ResourceType) -> Json:
     schema = schema_of(one)
-    content = {"type": "object"} if schema is None else _rendered(schema)
+    content: Json = {"type": "object"} if schema is None else _rendered(schema)
     if schema is None or isinstance(content.get("properties", {}).get("status"), dict):
-        content["x-kubernetes-preserve-unknown-fields"] = True
+        content = {**content, "x-kubernetes-preserve-unknown-fields": True}
     return {**content, "x-kubernetes-group-version-kind": [_kind(one)]}
 
 

@@ -95,6 +95,12 @@ def _strategic(schema: Any, current: Any, patch: Any) -> Any:
             result[name] = _strategic_list(part, result.get(name) or [], value)
         else:
             result[name] = _strategic(part, result.get(name), value)
+    _direct(schema, result, patch)
+    return result
+
+
+def _direct(schema: Any, result: Json, patch: Json) -> None:
+    """Do what a patch says beside the fields themselves: values to take out of lists, and the order of lists."""
     for name, value in patch.items():
         if name.startswith("$deleteFromPrimitiveList/"):
             of = name.partition("/")[2]
@@ -103,7 +109,6 @@ def _strategic(schema: Any, current: Any, patch: Any) -> Any:
             of = name.partition("/")[2]
             if isinstance(result.get(of), list):
                 result[of] = _ordered(_part(schema, of), result[of], value)
-    return result
 
 
 def _strategic_list(schema: Keyed, current: list[Any], patch: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Nobody gives away what they do not have: writing roles and bindings needs their permissions, or `escalate`, `bind`."""
+"""Nobody gives away what they do not have: writing roles and bindings needs their permissions."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def schema_of(resource: ResourceType) -> Json | None:
 
 def decode_error(resource: ResourceType, value: Json) -> str | None:
     """Return what cannot be decoded, as the API says it, or None: a text where a number is needed, for example."""
-    schema = schema_of(resource) or {"metadata": METADATA, "apiVersion": S, "kind": S}
+    schema: Any = schema_of(resource) or {"metadata": METADATA, "apiVersion": S, "kind": S}
     return _mismatch(schema, value, "")
 
 
@@ -194,9 +194,10 @@ def _mismatch(schema: Any, value: Any, path: str) -> str | None:
     is_list = isinstance(schema, (list, Keyed))
     if not isinstance(value, list if is_list else dict):
         return f"cannot unmarshal {_json_type(value)} into field {path} of type {'list' if is_list else 'object'}"
-    children = ((f"{path}[{n}]", _item(schema), one) for n, one in enumerate(value)) if is_list else (
-        (f"{path}.{name}", _field(schema, name), one) for name, one in value.items()
-    )  # fmt: skip
+    if isinstance(value, list):
+        children = [(f"{path}[{n}]", _item(schema), one) for n, one in enumerate(value)]
+    else:
+        children = [(f"{path}.{name}", _field(schema, name), one) for name, one in value.items()]
     return next((found for at, part, one in children if (found := _mismatch(part, one, at)) is not None), None)
 
 

@@ -9,7 +9,7 @@ from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.patching import patched
 from flowdrill.cluster.api.pod_logs import LogOptions
 from flowdrill.cluster.api.request import Request, object_in
-from flowdrill.cluster.api.resource_types import PODS, Json, ResourceType
+from flowdrill.cluster.api.resource_types import Json, ResourceType
 from flowdrill.cluster.api.selectors import label_selector_of
 from flowdrill.cluster.api.status_error import bad_request, conflict, method_not_allowed
 

@@ -17,7 +17,7 @@ def table_of(
     """Return a meta.k8s.io/v1 Table. Columns whose name begins with `~` are only shown by `-o wide`."""
     columns, cells = _COLUMNS.get(resource.kind, ("Name Age", lambda one, at: [_name(one), _age(one, at)]))
     names = columns.split(" ")
-    definitions = [
+    definitions: list[Json] = [
         {
             "name": name.lstrip("~").replace("_", " "), "type": "string", "format": "name" if name == "Name" else "",
             "description": "", "priority": 1 if name.startswith("~") else 0,
@@ -30,10 +30,11 @@ def table_of(
         if include_object == "Object":
             row["object"] = one
         elif include_object != "None":
-            head = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
-            row["object"] = {**head, "metadata": one["metadata"]}
+            row["object"] = {
+                "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": one["metadata"],
+            }  # fmt: skip
         rows.append(row)
-    head = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": list_metadata}
+    head: Json = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": list_metadata}
     return {**head, "columnDefinitions": definitions, "rows": rows}
 
 

@@ -155,6 +155,17 @@ def _container(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
         yield f"{at}.name", "FieldValueInvalid", f"Invalid value: {_quoted(name)}: {_SENTENCE_LABEL}"
     if not container.get("image"):
         yield f"{at}.image", "FieldValueRequired", "Required value"
+    yield from _environment(container, at)
+    yield from _mounts_and_ports(container, at, volumes)
+    for part in ("limits", "requests"):
+        for what, text in ((container.get("resources") or {}).get(part) or {}).items():
+            yield from _is_quantity(text, f"{at}.resources.{part}[{what}]")
+    for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(kind) is not None:
+            yield from _probe(container[kind], f"{at}.{kind}")
+
+
+def _environment(container: Json, at: str) -> Iterator[Cause]:
     for number, one in enumerate(container.get("env") or ()):
         if not one.get("name"):
             yield f"{at}.env[{number}].name", "FieldValueRequired", "Required value"
@@ -164,6 +175,9 @@ def _container(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
         if one.get("value") and one.get("valueFrom"):
             message = 'Invalid value: "": may not be specified when `value` is not empty'
             yield f"{at}.env[{number}].valueFrom", "FieldValueInvalid", message
+
+
+def _mounts_and_ports(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
     for number, one in enumerate(container.get("ports") or ()):
         yield from _port(one.get("containerPort"), f"{at}.ports[{number}].containerPort")
     for number, one in enumerate(container.get("volumeMounts") or ()):
@@ -171,12 +185,6 @@ def _container(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
             yield f"{at}.volumeMounts[{number}].name", "FieldValueNotFound", f"Not found: {_quoted(one.get('name'))}"
         if not one.get("mountPath"):
             yield f"{at}.volumeMounts[{number}].mountPath", "FieldValueRequired", "Required value"
-    for part in ("limits", "requests"):
-        for what, text in ((container.get("resources") or {}).get(part) or {}).items():
-            yield from _is_quantity(text, f"{at}.resources.{part}[{what}]")
-    for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if container.get(kind) is not None:
-            yield from _probe(container[kind], f"{at}.{kind}")
 
 
 def _probe(probe: Json, at: str) -> Iterator[Cause]:

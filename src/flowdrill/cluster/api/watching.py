@@ -48,15 +48,8 @@ class Watch:
         loop = asyncio.get_running_loop()
         end = loop.time() + (request.number("timeoutSeconds") or _DEFAULT_SECONDS)
         try:
-            if initial:
-                for value in self._store.all(self._resource, self._namespace):
-                    if self._selects(value):
-                        yield self._line("ADDED", value)
-                if request.flag("sendInitialEvents"):
-                    yield self._bookmark({"k8s.io/initial-events-end": "true"})
-            for change in first:
-                if line := self._line_of(change):
-                    yield line
+            for line in self._now(request) if initial else filter(None, map(self._line_of, first)):
+                yield line
             while not self._ended and loop.time() < end:
                 for line in await self._next(min(_BOOKMARK_SECONDS, end - loop.time())):
                     yield line
@@ -64,6 +57,14 @@ class Watch:
                     yield self._bookmark({})
         finally:
             unsubscribe()
+
+    def _now(self, request: Request) -> list[bytes]:
+        """What there is, as if it had just been added."""
+        there = filter(self._selects, self._store.all(self._resource, self._namespace))
+        lines = [self._line("ADDED", value) for value in there]
+        if request.flag("sendInitialEvents"):
+            lines.append(self._bookmark({"k8s.io/initial-events-end": "true"}))
+        return lines
 
     async def _next(self, seconds: float) -> list[bytes]:
         """The lines of what has happened meanwhile; none when nothing has for so long."""

@@ -109,7 +109,8 @@ class Writer:
         value = {"apiVersion": resource.api_version, "kind": resource.kind, **value}
         if (value["apiVersion"], value["kind"]) != (resource.api_version, resource.kind):
             raise bad_request(
-                f"the object provided is {value['apiVersion']} {value['kind']}, not {resource.api_version} {resource.kind}"
+                f"the object provided is {value['apiVersion']} {value['kind']}, not {resource.api_version} "
+                f"{resource.kind}"
             )
         if not isinstance(value.setdefault("metadata", {}), dict):
             raise bad_request("metadata: must be an object")

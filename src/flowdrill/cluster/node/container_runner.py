@@ -8,9 +8,10 @@ import functools
 import itertools
 import shutil
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flowdrill.cluster.api.resource_types import Json
 from flowdrill.cluster.node.environment import ConfigError, container_environment, expanded
@@ -232,8 +233,8 @@ class ContainerRunner:
         plan.log.with_suffix(".ended").touch()
         return self._ended(_OUT_OF_MEMORY if reason == "OOMKilled" else code, reason, began)
 
-    def _watchers(self, running: Running) -> list[object]:
-        found: list[object] = [self._probe(running)]
+    def _watchers(self, running: Running) -> list[Coroutine[Any, Any, None]]:
+        found = [self._probe(running)]
         limit = limit_of(self._container, "memory")
         if limit is not None:
             found.append(self._watch_memory(running, int(limit)))

@@ -126,7 +126,7 @@ def _api_address(objects: Objects) -> dict[str, str]:
 
 def _service_links(objects: Objects, namespace: str) -> dict[str, str]:
     """The variables of every Service of the namespace, as Docker links had them."""
-    found = {}
+    found: dict[str, str] = {}
     for service in objects.select(SERVICES, namespace):
         spec = service["spec"]
         address, ports = spec.get("clusterIP"), spec.get("ports") or ()

@@ -87,8 +87,8 @@ class ImageStore:
         own_port = self._own.partition(":")[2]
         if parsed.registry not in self._trusted and not (host in _LOCAL and port == own_port):
             raise PullError(
-                f'failed to pull image "{reference}": the registry {parsed.registry} is not trusted by this cluster: its '
-                "images would run as processes of this user; start the cluster with --trust-registry "
+                f'failed to pull image "{reference}": the registry {parsed.registry} is not trusted by this cluster: '
+                "its images would run as processes of this user; start the cluster with --trust-registry "
                 f"{parsed.registry}"
             )
         return parsed if parsed.tag or parsed.digest else parsed.at_tag("latest")

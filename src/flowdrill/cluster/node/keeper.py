@@ -1,8 +1,10 @@
 """Starts the processes of all containers, writes their logs, and takes every one of them with it when it ends.
 
 A program of its own (`python -S -E keeper.py`), so that a cluster that is killed leaves nothing running: the end of its
-standard input is the end of everything it has started. It speaks JSON, a line a message. It imports nothing of flowdrill.
+standard input is the end of everything it has started. It speaks JSON, a line a message, and imports nothing of ours.
 """
+
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -13,6 +15,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from typing import Any
 
 _SUBREAPER, _DEATH_SIGNAL = 36, 1  # prctl(2)
 _LONGEST_LINE = 16 << 10
@@ -24,13 +28,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Log:
     """A container's log, as the kubelet's: time, stream, F or P (more of the line follows), text."""
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self._path = path
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115, PTH123 - kept open; pathlib costs start time
         self._size = self._file.tell()
-        self._rest = {}
+        self._rest: dict[bytes, bytes] = {}
 
-    def take(self, stream, content):
+    def take(self, stream: bytes, content: bytes) -> None:
         """Write whole lines; keep the rest for later."""
         *lines, rest = (self._rest.get(stream, b"") + content).split(b"\n")
         self._rest[stream] = rest[-_LONGEST_LINE:] if len(rest) < _LONGEST_LINE else b""
@@ -39,14 +43,14 @@ class Log:
         if len(rest) >= _LONGEST_LINE:
             self._write(stream, b"P", rest)
 
-    def close(self):
+    def close(self) -> None:
         """Write what is left."""
         for stream, rest in self._rest.items():
             if rest:
                 self._write(stream, b"F", rest)
         self._file.close()
 
-    def _write(self, stream, tag, line):
+    def _write(self, stream: bytes, tag: bytes, line: bytes) -> None:
         seconds, nanoseconds = divmod(time.time_ns(), 10**9)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
         entry = b"%b.%09dZ %b %b %b\n" % (stamp.encode(), nanoseconds, stream, tag, line)
@@ -61,16 +65,19 @@ class Log:
                 self._size = 0
 
 
+_Known = tuple["subprocess.Popen[bytes]", Log, list[str]]  # process, log, cgroup folders
+
+
 class Keeper:
     """All containers of a node."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._processes = {}  # id -> (process, log, cgroup folders)
-        self._pipes = {}  # file -> (log, stream)
+        self._processes: dict[str, _Known] = {}  # id -> (process, log, cgroup folders)
+        self._pipes: dict[Any, tuple[Log, bytes]] = {}  # file -> (log, stream)
         self._input = b""
 
-    def run(self):
+    def run(self) -> None:
         """Serve until the end of standard input or SIGTERM; then end everything."""
         _libc.prctl(_SUBREAPER, 1, 0, 0, 0)
         wake_read, wake_write = os.pipe()
@@ -90,7 +97,7 @@ class Keeper:
         finally:
             self._end_everything()
 
-    def _read_input(self):
+    def _read_input(self) -> None:
         content = os.read(0, 1 << 16)
         if not content:
             sys.exit(0)
@@ -102,7 +109,7 @@ class Keeper:
             else:
                 self._signal(message)
 
-    def _start(self, message):
+    def _start(self, message: dict[str, Any]) -> None:
         name = message["id"]
         try:
             log = Log(message["log"])
@@ -111,29 +118,31 @@ class Keeper:
             return
         groups = message.get("cgroups") or []
 
-        def prepare():
+        def prepare() -> None:
             _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
             for group in groups:
                 with open(group + "/cgroup.procs", "w") as file:  # noqa: PTH123
                     file.write("0")
 
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - what a pod asks for
                 message["argv"], env={**message["env"], _MARK: name}, cwd=message["cwd"], stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=prepare, bufsize=0,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=prepare,  # noqa: PLW1509 - one thread
+                bufsize=0,
             )  # fmt: skip
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             log.close()
             _say({"id": name, "failed": str(error)})
             return
         self._processes[name] = (process, log, groups)
-        for file, stream in ((process.stdout, b"stdout"), (process.stderr, b"stderr")):
+        pipes: tuple[tuple[Any, bytes], ...] = ((process.stdout, b"stdout"), (process.stderr, b"stderr"))
+        for file, stream in pipes:
             os.set_blocking(file.fileno(), False)
             self._selector.register(file, selectors.EVENT_READ, lambda file=file: self._read_pipe(file))
             self._pipes[file] = (log, stream)
         _say({"id": name, "pid": process.pid})
 
-    def _read_pipe(self, file):
+    def _read_pipe(self, file: Any) -> None:
         if file not in self._pipes:
             return
         log, stream = self._pipes[file]
@@ -144,12 +153,12 @@ class Keeper:
             else:
                 self._drop_pipe(file)
 
-    def _drop_pipe(self, file):
+    def _drop_pipe(self, file: Any) -> None:
         self._selector.unregister(file)
         self._pipes.pop(file)
         file.close()
 
-    def _signal(self, message):
+    def _signal(self, message: dict[str, Any]) -> None:
         known = self._processes.get(message["id"])
         if known is None:
             return
@@ -158,7 +167,7 @@ class Keeper:
         with contextlib.suppress(ProcessLookupError):
             os.kill(known[0].pid, message["signal"])
 
-    def _reap(self):
+    def _reap(self) -> None:
         """Look for ends: those of containers are told, those of orphans that came to us are only waited for."""
         while True:
             try:
@@ -170,12 +179,14 @@ class Keeper:
             for name, (process, log, groups) in list(self._processes.items()):
                 if process.pid == pid:
                     process.returncode = 0
-                    self._ended(name, pid, status, process, log, groups)
+                    self._ended(name, pid, status, (process, log, groups))
 
-    def _ended(self, name, pid, status, process, log, groups):
+    def _ended(self, name: str, pid: int, status: int, known: _Known) -> None:
+        process, log, groups = known
         del self._processes[name]
         _kill_all(_belonging(name, pid))  # as the end of a container's first process does
-        for file in (process.stdout, process.stderr):
+        files: tuple[Any, ...] = (process.stdout, process.stderr)
+        for file in files:
             if file in self._pipes:
                 with contextlib.suppress(BlockingIOError):
                     while content := os.read(file.fileno(), 1 << 16):
@@ -187,7 +198,7 @@ class Keeper:
         ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         _say({"id": name, "exit": 128 + ended_by if ended_by else os.WEXITSTATUS(status), "signal": ended_by})
 
-    def _end_everything(self):
+    def _end_everything(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while True:
             left = _descendants(os.getpid())
@@ -202,42 +213,43 @@ class Keeper:
             _remove_groups(groups)
 
 
-def _say(message):
+def _say(message: dict[str, Any]) -> None:
     line = json.dumps(message).encode() + b"\n"
     with contextlib.suppress(BrokenPipeError):
         os.write(1, line)
 
 
-def _kill_all(pids):
+def _kill_all(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
 
-def _table():
-    """Every process: pid -> (parent, session, state)."""
+def _table() -> dict[int, int]:
+    """Every process: pid -> parent."""
     found = {}
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
             with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
                 fields = file.read().rpartition(b")")[2].split()
-                found[int(name)] = (int(fields[1]), int(fields[3]), fields[0])
+                found[int(name)] = int(fields[1])
     return found
 
 
-def _descendants(root):
+def _descendants(root: int) -> list[int]:
     """All processes below one that are not dead yet."""
     table = _table()
-    below, todo = [], [root]
+    below: list[int] = []
+    todo = [root]
     while todo:
         parent = todo.pop()
-        children = [pid for pid, (of, _, _) in table.items() if of == parent]
+        children = [pid for pid, of in table.items() if of == parent]
         below += children
         todo += children
-    return [pid for pid in below]
+    return below
 
 
-def _belonging(name, main):
+def _belonging(name: str, main: int) -> list[int]:
     """The processes of a container but its first: by session, or by the mark in their environment."""
     mark = f"{_MARK}={name}".encode()
     found = []
@@ -255,7 +267,7 @@ def _belonging(name, main):
     return found
 
 
-def _remove_groups(groups):
+def _remove_groups(groups: Iterable[str]) -> None:
     for group in groups:
         for _ in range(50):
             try:

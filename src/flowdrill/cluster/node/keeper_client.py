@@ -70,7 +70,8 @@ class KeeperClient:
         starting = self._starting[name] = asyncio.get_running_loop().create_future()
         message = {"op": "start", "id": name, "argv": list(plan.argv), "env": dict(plan.env), "cwd": str(plan.cwd)}
         self._send({**message, "log": str(plan.log), "cgroups": list(plan.cgroups)})
-        return await starting
+        running: Running = await starting
+        return running
 
     def signal(self, running: Running, number: int) -> None:
         """Send a signal; SIGKILL goes to everything the process has started, too. Harmless when it has ended."""

@@ -44,10 +44,10 @@ class FileLogs:
             if left is not None and left <= 0:
                 return
         if options.follow and not options.previous:
-            async for line in self._following(pod, options.container, path, position):
+            async for line in self._following(path, position):
                 yield _shown(line, timestamps=options.timestamps)
 
-    async def _following(self, pod: Json, container: str, path: Path, position: int) -> AsyncIterator[bytes]:
+    async def _following(self, path: Path, position: int) -> AsyncIterator[bytes]:
         """What is written from now on, until the container has ended."""
         rest = b""
         while True:
@@ -71,7 +71,7 @@ class FileLogs:
     def _path(self, pod: Json, options: LogOptions) -> Path:
         name, statuses = pod["metadata"]["name"], pod.get("status") or {}
         all_statuses = [*(statuses.get("initContainerStatuses") or ()), *(statuses.get("containerStatuses") or ())]
-        status = next((one for one in all_statuses if one["name"] == options.container), {})
+        status: Json = next((one for one in all_statuses if one["name"] == options.container), {})
         restarts, state = status.get("restartCount", 0), status.get("state") or {"waiting": {}}
         if options.previous:
             if not restarts and "terminated" not in (status.get("lastState") or {}):

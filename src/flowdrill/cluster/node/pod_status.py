@@ -81,7 +81,7 @@ def pod_status(
     known = {one["type"]: one for one in before.get("conditions") or ()}
     status: Json = {
         "phase": phase,
-        "conditions": [_condition(known.get(kind), kind, good, reason, text, stamp) for kind, good, reason, text in wanted],
+        "conditions": [_condition(known.get(one[0]), *one, stamp) for one in wanted],
         "hostIP": node, "hostIPs": [{"ip": node}], "podIP": address, "podIPs": [{"ip": address}],
         "startTime": before.get("startTime", stamp), "qosClass": before.get("qosClass", "BestEffort"),
     }  # fmt: skip

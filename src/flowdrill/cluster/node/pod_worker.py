@@ -91,8 +91,9 @@ class PodWorker:
             await runner.run()
             if state.exit_code != 0:
                 return
-        runners = [self._runner(one, state, policy) for one, state in zip(pod["spec"]["containers"], self._main, strict=True)
-                   if state.exit_code is None or policy == "Always"]  # fmt: skip
+        pairs = zip(pod["spec"]["containers"], self._main, strict=True)
+        alive = [(one, state) for one, state in pairs if state.exit_code is None or policy == "Always"]
+        runners = [self._runner(one, state, policy) for one, state in alive]
         await asyncio.gather(*(one.run() for one in runners))
 
     def _survive(self) -> None:

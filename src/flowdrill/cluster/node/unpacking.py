@@ -40,15 +40,7 @@ class Unpacker:
         raw = member.name
         if raw.startswith("/") or ".." in raw.split("/") or "\0" in raw:
             raise UnsafeLayerError(f"{what}: {raw[:200]!r} is outside of the image")
-        if entry.hides is not None:
-            self._remove(self._inside(entry.hides, what))
-            return
-        if entry.hides_below is not None:
-            folder = self._inside(entry.hides_below, what)
-            for below in list(folder.iterdir()) if folder.is_dir() else ():
-                self._remove(below)
-            return
-        if entry.path == "/":
+        if self._hides(entry, what) or entry.path == "/":
             return
         target = self._inside(entry.path, what)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +58,18 @@ class Unpacker:
             self._file(target, entry, what)
         else:
             raise UnsafeLayerError(f"{what}: {raw[:200]!r} is a device or a pipe")
+
+    def _hides(self, entry: Entry, what: str) -> bool:
+        """Take away what a whiteout hides of lower layers; return whether the entry was one."""
+        if entry.hides is not None:
+            self._remove(self._inside(entry.hides, what))
+            return True
+        if entry.hides_below is None:
+            return False
+        folder = self._inside(entry.hides_below, what)
+        for below in list(folder.iterdir()) if folder.is_dir() else ():
+            self._remove(below)
+        return True
 
     def _inside(self, path: str, what: str) -> Path:
         """The file of an image's path: its parents are real folders of the root, never links."""

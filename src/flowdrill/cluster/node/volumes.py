@@ -68,17 +68,20 @@ class Volumes:
         elif "downwardAPI" in volume:
             self._write_fields(pod, volume["downwardAPI"], place, pod_ip)
         elif isinstance(volume.get("projected"), dict):
-            for source in volume["projected"].get("sources") or ():
-                if "serviceAccountToken" in source:
-                    self._fill_token(pod, place)
-                for part, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
-                    if part in source:
-                        self._write(pod, kind, source[part].get("name"), source[part], place)
-                if "downwardAPI" in source:
-                    self._write_fields(pod, source["downwardAPI"], place, pod_ip)
+            self._fill_projected(pod, volume["projected"], place, pod_ip)
         elif "emptyDir" not in volume:
             kind = next((one for one in volume if one != "name"), "none")
             raise UnsupportedVolumeError(f'volume "{volume["name"]}": the embedded cluster has no {kind} volumes')
+
+    def _fill_projected(self, pod: Json, projected: Json, place: Path, pod_ip: str) -> None:
+        for source in projected.get("sources") or ():
+            if "serviceAccountToken" in source:
+                self._fill_token(pod, place)
+            for part, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
+                if part in source:
+                    self._write(pod, kind, source[part].get("name"), source[part], place)
+            if "downwardAPI" in source:
+                self._write_fields(pod, source["downwardAPI"], place, pod_ip)
 
     def _write(self, pod: Json, kind: str, name: str | None, source: Json, place: Path) -> None:
         content = reference_content(self._objects, kind, pod["metadata"]["namespace"], str(name))

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from flowdrill.cluster.registry.storage import (
-    RegistryRefusal,
+    RefusedError,
     Storage,
     append,
     check_name,
@@ -49,7 +49,7 @@ class _Exchange:
             message = await self._receive()
             pieces.append(message.get("body", b""))
             if sum(map(len, pieces)) > limit:
-                raise RegistryRefusal(413, "SIZE_INVALID", f"larger than {limit} bytes")
+                raise RefusedError(413, "SIZE_INVALID", f"larger than {limit} bytes")
             if not message.get("more_body"):
                 return b"".join(pieces)
 
@@ -61,7 +61,7 @@ class _Exchange:
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise RegistryRefusal(400, "BLOB_UPLOAD_INVALID", "the upload was broken off")
+                raise RefusedError(400, "BLOB_UPLOAD_INVALID", "the upload was broken off")
             waiting.append(message.get("body", b""))
             size += len(waiting[-1])
             more = message.get("more_body", False)
@@ -82,7 +82,7 @@ class _Exchange:
         if asked is not None:
             start, end, status = int(asked[1]), min(size, int(asked[2]) + 1 if asked[2] else size), 206
             if start >= end:
-                raise RegistryRefusal(416, "SIZE_INVALID", "the range is outside of the blob")
+                raise RefusedError(416, "SIZE_INVALID", "the range is outside of the blob")
         headers = {"content_length": str(end - start), "content_type": "application/octet-stream"}
         headers |= {"docker_content_digest": digest, "accept_ranges": "bytes"}
         headers |= {"content_range": f"bytes {start}-{end - 1}/{size}"} if status == 206 else {}
@@ -115,15 +115,15 @@ class RegistryApp:
         exchange = _Exchange(scope, receive, send)
         try:
             await self._answer(exchange)
-        except RegistryRefusal as refusal:
+        except RefusedError as refusal:
             await self._refuse(exchange, refusal)
         except OSError as error:
             _log.warning("%s %s: %s", exchange.method, exchange.path, error)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             message = f"the registry's disk: {error.strerror}"
-            await self._refuse(exchange, RegistryRefusal(507 if full else 500, "UNKNOWN", message))
+            await self._refuse(exchange, RefusedError(507 if full else 500, "UNKNOWN", message))
 
-    async def _refuse(self, exchange: _Exchange, refusal: RegistryRefusal) -> None:
+    async def _refuse(self, exchange: _Exchange, refusal: RefusedError) -> None:
         errors = {"errors": [{"code": refusal.code, "message": refusal.message}]}
         await exchange.answer_json(errors, refusal.status)
 
@@ -136,7 +136,7 @@ class RegistryApp:
             return
         route = _ROUTE.fullmatch(exchange.path)
         if route is None:
-            raise RegistryRefusal(404, "NAME_UNKNOWN", f"{exchange.path[:200]} is nothing of a registry")
+            raise RefusedError(404, "NAME_UNKNOWN", f"{exchange.path[:200]} is nothing of a registry")
         name = check_name(route["name"])
         if route["manifest"] is not None:
             await self._manifest(exchange, name, route["manifest"])
@@ -188,7 +188,7 @@ class RegistryApp:
                 size = path.stat().st_size
                 start = exchange.headers.get("content-range", f"{size}-").partition("-")[0]
                 if start != str(size):
-                    raise RegistryRefusal(416, "BLOB_UPLOAD_INVALID", f"the upload goes on at {size}")
+                    raise RefusedError(416, "BLOB_UPLOAD_INVALID", f"the upload goes on at {size}")
                 await exchange.body_to(path)
                 await self._accepted(exchange, name, upload, 202)
             case "PUT":
@@ -221,7 +221,7 @@ class RegistryApp:
         digest = exchange.query.get("digest", "")
         try:
             await asyncio.to_thread(self.storage.keep_blob, name, path, digest)
-        except RegistryRefusal:
+        except RefusedError:
             path.unlink(missing_ok=True)
             raise
         await exchange.answer(201, location=f"/v2/{name}/blobs/{digest}", docker_content_digest=digest)
@@ -239,8 +239,8 @@ class RegistryApp:
         more = (
             {"link": f'</v2/{name}/tags/list?n={most}&last={shown[-1]}>; rel="next"'} if shown != rest and shown else {}
         )
-        await exchange.answer_json({"name": name, "tags": shown}, **more)
+        await exchange.answer_json({"name": name, "tags": shown}, 200, **more)
 
 
-def _unsupported() -> RegistryRefusal:
-    return RegistryRefusal(405, "UNSUPPORTED", "the operation is unsupported")
+def _unsupported() -> RefusedError:
+    return RefusedError(405, "UNSUPPORTED", "the operation is unsupported")

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
-class RegistryRefusal(Exception):
+class RefusedError(Exception):
     """A refusal, with the specification's code."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -50,13 +50,13 @@ class Storage:
     def blob(self, repository: str, digest: str) -> Path:
         """Return a blob's file; 404 when the repository does not have it."""
         if not self._link(repository, "blobs", digest).exists() or not self._blob_file(digest).exists():
-            raise RegistryRefusal(404, "BLOB_UNKNOWN", f"blob {digest} is unknown to {repository}")
+            raise RefusedError(404, "BLOB_UNKNOWN", f"blob {digest} is unknown to {repository}")
         return self._blob_file(digest)
 
     def keep_blob(self, repository: str, upload: Path, digest: str) -> None:
         """Move a finished upload to its place; 400 when its digest is another one."""
         if not is_digest(digest) or _digest_of_file(upload, digest) != digest:
-            raise RegistryRefusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            raise RefusedError(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
         target = self._blob_file(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         upload.replace(target)
@@ -83,7 +83,7 @@ class Storage:
     def upload(self, name: str) -> Path:
         """Return an upload's file; 404."""
         if not re.fullmatch(r"[0-9a-f]{32}", name) or not (self._uploads / name).exists():
-            raise RegistryRefusal(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+            raise RefusedError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
         return self._uploads / name
 
     def manifest(self, repository: str, reference: str) -> StoredManifest:
@@ -91,7 +91,7 @@ class Storage:
         digest = reference if is_digest(reference) else self._tagged(repository, reference)
         path = self._link(repository, "manifests", digest or "none")
         if digest is None or not path.exists():
-            raise RegistryRefusal(404, "MANIFEST_UNKNOWN", f"manifest {reference} is unknown to {repository}")
+            raise RefusedError(404, "MANIFEST_UNKNOWN", f"manifest {reference} is unknown to {repository}")
         head, _, document = path.read_bytes().partition(b"\n")
         return StoredManifest(digest, head.decode(), document)
 
@@ -100,12 +100,12 @@ class Storage:
         algorithm = reference.partition(":")[0] if is_digest(reference) else "sha256"
         digest = f"{algorithm}:{hashlib.new(algorithm, document).hexdigest()}"
         if is_digest(reference) and digest != reference:
-            raise RegistryRefusal(400, "DIGEST_INVALID", "provided digest did not match the manifest")
+            raise RefusedError(400, "DIGEST_INVALID", "provided digest did not match the manifest")
         if not is_digest(reference) and not _TAG.fullmatch(reference):
-            raise RegistryRefusal(400, "TAG_INVALID", f"{reference[:140]} is no tag")
+            raise RefusedError(400, "TAG_INVALID", f"{reference[:140]} is no tag")
         for kind, needed in _needed(document):
             if not self._link(repository, kind, needed).exists():
-                raise RegistryRefusal(400, "MANIFEST_BLOB_UNKNOWN", f"{needed} is unknown to {repository}")
+                raise RefusedError(400, "MANIFEST_BLOB_UNKNOWN", f"{needed} is unknown to {repository}")
         self._write(self._link(repository, "manifests", digest), media_type.encode() + b"\n" + document)
         if not is_digest(reference):
             self._write(self._repositories / repository / "_tags" / reference, digest.encode())
@@ -126,7 +126,7 @@ class Storage:
         """Return a repository's tags in order; 404 when there is no such repository."""
         folder = self._repositories / repository
         if not (folder / "_manifests").exists():
-            raise RegistryRefusal(404, "NAME_UNKNOWN", f"repository {repository} is not known to the registry")
+            raise RefusedError(404, "NAME_UNKNOWN", f"repository {repository} is not known to the registry")
         return sorted(one.name for one in (folder / "_tags").glob("*") if not one.name.startswith(".part"))
 
     def repositories(self) -> list[str]:
@@ -184,7 +184,7 @@ class Storage:
 def check_name(name: str) -> str:
     """Return a repository's name; 400 when it is none (and so never a path out of the folder)."""
     if not _NAME.fullmatch(name) or len(name) > 255:
-        raise RegistryRefusal(400, "NAME_INVALID", f"{name[:80]!r} is no repository name")
+        raise RefusedError(400, "NAME_INVALID", f"{name[:80]!r} is no repository name")
     return name
 
 
@@ -219,8 +219,8 @@ def _needed(document: bytes) -> list[tuple[str, str]]:
         blobs = [value["config"], *value["layers"]] if "layers" in value else []
         found = [("blobs", one["digest"]) for one in blobs if not one.get("urls")]
         found += [("manifests", one["digest"]) for one in value.get("manifests") or ()]
-        if not all(is_digest(digest) for _, digest in found):
-            raise ValueError("a digest is malformed")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise RegistryRefusal(400, "MANIFEST_INVALID", f"manifest invalid: {error}") from error
+        raise RefusedError(400, "MANIFEST_INVALID", f"manifest invalid: {error}") from error
+    if not all(is_digest(digest) for _, digest in found):
+        raise RefusedError(400, "MANIFEST_INVALID", "manifest invalid: a digest is malformed")
     return found
