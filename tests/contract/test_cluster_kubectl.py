@@ -55,31 +55,31 @@ def test_server_side_apply_and_its_conflicts(play: Playground) -> None:
 
 
 def test_rollout_status_history_and_undo(play: Playground) -> None:
-    applied(play, "roll")
-    play.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
-    play.kubectl("annotate", "deployment/roll", "kubernetes.io/change-cause=the first")
-    play.kubectl("set", "env", "deployment/roll", "VERSION=two")
-    assert "successfully rolled out" in play.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
-    history = play.kubectl("rollout", "history", "deployment/roll")
+    applied(play, "kroll")
+    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
+    play.kubectl("annotate", "deployment/kroll", "kubernetes.io/change-cause=the first")
+    play.kubectl("set", "env", "deployment/kroll", "VERSION=two")
+    assert "successfully rolled out" in play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
+    history = play.kubectl("rollout", "history", "deployment/kroll")
     assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["1", "2"]
-    assert "VERSION:\tone" in play.kubectl("rollout", "history", "deployment/roll", "--revision=1")
-    play.kubectl("rollout", "undo", "deployment/roll", "--to-revision=1")
-    play.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
-    assert "VERSION=one" in play.kubectl("set", "env", "deployment/roll", "--list")
-    history = play.kubectl("rollout", "history", "deployment/roll")
+    assert "VERSION:\tone" in play.kubectl("rollout", "history", "deployment/kroll", "--revision=1")
+    play.kubectl("rollout", "undo", "deployment/kroll", "--to-revision=1")
+    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
+    assert "VERSION=one" in play.kubectl("set", "env", "deployment/kroll", "--list")
+    history = play.kubectl("rollout", "history", "deployment/kroll")
     assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["2", "3"]
-    play.kubectl("rollout", "restart", "deployment/roll")
-    play.kubectl("rollout", "status", "deployment/roll", "--timeout=60s")
+    play.kubectl("rollout", "restart", "deployment/kroll")
+    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
 
 
 def test_a_stateful_set_is_undone_too(play: Playground) -> None:
-    applied(play, "set", kind="StatefulSet")
-    play.kubectl("rollout", "status", "statefulset/set", "--timeout=60s")
-    play.kubectl("set", "env", "statefulset/set", "VERSION=two")
-    play.kubectl("rollout", "status", "statefulset/set", "--timeout=60s")
-    play.kubectl("rollout", "undo", "statefulset/set")
-    play.kubectl("rollout", "status", "statefulset/set", "--timeout=60s")
-    assert "VERSION=one" in play.kubectl("set", "env", "statefulset/set", "--list")
+    applied(play, "kset", kind="StatefulSet")
+    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=60s")
+    play.kubectl("set", "env", "statefulset/kset", "VERSION=two")
+    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=60s")
+    play.kubectl("rollout", "undo", "statefulset/kset")
+    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=60s")
+    assert "VERSION=one" in play.kubectl("set", "env", "statefulset/kset", "--list")
 
 
 def test_set_image_and_a_status_that_times_out(play: Playground) -> None:

@@ -27,7 +27,7 @@ def applied(
         )
     wanted = fields_of(resource, configuration, subresource)
     if current is None:
-        new = copy.deepcopy(configuration)
+        new: Json = copy.deepcopy(configuration)
         _write(new, {(manager, "Apply", subresource): wanted}, {}, resource, now)
         return new
     owners = _owners(current)
@@ -38,7 +38,7 @@ def applied(
                  for path in sorted(paths & changed)]  # fmt: skip
     if conflicts and not force:
         raise _conflict(resource, current, conflicts)
-    new: Json = _merged(schema_of(resource) or {}, copy.deepcopy(current), configuration)
+    new = _merged(schema_of(resource) or {}, copy.deepcopy(current), configuration)
     others = frozenset().union(*(paths for owner, paths in owners.items() if owner != me)) if owners else frozenset()
     for path in sorted(own_before - wanted, key=len, reverse=True):
         if path not in others and not any(other[: len(path)] == path for other in others | wanted):

@@ -48,7 +48,7 @@ class Watch:
         loop = asyncio.get_running_loop()
         end = loop.time() + (request.number("timeoutSeconds") or _DEFAULT_SECONDS)
         try:
-            for line in self._now(request) if initial else filter(None, map(self._line_of, first)):
+            for line in self._there(request) if initial else filter(None, map(self._line_of, first)):
                 yield line
             while not self._ended and loop.time() < end:
                 for line in await self._next(min(_BOOKMARK_SECONDS, end - loop.time())):
@@ -58,7 +58,7 @@ class Watch:
         finally:
             unsubscribe()
 
-    def _now(self, request: Request) -> list[bytes]:
+    def _there(self, request: Request) -> list[bytes]:
         """What there is, as if it had just been added."""
         there = filter(self._selects, self._store.all(self._resource, self._namespace))
         lines = [self._line("ADDED", value) for value in there]
