@@ -48,6 +48,7 @@ fix: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/harness_cost.py
+	$(BIN)/python benchmarks/cluster_speed.py
 
 schemas: $(VENV)/.ready
 	for name in drill scenario result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done

@@ -201,7 +201,13 @@ def _labelled_pause(registry: str, repository: str, label: str) -> str:
         _ask(registry, "POST", f"{repository}/blobs/uploads/?mount={layer['digest']}&from=pause")
     location, _ = _ask(registry, "POST", f"{repository}/blobs/uploads/")
     path = location.partition("/v2/")[2]
-    _ask(registry, "PUT", f"{path}{'&' if '?' in path else '?'}digest={_digest(blob)}", blob, {"Content-Type": "application/octet-stream"})
+    _ask(
+        registry,
+        "PUT",
+        f"{path}{'&' if '?' in path else '?'}digest={_digest(blob)}",
+        blob,
+        {"Content-Type": "application/octet-stream"},
+    )
     content = json.dumps(image).encode()
     _ask(registry, "PUT", f"{repository}/manifests/{label}", content, {"Content-Type": _MANIFEST})
     return f"{registry}/{repository}@{_digest(content)}"

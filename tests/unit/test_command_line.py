@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flowdrill.cli import main
 
@@ -33,9 +34,19 @@ def test_a_mistake_in_a_plan_is_one_message_and_exit_code_2(capsys: pytest.Captu
     assert "Traceback" not in said
 
 
-def test_a_cluster_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", str(ROOT / "drills" / "edge-missing.yaml")]) == 2
-    assert "--context" in capsys.readouterr().err
+def test_without_a_cluster_a_drill_must_bring_its_target(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLOWDRILL_CLUSTER", str(tmp_path / "none"))
+    plan = yaml.safe_load((ROOT / "drills" / "edge-missing.yaml").read_text())
+    del plan["embedded"]
+    drill = tmp_path / "drill.yaml"
+    drill.write_text(yaml.safe_dump(plan | {"scenario": str(ROOT / "scenarios" / "edge-missing")}))
+    assert main(["run", str(drill), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "--context" in said
+    assert "flowdrill cluster up" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_api_key_is_named_before_anything_starts(

@@ -55,7 +55,7 @@ def listen(api_port: int, registry_port: int, prefix: int | None) -> Listening:
 
 
 def _bound(port: int, option: str) -> socket.socket:
-    one = socket.socket()
+    one = socket.socket(proto=socket.IPPROTO_TCP)  # named, or asyncio would not switch Nagle's delay off
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         one.bind((_LOOPBACK, port))
@@ -72,7 +72,7 @@ def _bound(port: int, option: str) -> socket.socket:
 def _addresses(prefix: int | None) -> tuple[socket.socket, int]:
     candidates = random.sample(range(1, 255), _TRIES) if prefix is None else [prefix]
     for candidate in candidates:
-        one = socket.socket()
+        one = socket.socket(proto=socket.IPPROTO_TCP)  # named, or asyncio would not switch Nagle's delay off
         try:
             one.bind((f"127.{candidate}.0.1", _MARK_PORT))
             one.listen(1)

@@ -1,0 +1,82 @@
+"""Whole drills on the embedded cluster: real LangFlow, real Locust, no Kubernetes needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flowdrill.cluster.base_image import find_runtime
+from flowdrill.cluster.lifecycle import RunningCluster, start_cluster, stop_cluster
+from flowdrill.cluster.state_folder import Settings, StateFolder
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.langflow
+
+
+def flowdrill(*arguments: str | Path, state: Path) -> subprocess.CompletedProcess[str]:
+    environ = {name: text for name, text in os.environ.items() if name not in ("KUBECONFIG", "LANGFLOW_API_KEY")}
+    return subprocess.run(
+        [sys.executable, "-m", "flowdrill", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**environ, "FLOWDRILL_CLUSTER": str(state)},
+        timeout=300,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_runtime() -> None:
+    if find_runtime(os.environ, ROOT) is None:
+        pytest.skip("needs LangFlow's runtime: set FLOWDRILL_LFX_PYTHON")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    runtime = find_runtime(os.environ, ROOT)
+    if runtime is None:
+        pytest.skip("needs LangFlow's runtime: set FLOWDRILL_LFX_PYTHON")
+    folder = StateFolder(tmp_path_factory.mktemp("state") / "cluster")
+    yield start_cluster(folder, Settings(runtime=str(runtime.bin_folder), runtime_version=runtime.version))
+    stop_cluster(folder)
+
+
+def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Path) -> None:
+    state = tmp_path / "none"
+    done = flowdrill("run", "drills/edge-missing.yaml", "--out", tmp_path / "reports", "--json", state=state)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["verdict"] == "pass"
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert (folder / "report.html").exists()
+    assert not state.exists()
+    assert "starting an embedded cluster" in done.stderr
+
+
+def changed_drill(tmp_path: Path, **changes: Any) -> Path:
+    plan = yaml.safe_load((ROOT / "drills" / "edge-missing.yaml").read_text())
+    plan["embedded"] = {name: str(ROOT / "drills" / text) for name, text in plan["embedded"].items()}
+    plan["scenario"] = str(ROOT / "scenarios" / "edge-missing")
+    path = tmp_path / "drill.yaml"
+    path.write_text(yaml.safe_dump(plan | changes))
+    return path
+
+
+def test_a_rollback_without_permission_fails_here_as_on_a_real_cluster(cluster: RunningCluster, tmp_path: Path) -> None:
+    drill = changed_drill(tmp_path, rollback={"as": "system:serviceaccount:flowdrill-demo:on-call"})
+    done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
+    assert done.returncode == 2, done.stderr
+    result = json.loads(done.stdout)
+    failed = {one["name"] for one in result["checks"] if one["state"] == "failed"}
+    assert "rollback_permitted" in failed
+    assert "must not patch deployments.apps" in done.stdout
+    assert not any("image set to break" in line for line in done.stderr.splitlines())
