@@ -1,8 +1,8 @@
 """How fast the embedded cluster is: its start, its memory, a patch among many objects, and many rollouts at once.
 
-Where the environment names a real Kubernetes (KUBECONFIG, FLOWDRILL_TEST_CONTEXT), the same patches are measured there in
-the same run. Goals: up in under 1 s with under 80 MB; a patch accepted in under 10 ms at the median with 1,000 objects;
-200 Deployments with 2 replicas each roll out without errors.
+Where the environment names a real Kubernetes (KUBECONFIG, FLOWDRILL_TEST_CONTEXT), the same patches are measured there
+in the same run. Goals: up in under 1 s with under 80 MB; a patch accepted in under 10 ms at the median with 1,000
+objects; 200 Deployments with 2 replicas each roll out without errors.
 
     python benchmarks/cluster_speed.py [--objects 1000] [--deployments 200] [--smoke]
 """

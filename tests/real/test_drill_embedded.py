@@ -76,7 +76,7 @@ def test_a_rollback_without_permission_fails_here_as_on_a_real_cluster(cluster: 
     done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
     assert done.returncode == 2, done.stderr
     result = json.loads(done.stdout)
-    failed = {one["name"] for one in result["checks"] if one["state"] == "failed"}
+    failed = {one["name"] for one in result["checks"] if one["status"] == "fail"}
     assert "rollback_permitted" in failed
     assert "must not patch deployments.apps" in done.stdout
     assert not any("image set to break" in line for line in done.stderr.splitlines())
