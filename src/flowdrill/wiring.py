@@ -26,6 +26,7 @@ from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.runfolder.folder import RunFolder, plan_text, write_durably
 from flowdrill.edges.runfolder.reading import read_run
+from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.live import LiveView
 from flowdrill.embedded import embedded_drill
 from flowdrill.engine.order import RunOrder
@@ -77,10 +78,14 @@ def run_drill_file(drill_file: Path, *, context: str | None, kubeconfig: str | N
     found = find_scenario(drill.scenario, near=drill_file.parent)
     console = Console(stderr=True, highlight=False, markup=False)
     environ: Mapping[str, str] = os.environ
+
+    def say(text: str) -> None:
+        console.print(visible(text), soft_wrap=True)
+
     with ExitStack() as stack:
         if context is None:
             images = stack.enter_context(closing(open_images(drill.registry, found.read_source)))
-            here = stack.enter_context(embedded_drill(drill, drill_file.parent, images, console.print))
+            here = stack.enter_context(embedded_drill(drill, drill_file.parent, images, say))
             context, kubeconfig, environ = here.context, here.kubeconfig, here.environ
         api_key = api_key_of(drill.load, environ)
         workload = stack.enter_context(
