@@ -20,6 +20,7 @@ from flowdrill.cluster.api.bootstrap import bootstrap
 from flowdrill.cluster.api.default_roles import bootstrap_roles
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import ResourceTypes
+from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.api.store import Store
 from flowdrill.cluster.base_image import push_base_image
 from flowdrill.cluster.controllers.loop import ControllerLoop
@@ -36,6 +37,7 @@ from flowdrill.cluster.node.volumes import Volumes
 from flowdrill.cluster.registry.app import RegistryApp
 from flowdrill.cluster.serving import serving
 from flowdrill.cluster.state_folder import Settings, StateFolder
+from flowdrill.errors import ClusterError
 
 VERSION = "v1.36.0+flowdrill"  # what is served is that release's API, as far as it goes
 
@@ -66,8 +68,11 @@ async def _run_parts(
     tell_up: Callable[[], None],
     stop: asyncio.Event,
 ) -> None:
-    bootstrap(objects)
-    bootstrap_roles(objects)
+    try:
+        bootstrap(objects)
+        bootstrap_roles(objects)
+    except StatusError as error:
+        raise ClusterError(error.message, "make room there, or name another folder with --state") from error
     registry = f"127.0.0.1:{listening.registry_port}"
     images = ImageStore(folder.images, registry, frozenset(settings.trusted_registries))
     runtime = Path(settings.runtime) if settings.runtime else None

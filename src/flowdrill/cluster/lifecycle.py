@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flowdrill.cluster.certificates import make_certificates
-from flowdrill.cluster.state_folder import Settings, StateFolder
+from flowdrill.cluster.state_folder import Settings, StateFolder, no_room
 from flowdrill.errors import ClusterError
 
 UP = b"{}\n"  # what the cluster's process says when it is up; else a problem and a remedy
@@ -87,11 +87,12 @@ def start_cluster(folder: StateFolder, wanted: Settings) -> RunningCluster:
         return running
     new = not folder.exists()
     try:
-        if new:
-            _create(folder, wanted)
-        else:
-            folder.save(_merged(folder.settings(), wanted))
-        process = _spawned(folder)
+        with _disk_errors_named(folder):
+            if new:
+                _create(folder, wanted)
+            else:
+                folder.save(_merged(folder.settings(), wanted))
+            process = _spawned(folder)
     except BaseException:
         if new:
             folder.remove()
@@ -105,8 +106,9 @@ def temporary_cluster(wanted: Settings) -> Iterator[RunningCluster]:
     """A cluster in a temporary folder, for as long as the context lasts, or until this process dies."""
     with tempfile.TemporaryDirectory(prefix="flowdrill-cluster-", ignore_cleanup_errors=True) as path:
         folder = StateFolder(Path(path))
-        _create(folder, wanted)
-        process = _spawned(folder, temporary=True)
+        with _disk_errors_named(folder):
+            _create(folder, wanted)
+            process = _spawned(folder, temporary=True)
         try:
             yield _started(folder)
         finally:
@@ -141,6 +143,14 @@ def _create(folder: StateFolder, wanted: Settings) -> None:
     """Make the folder and its certificates: here, so that the cluster's own process never loads cryptography."""
     folder.create(wanted)
     make_certificates(folder.certificates)
+
+
+@contextmanager
+def _disk_errors_named(folder: StateFolder) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise no_room(folder.path, error) from error
 
 
 def _merged(known: Settings, wanted: Settings) -> Settings:

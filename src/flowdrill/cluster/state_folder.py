@@ -107,9 +107,7 @@ class StateFolder:
             self.write_private(self.signing_key, secrets.token_hex(32))
             self.save(settings)  # last: what makes it a cluster's folder
         except OSError as error:
-            raise ClusterError(
-                f"{error.filename or self.path}: {error.strerror}", "make room or name another folder with --state"
-            ) from error
+            raise no_room(self.path, error) from error
 
     def settings(self) -> Settings:
         """Return what the cluster was last started with; ClusterError when the file is damaged."""
@@ -164,6 +162,13 @@ class StateFolder:
         """Delete the folder with everything in it, but only when it is a cluster's."""
         if self.exists():
             shutil.rmtree(self.path)
+
+
+def no_room(path: Path, error: OSError) -> ClusterError:
+    """Return what to say when a cluster's folder cannot be written."""
+    return ClusterError(
+        f"{error.filename or path}: {error.strerror}", "make room there, or name another folder with --state"
+    )
 
 
 def default_state_folder(environ: Mapping[str, str]) -> StateFolder:

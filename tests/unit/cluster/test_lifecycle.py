@@ -160,6 +160,35 @@ def test_a_port_in_use_is_named_and_nothing_is_left(folder: StateFolder) -> None
     assert not folder.path.exists()
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    mounted = []
+
+    def mount(size: str) -> Path:
+        path = tmp_path / "disk"
+        path.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("only root can mount a disk of its own")
+        mounted.append(path)
+        return path
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+@pytest.mark.parametrize("size", ["16k", "48k", "64k", "100k", "200k"])
+def test_a_full_disk_is_one_clear_error_and_nothing_is_left(small_disk: Callable[[str], Path], size: str) -> None:
+    folder = StateFolder(small_disk(size) / "cluster")
+    with pytest.raises(ClusterError) as refused:
+        start_cluster(folder, Settings())
+    assert str(folder.path) in refused.value.problem
+    assert "make room" in refused.value.remedy
+    assert not folder.path.exists()
+    assert not processes_with(str(folder.path))
+
+
 def test_a_damaged_state_file_is_named(folder: StateFolder) -> None:
     start_cluster(folder, Settings())
     stop_cluster(folder, keep=True)

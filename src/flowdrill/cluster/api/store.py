@@ -61,7 +61,7 @@ class Store:
         except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
             raise ClusterError(
                 f"the cluster's objects cannot be read: {path}: {error}",
-                "`flowdrill cluster down` removes the cluster; then start a new one",
+                "if the disk is full, make room; else `flowdrill cluster down` removes the cluster for a new start",
             ) from error
         self._oldest = self._revision  # the history before this start is not kept
 
