@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flowdrill.cluster.daemon import run_cluster
 from flowdrill.cluster.lifecycle import UP
-from flowdrill.cluster.state_folder import StateFolder
+from flowdrill.cluster.state_folder import StateFolder, no_room
 from flowdrill.errors import ClusterError, FlowdrillError
 
 
@@ -31,18 +31,16 @@ def main() -> int:
             os.write(options.tell, line)
             os.close(options.tell)
 
-    with folder.held() as ours:
-        if not ours:
+    try:
+        if not folder.hold():
             return _refused(say, ClusterError(f"a cluster already runs in {folder.path}", "use that one, or stop it"))
-        try:
-            asyncio.run(run_cluster(folder, lambda: say(UP), until_end_of=sys.stdin if options.temporary else None))
-        except FlowdrillError as error:
-            return _refused(say, error)
-        except OSError as error:
-            where = error.filename or folder.path
-            return _refused(say, ClusterError(f"{where}: {error.strerror}", f"mend that, or read {folder.log}"))
-        if options.temporary:
-            folder.remove()
+        asyncio.run(run_cluster(folder, lambda: say(UP), until_end_of=sys.stdin if options.temporary else None))
+    except FlowdrillError as error:
+        return _refused(say, error)
+    except OSError as error:
+        return _refused(say, no_room(folder.path, error))
+    if options.temporary:
+        folder.remove()
     return 0
 
 

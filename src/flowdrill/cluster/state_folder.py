@@ -7,8 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -131,20 +130,18 @@ class StateFolder:
         part.write_text(text, "utf-8")
         part.replace(path)
 
-    @contextmanager
-    def held(self) -> Iterator[bool]:
-        """Hold the folder for one running cluster; False when another process holds it. The lock ends with its
-        process, however that ends."""
-        with self._lock.open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-                return
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            yield True
+    def hold(self) -> bool:
+        """Hold the folder until this process ends, however that is; False when another process holds it. Nothing
+        gives the lock back earlier: who finds it free knows that the process is gone."""
+        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return False
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        return True
 
     def holder(self) -> int | None:
         """Return the process id of the cluster that runs here, None when none does."""
@@ -167,7 +164,7 @@ class StateFolder:
 def no_room(path: Path, error: OSError) -> ClusterError:
     """Return what to say when a cluster's folder cannot be written."""
     return ClusterError(
-        f"{error.filename or path}: {error.strerror}", "make room there, or name another folder with --state"
+        f"{error.filename or path}: {error.strerror}", "see that there is room and that you may write there, or name another folder with --state"
     )
 
 

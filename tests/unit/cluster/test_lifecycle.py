@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import sqlite3
@@ -39,6 +40,12 @@ def folder(tmp_path: Path) -> Iterator[StateFolder]:
     stop_cluster(found)
 
 
+@pytest.fixture
+def mark() -> str:
+    """How long this test's pods sleep: a number that no other process on this machine has in its command."""
+    return str(secrets.randbelow(10**8) + 10**8)
+
+
 def processes_with(text: str) -> list[int]:
     found = []
     for one in Path("/proc").iterdir():
@@ -69,15 +76,15 @@ def deploy(cluster: RunningCluster, mark: str, name: str = "web") -> None:
         until(lambda: apps.read_namespaced_deployment(name, "default").status.ready_replicas == 2, "ready")
 
 
-def test_up_and_down_leave_nothing(folder: StateFolder) -> None:
+def test_up_and_down_leave_nothing(folder: StateFolder, mark: str) -> None:
     cluster = start_cluster(folder, Settings())
     assert start_cluster(folder, Settings()).pid == cluster.pid, "up twice is up once"
-    deploy(cluster, "98761")
+    deploy(cluster, mark)
     assert cluster.facts()["pods"] == {"Running": 2}
-    until(lambda: len(processes_with("98761")) >= 4, "each has left a process behind")
+    until(lambda: len(processes_with(mark)) >= 4, "each has left a process behind")
     assert stop_cluster(folder)
     assert not folder.path.exists()
-    assert not processes_with("98761")
+    assert not processes_with(mark)
     assert not processes_with(str(folder.path))
     with socket.socket() as free:
         free.bind(("127.0.0.1", cluster.settings.api_port))
@@ -91,11 +98,11 @@ def test_only_its_owner_can_read_the_state(folder: StateFolder) -> None:
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
-def test_a_killed_cluster_takes_its_pods_along_and_comes_back_with_its_objects(folder: StateFolder) -> None:
+def test_a_killed_cluster_takes_its_pods_along_and_comes_back_with_its_objects(folder: StateFolder, mark: str) -> None:
     cluster = start_cluster(folder, Settings())
-    deploy(cluster, "98762")
+    deploy(cluster, mark)
     os.kill(cluster.pid, signal.SIGKILL)
-    until(lambda: not processes_with("98762") and not processes_with(str(folder.path)), "everything has ended")
+    until(lambda: not processes_with(mark) and not processes_with(str(folder.path)), "everything has ended")
     assert running_cluster(folder) is None
     again = start_cluster(folder, Settings())
     assert (again.api, again.registry) == (cluster.api, cluster.registry)
@@ -108,7 +115,7 @@ def test_a_killed_cluster_takes_its_pods_along_and_comes_back_with_its_objects(f
             return len(statuses) == 2 and all(one.ready and one.restart_count == 1 for one in statuses)
 
         until(restarted, "both pods run again")
-    until(lambda: len(processes_with("98762")) >= 4, "each has left a process behind")
+    until(lambda: len(processes_with(mark)) >= 4, "each has left a process behind")
 
 
 def test_a_stopped_cluster_can_be_kept(folder: StateFolder) -> None:
@@ -122,17 +129,17 @@ def test_a_stopped_cluster_can_be_kept(folder: StateFolder) -> None:
         assert client.CoreV1Api(api).read_namespaced_config_map("kept", "default")
 
 
-def test_two_clusters_do_not_disturb_each_other(folder: StateFolder) -> None:
+def test_two_clusters_do_not_disturb_each_other(folder: StateFolder, mark: str) -> None:
     one = start_cluster(folder, Settings())
     with temporary_cluster(Settings()) as other:
         for number, cluster in enumerate((one, other)):
-            deploy(cluster, f"9877{number}")
+            deploy(cluster, f"{mark}{number}")
         assert one.settings.prefix != other.settings.prefix
         assert one.facts()["pods"] == other.facts()["pods"] == {"Running": 2}
         gone = other.folder.path
     assert not gone.exists()
-    assert not processes_with("98771")
-    until(lambda: len(processes_with("98770")) >= 4, "the other one's run on")
+    assert not processes_with(f"{mark}1")
+    until(lambda: len(processes_with(f"{mark}0")) >= 4, "the other one's run on")
 
 
 def test_a_temporary_cluster_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
@@ -184,7 +191,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_left(small_disk: Callable
     with pytest.raises(ClusterError) as refused:
         start_cluster(folder, Settings())
     assert str(folder.path) in refused.value.problem
-    assert "make room" in refused.value.remedy
+    assert "there is room" in refused.value.remedy
     assert not folder.path.exists()
     assert not processes_with(str(folder.path))
 
