@@ -72,7 +72,9 @@ async def _run_parts(
         bootstrap(objects)
         bootstrap_roles(objects)
     except StatusError as error:
-        raise ClusterError(error.message, "see that there is room and that you may write there, or name another folder with --state") from error
+        raise ClusterError(
+            error.message, "see that there is room and that you may write there, or name another folder with --state"
+        ) from error
     registry = f"127.0.0.1:{listening.registry_port}"
     images = ImageStore(folder.images, registry, frozenset(settings.trusted_registries))
     runtime = Path(settings.runtime) if settings.runtime else None

@@ -164,7 +164,8 @@ class StateFolder:
 def no_room(path: Path, error: OSError) -> ClusterError:
     """Return what to say when a cluster's folder cannot be written."""
     return ClusterError(
-        f"{error.filename or path}: {error.strerror}", "see that there is room and that you may write there, or name another folder with --state"
+        f"{error.filename or path}: {error.strerror}",
+        "see that there is room and that you may write there, or name another folder with --state",
     )
 
 
