@@ -89,7 +89,13 @@ def run_drill_file(drill_file: Path, *, context: str | None, kubeconfig: str | N
             context, kubeconfig, environ = here.context, here.kubeconfig, here.environ
         api_key = api_key_of(drill.load, environ)
         workload = stack.enter_context(
-            open_workload(context, drill.target, kubeconfig=kubeconfig, rollback_user=drill.rollback.as_user)
+            open_workload(
+                context,
+                drill.target,
+                kubeconfig=kubeconfig,
+                rollback_user=drill.rollback.as_user,
+                read_source=found.read_source,
+            )
         )
         started = datetime.now(UTC)
         hidden = (api_key,) if api_key else ()

@@ -12,9 +12,9 @@ import yaml
 from kubernetes import client
 
 from flowdrill.edges.kubernetes.target_workload import open_workload
-from flowdrill.engine.ports import Undo
 from flowdrill.errors import ClusterError, ForbiddenError, PlanError
 from flowdrill.model.drill import Target
+from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
 from tests.contract.bench import SECRET, Cluster, RealBench, runs_only, told, watch
 

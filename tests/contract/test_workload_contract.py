@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from flowdrill.engine.ports import Undo, Workload
+from flowdrill.engine.ports import Workload
 from flowdrill.errors import DrillRefusedError, ForbiddenError
+from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
 from tests.contract.bench import ALLOWED, FORBIDDEN, Bench, roll_out, runs_only, told, watch
 

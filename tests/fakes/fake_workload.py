@@ -6,10 +6,16 @@ import hashlib
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
+from flowdrill.analysis.flow_changes import no_sources
+from flowdrill.analysis.workload_changes import release_of
 from flowdrill.engine.facts import WatchLost, WorkloadChanged
-from flowdrill.engine.ports import Tell, Undo
+from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError
+from flowdrill.model.release import NO_FIELDS, ConfigText, Fields, Release
+from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.undo import Undo
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
 from tests.fakes.fake_time import FakeTime
 
@@ -35,6 +41,9 @@ class FakeWorkload:
         patch_seconds: float = 0.0,
     ) -> None:
         self.image = image
+        self.container: dict[str, Any] = {"env": [{"name": "LANGFLOW_API_KEY", "value": "right"}]}
+        self.config: dict[str, str] = {}  # what the ConfigMap `flows` holds
+        self.restarts = 0
         self.change_cause: str | None = None
         self.wanted_replicas = replicas
         self.paused = False
@@ -98,9 +107,25 @@ class FakeWorkload:
             pods=tuple(sorted(self._pods, key=lambda pod: pod.name)),
         )
 
-    def set_image(self, image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
+    def release(self, changes: WorkloadChanges) -> Release:
+        return release_of(changes, self.container, {"flows": dict(self.config)}, f"{self.kind}/app", no_sources)
+
+    def set_config(self, config: ConfigText, *, dry_run: bool = False) -> None:
+        self._refuse_while_away()
+        if not dry_run:
+            self.config[config.key] = config.text
+
+    def restart_pods(self) -> None:
+        self._refuse_while_away()
+        self.restarts += 1
+
+    def set_image(
+        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, as_user: str | None = None
+    ) -> None:
         self._time.pass_seconds(self._patch_seconds)
-        self.would_accept(image, as_user=as_user)
+        self.would_accept(image, fields=fields, as_user=as_user)
+        kept = {name: value for name, value in {**self.container, **fields}.items() if value is not None}
+        self.container = kept
         self.patches.append((image, change_cause, as_user))
         self.change_cause = change_cause
         if image != self.image:
@@ -110,7 +135,7 @@ class FakeWorkload:
                 self.revisions.append(image)
         self._changed()
 
-    def would_accept(self, image: str, *, as_user: str | None = None) -> None:
+    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, as_user: str | None = None) -> None:
         self._refuse_while_away()
         if as_user in self.forbid:
             raise ForbiddenError(

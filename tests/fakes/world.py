@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Ports, Undo
+from flowdrill.engine.ports import Ports
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
@@ -16,6 +16,7 @@ from flowdrill.model.events import Check, Checked, Event
 from flowdrill.model.outcome import Reason
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.undo import Undo
 from tests.fakes.fake_load import FakeLoad
 from tests.fakes.fake_registry import BROKEN_DIGEST, FakeRegistry
 from tests.fakes.fake_time import FakeTime

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from flowdrill.analysis.flow_changes import ChangedFlow, changed_flow
 from flowdrill.errors import PlanError
-from flowdrill.model.scenario import FlowChange, Scenario
+from flowdrill.model.flow_operations import FlowChange
+from flowdrill.model.scenario import Scenario
 
 ROOT = Path(__file__).parents[2]
 GREETING = (ROOT / "scenarios/flows/greeting.json").read_text(encoding="utf-8")
@@ -74,7 +75,7 @@ def test_says_in_one_line_what_a_change_did() -> None:
         chain(),
         {"remove_edges": {"into": {"place": "output"}}},
         {"raise_in": {"component": {"id": "Step-2"}, "message": "no"}},
-        {"set_field": {"component": {"type": "Step"}, "field": "size", "value": 2}},
+        {"set_field": {"component": {"type": "Step", "every": True}, "field": "size", "value": 2}},
         {"remove_components": {"id": "Step-1"}},
     )
     assert changed.lines == (

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from flowdrill.model.drill import Drill
-from flowdrill.model.scenario import Changes, FlowChange, Scenario
+from flowdrill.model.flow_operations import FlowChange
+from flowdrill.model.scenario import Changes, Scenario
 from flowdrill.model.strict import Strict
 
 M = TypeVar("M", bound=Strict)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from keyword import iskeyword
 from typing import Any
 
-from flowdrill.analysis.flow_graph import Component, component_node, flow_body, malformed, read_graph, shown
-from flowdrill.analysis.raising_code import raising_code
-from flowdrill.analysis.redaction import redact
+from flowdrill.analysis.component_changes import ReadSource, change_components, components, counted, selector_text
+from flowdrill.analysis.flow_graph import flow_body, read_graph
 from flowdrill.errors import PlanError
-from flowdrill.model.scenario import ComponentSelector, EdgeSelector, FlowChange, RaiseIn, SetField
-
-_EXPORT_AGAIN = "name the JSON file that LangFlow exported, or export it again"
-_SHOWN_CHARACTERS = 60
+from flowdrill.model.flow_operations import ComponentSelector, EdgeSelector, FlowChange, ReplaceFlow, TruncateFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +21,42 @@ class ChangedFlow:
     lines: tuple[str, ...]
 
 
-def changed_flow(flow_text: str, changes: tuple[FlowChange, ...], where: str) -> ChangedFlow:
+def no_sources(name: str) -> bytes:
+    """Read no file: for changes that name none."""
+    raise PlanError(f"{name}: there is no scenario's folder to read it from", "write the text into the change itself")
+
+
+def changed_flow(
+    flow_text: str, changes: tuple[FlowChange, ...], where: str, read_source: ReadSource = no_sources
+) -> ChangedFlow:
     """Return the flow with `changes` made, in order. The same input gives the same text; keys keep their order.
 
     PlanError, naming `where` (the flow and the scenario), when the text is no LangFlow flow, when a part that a change
-    needs is malformed, or when a change finds nothing to change.
+    needs is malformed, or when a change finds nothing to change, or more than was meant.
     """
-    flow = _parsed(flow_text, where)
+    text, lines = flow_text, []
+    for index, change in enumerate(changes):
+        place = f"{where}: changes.flow[{index}]"
+        if change.replace_flow is not None:
+            text, line = _replaced(text, change.replace_flow, f"{place}.replace_flow", read_source)
+        elif change.truncate_flow is not None:
+            text, line = _truncated(text, change.truncate_flow, f"{place}.truncate_flow")
+        else:
+            text, line = _with_graph_changed(text, change, place, read_source)
+        lines.append(line)
+    return ChangedFlow(text, tuple(lines))
+
+
+def _with_graph_changed(text: str, change: FlowChange, where: str, read_source: ReadSource) -> tuple[str, str]:
+    flow = _parsed(text, where)
     body = flow_body(flow, where)
-    lines = tuple(_make(change, body, f"{where}: changes.flow[{index}]") for index, change in enumerate(changes))
-    return ChangedFlow(_written_out(flow, where), lines)
+    if change.remove_edges is not None:
+        line = _remove_edges(change.remove_edges, body, f"{where}.remove_edges")
+    elif change.remove_components is not None:
+        line = _remove_components(change.remove_components, body, f"{where}.remove_components")
+    else:
+        line = change_components(change, body, where, read_source)
+    return _written_out(flow, where), line
 
 
 def _parsed(flow_text: str, where: str) -> Any:
@@ -55,126 +77,44 @@ def _written_out(flow: Any, where: str) -> str:
         ) from error
 
 
-def _make(change: FlowChange, body: dict[str, Any], where: str) -> str:
-    if change.remove_edges is not None:
-        return _remove_edges(change.remove_edges, body, f"{where}.remove_edges")
-    if change.remove_components is not None:
-        return _remove_components(change.remove_components, body, f"{where}.remove_components")
-    if change.raise_in is not None:
-        return _raise_in(change.raise_in, body, f"{where}.raise_in")
-    if change.set_field is not None:
-        return _set_field(change.set_field, body, f"{where}.set_field")
-    raise AssertionError("a FlowChange holds exactly one operation")
-
-
 def _remove_edges(selector: EdgeSelector, body: dict[str, Any], where: str) -> str:
     graph = read_graph(body, where)
     chosen = graph.edges_chosen(selector)
     if not chosen:
         ends = (("from", selector.leaving), ("into", selector.entering))
-        wanted = ", ".join(f"{end}: {{{_written(s)}}}" for end, s in ends if s is not None)
+        wanted = ", ".join(f"{end}: {{{selector_text(s)}}}" for end, s in ends if s is not None)
         raise PlanError(f"{where}: no edge matches {wanted}", f"choose from {graph.described()}")
     _drop(body, "edges", {edge.index for edge in chosen})
-    return f"removed {_counted('edge', len(chosen))} {', '.join(map(str, chosen))}"
+    return f"removed {counted('edge', len(chosen))} {', '.join(map(str, chosen))}"
 
 
 def _remove_components(selector: ComponentSelector, body: dict[str, Any], where: str) -> str:
-    chosen = _components(selector, body, where)
+    chosen = components(selector, body, where)
     ids = {component.id for component in chosen}
     edges = [edge for edge in read_graph(body, where).edges if edge.source in ids or edge.target in ids]
     _drop(body, "nodes", {component.index for component in chosen})
     _drop(body, "edges", {edge.index for edge in edges})
-    with_edges = f" with {_counted('edge', len(edges))} {', '.join(map(str, edges))}" if edges else ""
-    return f"removed {_counted('component', len(chosen))} {', '.join(map(str, chosen))}{with_edges}"
+    with_edges = f" with {counted('edge', len(edges))} {', '.join(map(str, edges))}" if edges else ""
+    return f"removed {counted('component', len(chosen))} {', '.join(map(str, chosen))}{with_edges}"
 
 
-def _raise_in(operation: RaiseIn, body: dict[str, Any], where: str) -> str:
-    chosen = _components(operation.component, body, where)
-    methods = [_make_raise(component, body, operation.message, where) for component in chosen]
-    return f"made {', '.join(methods)} raise RuntimeError({operation.message!r})"
-
-
-def _make_raise(component: Component, body: dict[str, Any], message: str, where: str) -> str:
-    node = component_node(body, component)
-    field = _field(node, "code") or {}
-    code = _code(field)
-    methods = _output_methods(node)
-    if code is None or not methods:
-        lack = "has no code (template.code.value) or no output method (outputs[*].method)"
-        raise malformed(where, str(component), lack)
+def _replaced(text: str, operation: ReplaceFlow, where: str, read_source: Callable[[str], bytes]) -> tuple[str, str]:
     try:
-        changed = raising_code(code, methods, message)
-    except ValueError as error:
-        remedy = "mend the component, or choose another one"
-        raise PlanError(f"{where}: {component}: {shown(str(error))}", remedy) from error
-    field["value"] = changed if isinstance(field["value"], str) else changed.split("\n")
-    return f"{shown(component.id)}.{'/'.join(methods)}"
+        other = read_source(operation.source).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PlanError(f"{where}: {operation.source} is no text (byte {error.start})", "write it as UTF-8") from error
+    if other == text:
+        raise PlanError(f"{where}: {operation.source} is the flow that is there", "name another file")
+    return other, f"replaced by {operation.source}, {len(other.encode())} bytes"
 
 
-def _code(field: dict[str, Any]) -> str | None:
-    """Return the code of a template's field: one text, or a list of lines as `lfx export` writes it."""
-    value = field.get("value")
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "\n".join(value)
-    return value if isinstance(value, str) else None
-
-
-def _output_methods(node: dict[str, Any]) -> tuple[str, ...]:
-    """Return the names of the output methods, each once. What could not be a method's name is left out."""
-    outputs = node.get("outputs")
-    entries = outputs if isinstance(outputs, list) else []
-    names = (entry.get("method") for entry in entries if isinstance(entry, dict))
-    return tuple(dict.fromkeys(n for n in names if isinstance(n, str) and n.isidentifier() and not iskeyword(n)))
-
-
-def _set_field(operation: SetField, body: dict[str, Any], where: str) -> str:
-    chosen = _components(operation.component, body, where)
-    fields = [(component, _field(component_node(body, component), operation.field)) for component in chosen]
-    unlike = [(component, field) for component, field in fields if field is not None and _differs(field, operation)]
-    if not unlike:
-        known = "; ".join(f"{component}: {_field_names(component_node(body, component))}" for component in chosen)
-        lack = "already has that value" if any(field is not None for _, field in fields) else "is in none of them"
-        raise PlanError(f"{where}: field {operation.field!r} {lack}", f"choose another field or value; fields: {known}")
-    for _, field in unlike:
-        field["value"] = operation.value
-    value = json.dumps(operation.value)
-    value = value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}…"
-    return redact(f"set {', '.join(shown(component.id) for component, _ in unlike)}.{operation.field} = {value}")
-
-
-def _components(selector: ComponentSelector, body: dict[str, Any], where: str) -> tuple[Component, ...]:
-    graph = read_graph(body, where)
-    chosen = graph.components_chosen(selector)
-    if not chosen:
-        problem = f"{where}: no component matches {_written(selector)} (groups are never changed)"
-        raise PlanError(problem, f"choose from {graph.described()}")
-    return chosen
-
-
-def _field(node: dict[str, Any], name: str) -> dict[str, Any] | None:
-    template = node.get("template")
-    field = template.get(name) if isinstance(template, dict) else None
-    return field if isinstance(field, dict) else None
-
-
-def _field_names(node: dict[str, Any]) -> str:
-    template = node.get("template")
-    names = template if isinstance(template, dict) else {}
-    return ", ".join(shown(name) for name in names if _field(node, name) is not None) or "none"
-
-
-def _differs(field: dict[str, Any], operation: SetField) -> bool:
-    value = field.get("value")
-    return type(value) is not type(operation.value) or value != operation.value
+def _truncated(text: str, operation: TruncateFlow, where: str) -> tuple[str, str]:
+    whole = text.encode()
+    kept = int(len(whole) * operation.keep)
+    if not 0 < kept < len(whole):
+        raise PlanError(f"{where}: the flow has only {len(whole)} bytes", "leave it longer, or cut off less")
+    return whole[:kept].decode("utf-8", "ignore"), f"cut off after {kept} of {len(whole)} bytes"
 
 
 def _drop(body: dict[str, Any], key: str, indexes: set[int]) -> None:
     body[key] = [entry for index, entry in enumerate(body[key]) if index not in indexes]
-
-
-def _written(selector: ComponentSelector) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in selector.model_dump(mode="json", exclude_none=True).items())
-
-
-def _counted(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{count} {noun}s"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdrill.errors import PlanError
-from flowdrill.model.scenario import ComponentSelector, EdgeSelector, Place
+from flowdrill.model.flow_operations import ComponentSelector, EdgeSelector, Place
 
 # LangFlow's own tables (lfx.graph.schema): what it takes for the input and the output of a flow.
 _INPUT_TYPES = frozenset({"ChatInput", "TextInput", "Webhook"})

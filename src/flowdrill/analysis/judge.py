@@ -31,20 +31,21 @@ def judge(record: RunRecord, timeline: Timeline, requests: Requests) -> Judgemen
     """Return the verdict on a run."""
     ended = record.first(RunEnded)
     completed = ended is not None and ended.end is End.COMPLETED
-    objectives = _objectives(record, timeline, requests, completed=completed)
+    objectives = () if is_control(record) else _objectives(record, timeline, requests, completed=completed)
     checks = _checks(record, timeline, requests, completed=completed)
     silent = timeline.broken is not None and requests.failed_ratio is None
-    verdict, reasons = _verdict(ended, objectives, checks, silent=silent)
+    verdict, reasons = _verdict(record, objectives, checks, silent=silent)
     return Judgement(verdict, reasons, objectives, checks)
 
 
 def _verdict(
-    ended: RunEnded | None,
+    record: RunRecord,
     objectives: tuple[Assessment, ...],
     checks: tuple[Assessment, ...],
     *,
     silent: bool,
 ) -> tuple[Verdict, tuple[str, ...]]:
+    ended = record.first(RunEnded)
     judged = objectives + checks
     failed = tuple(_reason(a) for a in judged if a.status is Status.FAIL)
     unknown = tuple(_reason(a) for a in judged if a.status is Status.UNKNOWN)
@@ -52,6 +53,8 @@ def _verdict(
         return Verdict.INCONCLUSIVE, ("the run was cut off: it has no end", *failed)
     if ended.end is End.REFUSED:
         return Verdict.FAIL, failed or (ended.why,)
+    if is_control(record) and ended.end is End.NOT_BROKEN and not silent:
+        return _verdict_on_a_control(ended, failed, unknown)
     if ended.end is not End.COMPLETED:
         return Verdict.INCONCLUSIVE, (f"{ended.end.value}: {ended.why}", *failed)
     if silent:
@@ -61,6 +64,19 @@ def _verdict(
     if unknown:
         return Verdict.INCONCLUSIVE, unknown
     return Verdict.PASS, (f"{len(objectives)} of {len(objectives)} objectives met, {len(checks)} checks passed",)
+
+
+def is_control(record: RunRecord) -> bool:
+    """Whether the drill's release is harmless: then nothing may be noticed, and no time is to be measured."""
+    return record.scenario.symptom is Symptom.NOTHING
+
+
+def _verdict_on_a_control(
+    ended: RunEnded, failed: tuple[str, ...], unknown: tuple[str, ...]
+) -> tuple[Verdict, tuple[str, ...]]:
+    if failed:
+        return Verdict.FAIL, failed + unknown
+    return (Verdict.INCONCLUSIVE, unknown) if unknown else (Verdict.PASS, (ended.why,))
 
 
 def _reason(assessment: Assessment) -> str:
@@ -73,6 +89,7 @@ def _objectives(
 ) -> tuple[Assessment, ...]:
     wanted, drill = record.drill.objectives, record.drill
     hit = timeline.impact is not None
+    spared = timeline.never_hit and record.first(RecoveryHeld) is not None
     restore = image_set(record, Purpose.RESTORE)
     until_ns = restore.instant.earliest_ns if restore else last_seen_ns(record)  # what the restore mends is no recovery
     observed = ns_to_seconds(until_ns - timeline.impact.latest_ns) if timeline.impact else 0.0
@@ -81,13 +98,16 @@ def _objectives(
         ("time_to_recover", wanted.time_to_recover, timeline.time_to_recover, drill.rollback.limit, "never recovered"),
         ("outage", wanted.outage, timeline.outage, observed, "never recovered"),
     )
-    judged = [
-        _missing_time(name, allowed, limit, why, completed=completed, hit=hit)
-        if span is None
-        else _time(name, allowed, span)
-        for name, allowed, span, limit, why in times
-        if allowed is not None
-    ]
+    judged = []
+    for name, allowed, span, limit, why in times:
+        if allowed is None:
+            continue
+        if span is not None:
+            judged.append(_time(name, allowed, span))
+        elif spared and name == "time_to_recover":
+            judged.append(_spared(name, allowed))
+        else:
+            judged.append(_missing_time(name, allowed, limit, why, completed=completed, hit=hit))
     if wanted.failed_requests_ratio is not None:
         judged.append(_failed_ratio(wanted.failed_requests_ratio, requests.failed_ratio, completed=completed))
     return tuple(judged)
@@ -107,6 +127,11 @@ def _time(name: str, allowed_seconds: float, span: Span) -> Assessment:
     return Assessment(
         name=name, status=status, required=_at_most(format_seconds(allowed_seconds)), observed=observed, detail=detail
     )
+
+
+def _spared(name: str, allowed_seconds: float) -> Assessment:
+    required = _at_most(format_seconds(allowed_seconds))
+    return Assessment(name=name, status=Status.PASS, required=required, observed="no user was ever hit")
 
 
 def _missing_time(
@@ -162,6 +187,7 @@ def _completion(record: RunRecord, timeline: Timeline, requests: Requests) -> li
     held = record.first(RecoveryHeld) is not None
     within = took_seconds is not None and took_seconds <= drill.rollback.limit
     limit = format_seconds(drill.rollback.limit)
+    told = _rollback_helped(record, timeline, requests)
     return [
         _symptom_seen(record, timeline, requests),
         _happened("failure_detected", f"noticed within {format_seconds(drill.detect.limit)}", detected),
@@ -172,7 +198,25 @@ def _completion(record: RunRecord, timeline: Timeline, requests: Requests) -> li
             None if took_seconds is None else f"after {format_seconds(took_seconds)}",
         ),
         _happened("recovery_held", f"users served again for {format_seconds(drill.hold)} on end", held),
+        *([told] if told is not None else []),
     ]
+
+
+def _rollback_helped(record: RunRecord, timeline: Timeline, requests: Requests) -> Assessment | None:
+    """A rollback that is complete, and users that are still not served: the fault is not in the release's template."""
+    rolled_back, held = record.first(RolledBack), record.first(RecoveryHeld) is not None
+    expected = record.scenario.rollback_helps
+    ratio = requests.failed_ratio_after_rollback
+    if timeline.impact is None or rolled_back is None or (held and expected) or (not held and not ratio):
+        return None
+    required = "users are served again once every replica runs the stable image"
+    if held:
+        observed, status = "they were", Status.UNKNOWN
+        detail = "the scenario says that a rollback does not help against it: it was another failure that was drilled"
+    else:
+        observed, status = f"{format_ratio(ratio or 0.0)} of the requests sent since then failed", Status.FAIL
+        detail = "rollback does not help: what fails is not in what a rollback brings back"
+    return Assessment(name="rollback_helped", status=status, required=required, observed=observed, detail=detail)
 
 
 def _happened(name: str, required: str, done: bool, observed: str | None = None) -> Assessment:
@@ -180,7 +224,7 @@ def _happened(name: str, required: str, done: bool, observed: str | None = None)
     return Assessment(name=name, status=status, required=required, observed=observed or ("yes" if done else "no"))
 
 
-_REASONS_OF = {
+_REASONS_OF: dict[Symptom, tuple[Reason, ...]] = {
     Symptom.BAD_ANSWERS: (Reason.HTTP_STATUS, Reason.FLOW_ERROR, Reason.WRONG_ANSWER, Reason.MALFORMED),
     Symptom.SLOW_ANSWERS: (Reason.TOO_SLOW, Reason.NO_ANSWER),
     Symptom.NO_SERVICE: (Reason.CONNECTION, Reason.NO_ANSWER),
@@ -189,6 +233,8 @@ _REASONS_OF = {
 
 def _symptom_seen(record: RunRecord, timeline: Timeline, requests: Requests) -> Assessment:
     """Users were hit, and by what the scenario is about: else it is another failure that was drilled."""
+    if record.scenario.symptom in (Symptom.STALLED_ROLLOUT, Symptom.NOTHING):
+        return _nobody_hit(record.scenario.symptom, timeline)
     wanted = _REASONS_OF[record.scenario.symptom]
     seen = sum(requests.by_reason.get(reason.name.lower(), 0) for reason in wanted)
     told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in requests.by_reason.items())
@@ -200,6 +246,23 @@ def _symptom_seen(record: RunRecord, timeline: Timeline, requests: Requests) -> 
         status=Status.PASS if seen else Status.UNKNOWN,
         required=f"users meet the scenario's symptom: {record.scenario.symptom.value.replace('-', ' ')}",
         observed=told or "no bad request",
+        detail=detail,
+    )
+
+
+def _nobody_hit(symptom: Symptom, timeline: Timeline) -> Assessment:
+    stalled = symptom is Symptom.STALLED_ROLLOUT
+    if not stalled:
+        status, detail = Status.FAIL, "a detector fired at a release without a fault"
+    elif timeline.impact is None:
+        status, detail = Status.PASS, ""
+    else:
+        status, detail = Status.UNKNOWN, "the broken release reached users: it was another failure than the scenario's"
+    return Assessment(
+        name="symptom_seen",
+        status=status,
+        required="the broken release never gets to users" if stalled else "nothing breaks: the release is harmless",
+        observed="users were hit" if timeline.impact is not None else "no user was hit",
         detail=detail,
     )
 

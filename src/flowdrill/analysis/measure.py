@@ -10,6 +10,7 @@ from flowdrill.model.events import BaselineHeld, Decided, Detected, ImageSet, Pu
 from flowdrill.model.instant import Instant, Span
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.run_record import RunRecord
+from flowdrill.model.scenario import Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,25 @@ class Timeline:
     triggered: Instant | None
     rolled_back: Instant | None
     recovered: Instant | None
+    detector: str | None = None  # the one whose word `detected` is
+
+    @property
+    def never_hit(self) -> bool:
+        """Whether the cluster showed the failure and no user ever met it."""
+        return self.impact is None and self.detected_before_impact
+
+    @property
+    def detected_before_impact(self) -> bool:
+        """Whether the cluster showed the failure before any user was hit, or none ever was. Answers cannot show it
+        then: who says so by them has seen something else."""
+        if self.detected is None or self.detector != Detector.KUBERNETES:
+            return False
+        return self.impact is None or self.detected.latest_ns < self.impact.earliest_ns
 
     @property
     def time_to_detect(self) -> Span | None:
-        """Detected - impact."""
-        return _between(self.impact, self.detected)
+        """Detected - impact; detected - broken when no user had been hit by then."""
+        return _between(self.broken if self.detected_before_impact else self.impact, self.detected)
 
     @property
     def reaction(self) -> Span | None:
@@ -41,8 +56,8 @@ class Timeline:
 
     @property
     def outage(self) -> Span | None:
-        """Recovered - impact."""
-        return _between(self.impact, self.recovered)
+        """Recovered - impact; nothing at all when no user was ever hit."""
+        return Span(0, 0, 0) if self.never_hit else _between(self.impact, self.recovered)
 
 
 def image_set(record: RunRecord, purpose: Purpose) -> ImageSet | None:
@@ -78,6 +93,7 @@ def timeline_of(record: RunRecord, failure: FailingWindow | None) -> Timeline:
         triggered=triggered.instant if triggered else None,
         rolled_back=rolled_back.instant if rolled_back else None,
         recovered=failure.recovered if failure and held else None,
+        detector=detected.detector if detected else None,
     )
 
 

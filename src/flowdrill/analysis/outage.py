@@ -146,8 +146,8 @@ def _recovered(stretch: _Stretch, after: Sequence[Outcome]) -> Instant | None:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Whether users are served again; `held`: for the whole hold window, with traffic that shows it. `recovered` is
-    None while too many answers of the last hold window are bad for it to hold."""
+    """Whether users are served; `held`: for the whole hold window, with traffic that shows it. `recovered` is None
+    while too many answers of the last hold window are bad for it to hold, and when users were never hit."""
 
     recovered: Instant | None
     held: bool
@@ -161,7 +161,9 @@ class RecoveryWatch:
     a second or five times the usual distance between outcomes. Silence starts the window afresh.
     """
 
-    def __init__(self, *, normal_bad_ratio: float, from_ns: int, hold_ns: int) -> None:
+    def __init__(self, *, normal_bad_ratio: float, from_ns: int, hold_ns: int, spared: bool = False) -> None:
+        """`spared`: users were not hit so far; as long as that is so, their being served holds too."""
+        self._hit = not spared
         self._normal_bad_ratio = normal_bad_ratio
         self._most_bad_ratio = max(ALTERNATIVES[0], 2 * normal_bad_ratio) if normal_bad_ratio > 0 else 0.0
         self._from_ns = from_ns
@@ -182,12 +184,13 @@ class RecoveryWatch:
         if self._stale and (self._computed_ns is None or now_ns - self._computed_ns >= _RECOMPUTE_NS):
             window = failing_window(outcomes, normal_bad_ratio=self._normal_bad_ratio, from_ns=self._from_ns)
             self._recovered = window.recovered if window else None
+            self._hit = self._hit or window is not None
             self._computed_ns = now_ns
             self._stale = window is not None and window.recovered is None
-        if self._stale or self._recovered is None:
+        if self._stale or (self._hit and self._recovered is None):
             return Recovery(self._recovered, held=False)
         flows = now_ns - self._newest_good_ns <= _longest_silence_ns(outcomes)
-        since_ns = max(self._recovered.latest_ns, self._flowing_since_ns)
+        since_ns = max(self._recovered.latest_ns if self._recovered else 0, self._flowing_since_ns)
         return Recovery(self._recovered, held=flows and now_ns - since_ns >= self._hold_ns)
 
     def _take(self, outcomes: Sequence[Outcome], now_ns: int) -> None:

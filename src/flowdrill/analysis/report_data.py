@@ -37,6 +37,7 @@ from flowdrill.model.result import (
     Images,
     Instants,
     Measures,
+    Moment,
     PhaseSpan,
     Report,
     Result,
@@ -129,13 +130,18 @@ def _detections(record: RunRecord, clock: RunClock) -> tuple[Detection, ...]:
         Detection(
             detector=event.detector,
             at=clock.moment(event.instant),
-            newest_outcome=clock.moment(Instant(event.newest_outcome_ns, event.newest_outcome_ns)),
+            newest_outcome=_moment_of(event.newest_outcome_ns, clock),
             statistic=event.statistic,
             threshold=event.threshold,
             triggers=event.triggers,
+            says=event.says,
         )
         for event in record.all_of(Detected)
     )
+
+
+def _moment_of(at_ns: int | None, clock: RunClock) -> Moment | None:
+    return None if at_ns is None else clock.moment(Instant(at_ns, at_ns))
 
 
 def _images(record: RunRecord) -> Images:

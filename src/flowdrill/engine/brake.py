@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from flowdrill.analysis.detector import Alarm, SequentialDetector, threshold_for
+from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.outage import RecoveryWatch, failing_window
-from flowdrill.analysis.rollout import not_on_digest_because
+from flowdrill.analysis.rollout import not_on_digest_because, unsettled_because
 from flowdrill.engine.baseline import Baseline
 from flowdrill.engine.evidence import take_evidence
-from flowdrill.engine.image_setting import set_image
 from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.preflight import Cleared
+from flowdrill.engine.release_setting import roll_back_release, set_release
 from flowdrill.errors import ForbiddenError
-from flowdrill.model.events import Decided, Detected, End, Phase, Purpose, RecoveryHeld, RolledBack, Status
+from flowdrill.model.events import Decided, End, Phase, Purpose, RecoveryHeld, RolledBack, Status
 from flowdrill.model.instant import Instant, seconds_to_ns
+from flowdrill.model.scenario import Symptom
 from flowdrill.model.workload import WorkloadSnapshot
-
-DETECTOR = "sequential"
 
 
 def drill_the_brake(
@@ -32,22 +31,17 @@ def drill_the_brake(
             threshold=threshold_for(order.drill.detect.limit + order.drill.rollback.limit),
             start_ns=ports.clock.now_ns(),
         ),
+        str(cleared.broken.image.reference),
         cleared.own_images,
     )
     broken = str(cleared.broken.image.reference)
-    broken_at = set_image(Purpose.BREAK, broken, _cause(order, "break"), ports, tell, as_user=None)
+    broken_at = set_release(Purpose.BREAK, broken, _cause(order, "break"), cleared.release, ports, tell)
     tell.phase(Phase.DETECT)
-    alarm = lookout.wait(lambda _: lookout.alarm, order.drill.detect.limit)
-    if alarm is None:
-        hit = failing_window(
-            lookout.outcomes, normal_bad_ratio=baseline.observed_bad_ratio, from_ns=broken_at.earliest_ns
-        )
-        if hit is None:
-            return End.NOT_BROKEN, f"no user was hit within {order.drill.detect.limit:g} s: the fault did not bite"
-        _decide("the limit: nothing had detected the failure", ports, tell)
-    else:
-        _tell_detected(alarm, ports, tell)
-        _decide(f"policy: {DETECTOR} detected", ports, tell)
+    lookout.wait(lambda _: lookout.detected or None, order.drill.detect.limit)
+    hit = failing_window(lookout.outcomes, normal_bad_ratio=baseline.observed_bad_ratio, from_ns=broken_at.earliest_ns)
+    if not lookout.detected and hit is None:
+        return _not_broken(order, cleared, broken_at, lookout, tell)
+    _decide(lookout, ports, tell)
     tell.phase(Phase.ROLL_BACK)
     lookout.catch_up()
     triggered = _roll_back(order, cleared, ports, tell)
@@ -59,6 +53,7 @@ def drill_the_brake(
         normal_bad_ratio=baseline.observed_bad_ratio,
         from_ns=broken_at.earliest_ns,
         hold_ns=seconds_to_ns(order.drill.hold),
+        spared=hit is None,
     )
     return _settle(order, cleared, watch, triggered, ports, lookout, tell)
 
@@ -67,23 +62,35 @@ def _cause(order: RunOrder, what: str) -> str:
     return f"flowdrill {order.run_id}: {what}"
 
 
-def _tell_detected(alarm: Alarm, ports: Ports, tell: Narrator) -> None:
-    now = ports.clock.now_ns()
-    tell.emit(
-        Detected(
-            at_ns=now,
-            detector=DETECTOR,
-            instant=Instant(alarm.slot_end_ns, now),
-            newest_outcome_ns=alarm.newest_outcome_ns,
-            statistic=alarm.statistic,
-            threshold=alarm.threshold,
-            triggers=True,
+def _not_broken(
+    order: RunOrder, cleared: Cleared, broken_at: Instant, lookout: Lookout, tell: Narrator
+) -> tuple[End, str]:
+    """What there was instead of the symptom. For a control, whose release is harmless, that is what it is about."""
+    limit, broken = f"within {order.drill.detect.limit:g} s", str(cleared.broken.image.reference)
+    seen, answers = lookout.workload, sum(one.known_ns >= broken_at.latest_ns for one in lookout.outcomes)
+    rolled_out = seen is not None and seen.image == broken and unsettled_because(seen) is None
+    instead = f"{answers} answers as before; {seen.described() if seen is not None else 'the workload was not seen'}"
+    if order.scenario.symptom is Symptom.NOTHING:
+        tell.check(
+            "release_rolled_out",
+            Status.PASS if rolled_out else Status.UNKNOWN,
+            required=f"the harmless release is on every replica {limit}",
+            observed=seen.described() if seen is not None else "not seen",
         )
+        return End.NOT_BROKEN, f"nothing broke {limit}: no user was hit and no detector fired ({instead})"
+    where = "on every replica" if rolled_out else "not yet on every replica"
+    return (
+        End.NOT_BROKEN,
+        f"no user was hit {limit}: the fault did not bite. Seen instead: the broken release {where}; {instead}",
     )
 
 
-def _decide(by: str, ports: Ports, tell: Narrator) -> None:
+def _decide(lookout: Lookout, ports: Ports, tell: Narrator) -> None:
+    by = "the limit: nothing had detected the failure"
+    if lookout.detected:
+        by = f"policy: {lookout.detected[0].detector} detected"
     now = ports.clock.now_ns()
+    lookout.decided = True
     tell.emit(Decided(at_ns=now, instant=Instant(now, now), by=by))
 
 
@@ -92,8 +99,8 @@ def _roll_back(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrator) 
     user = order.drill.rollback.as_user
     required = f"the API server accepts the rollback from {user or 'the harness'}"
     try:
-        instant = set_image(
-            Purpose.ROLL_BACK, cleared.stable.rollback_image, _cause(order, "roll back"), ports, tell, as_user=user
+        instant = roll_back_release(
+            cleared.stable.rollback_image, _cause(order, "roll back"), cleared.release, ports, tell, as_user=user
         )
     except ForbiddenError as error:
         tell.check("rollback_accepted", Status.FAIL, required=required, observed=error.problem, detail=error.remedy)

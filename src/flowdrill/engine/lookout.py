@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flowdrill.analysis.detector import Alarm, SequentialDetector
+from flowdrill.analysis.kubernetes_signals import kubernetes_signal
 from flowdrill.analysis.outcomes import OutcomeBook
 from flowdrill.engine.facts import Fact, LoadDied, RecordsArrived, StopAsked, WatchLost, WorkloadChanged
 from flowdrill.engine.ports import Clock, Emit, Inbox
 from flowdrill.errors import LoadError, TakenOverError
 from flowdrill.model.drill import LoadPlan
-from flowdrill.model.events import Noted, WorkloadSeen
+from flowdrill.model.events import Detected, Noted, WorkloadSeen
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
 from flowdrill.model.outcome import Outcome
+from flowdrill.model.scenario import Detector
 from flowdrill.model.workload import WorkloadSnapshot
 
 T = TypeVar("T")
@@ -41,18 +43,23 @@ class Lookout:
         silence_seconds = load.latency_objective + max(_SILENCE_SECONDS, _SILENT_REQUESTS / load.requests_per_second)
         self._longest_silence_ns = seconds_to_ns(silence_seconds)
         self._detector: SequentialDetector | None = None
+        self._broken_image = ""
+        self._ready_once: frozenset[str] = frozenset()
         self._own_images: frozenset[str] = frozenset()
         self._restoring = False
         self.outcomes: list[Outcome] = []
-        self.alarm: Alarm | None = None
+        self.detected: list[Detected] = []  # each detector's first word, as recorded
+        self.decided = False  # the way back is taken: who detects now triggers nothing
         self.workload: WorkloadSnapshot | None = None
         self.workload_seen = Instant(0, 0)  # between the last two changes of the workload
         self.stop_signal: str | None = None
 
-    def watch_for_failure(self, detector: SequentialDetector, own_images: frozenset[str]) -> None:
-        """Feed every later outcome to `detector`. From now on the workload's image is one of `own_images`, or somebody
-        else has changed it, which ends the next wait."""
+    def watch_for_failure(self, detector: SequentialDetector, broken_image: str, own_images: frozenset[str]) -> None:
+        """Feed every later outcome to `detector`, and look at what Kubernetes says of pods with `broken_image`. From
+        now on the workload's image is one of `own_images`, or somebody else has changed it, which ends the next
+        wait."""
         self._detector = detector
+        self._broken_image = broken_image
         self._own_images = own_images
 
     def finish_in_peace(self) -> None:
@@ -87,8 +94,9 @@ class Lookout:
             self._know(outcome)
         if self._detector is None or self._restoring:
             return
-        if self.alarm is None:
-            self.alarm = self._detector.advance(now_ns)
+        alarm = self._detector.advance(now_ns)
+        if alarm is not None:
+            self._tell_alarm(alarm)
         if self.outcomes and now_ns - self.outcomes[-1].known_ns > self._longest_silence_ns:
             seconds = ns_to_seconds(self._longest_silence_ns)
             raise LoadError(f"Locust has sent nothing for {seconds:g} s", "see locust.log in the run folder")
@@ -120,8 +128,52 @@ class Lookout:
         self.workload = fact.snapshot
         self.workload_seen = Instant(min(self.workload_seen.latest_ns, fact.arrived_ns), fact.arrived_ns)
         self._emit(WorkloadSeen(at_ns=fact.arrived_ns, snapshot=fact.snapshot))
+        self._look_for_signals(fact)
         if self._own_images and not self._restoring and fact.snapshot.image not in self._own_images:
             raise taken_over(fact.snapshot)
+
+    def _look_for_signals(self, fact: WorkloadChanged) -> None:
+        self._ready_once |= {pod.uid for pod in fact.snapshot.pods if pod.ready}
+        if self._detector is None or self._restoring or self._has_detected(Detector.KUBERNETES):
+            return
+        signal = kubernetes_signal(fact.snapshot, self._ready_once, self._broken_image)
+        if signal is not None:
+            self._tell_detected(Detector.KUBERNETES, self.workload_seen, says=signal)
+
+    def _tell_alarm(self, alarm: Alarm) -> None:
+        self._tell_detected(
+            Detector.SEQUENTIAL,
+            Instant(alarm.slot_end_ns, self._clock.now_ns()),
+            newest_outcome_ns=alarm.newest_outcome_ns,
+            statistic=alarm.statistic,
+            threshold=alarm.threshold,
+        )
+
+    def _tell_detected(
+        self,
+        detector: Detector,
+        instant: Instant,
+        *,
+        newest_outcome_ns: int | None = None,
+        statistic: float | None = None,
+        threshold: float | None = None,
+        says: str = "",
+    ) -> None:
+        event = Detected(
+            at_ns=instant.latest_ns,
+            detector=detector,
+            instant=instant,
+            newest_outcome_ns=newest_outcome_ns,
+            statistic=statistic,
+            threshold=threshold,
+            triggers=not self.detected and not self.decided,
+            says=says,
+        )
+        self.detected.append(event)
+        self._emit(event)
+
+    def _has_detected(self, detector: Detector) -> bool:
+        return any(event.detector == detector for event in self.detected)
 
     def _know(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

@@ -10,7 +10,9 @@ from flowdrill.engine.facts import Fact
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
-from flowdrill.model.scenario import Scenario
+from flowdrill.model.release import NO_FIELDS, ConfigText, Fields, Release
+from flowdrill.model.scenario import Scenario, WorkloadChanges
+from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
 Emit = Callable[[Event], None]
@@ -37,19 +39,6 @@ class Inbox(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """All that is needed to put the workload back, also by hand, also by somebody else."""
-
-    run_id: str
-    workload: str  # deployment/NAME
-    namespace: str
-    container: str
-    image: str  # as in the template before the drill
-    change_cause: str | None
-    host: str
-
-
 class Workload(Protocol):
     """One Deployment or StatefulSet and one container of it. Every method raises ClusterError or ForbiddenError."""
 
@@ -57,13 +46,28 @@ class Workload(Protocol):
         """Return the workload and its pods as the API server has them now."""
         ...
 
-    def set_image(self, image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
-        """Patch the container's image and the change-cause annotation (None removes it). Returns once accepted.
-        `as_user` impersonates."""
+    def release(self, changes: WorkloadChanges) -> Release:
+        """Return what `changes` make of the container and its ConfigMaps as they are now, and what they were;
+        PlanError when a change finds nothing to change."""
         ...
 
-    def would_accept(self, image: str, *, as_user: str | None = None) -> None:
+    def set_image(
+        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, as_user: str | None = None
+    ) -> None:
+        """Patch the container's image and other `fields` of it (whole; None removes one), and the change-cause
+        annotation (None removes it). Returns once accepted. `as_user` impersonates."""
+        ...
+
+    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, as_user: str | None = None) -> None:
         """Send the same patch as a server-side dry run; raises what the API server would answer."""
+        ...
+
+    def set_config(self, config: ConfigText, *, dry_run: bool = False) -> None:
+        """Set one key of a ConfigMap. Returns once accepted."""
+        ...
+
+    def restart_pods(self) -> None:
+        """Delete every pod of the workload, so that each starts anew with its ConfigMaps as they are now."""
         ...
 
     def start_watching(self, tell: Tell) -> None:

@@ -12,6 +12,8 @@ from flowdrill.errors import DrillRefusedError, FlowdrillError
 from flowdrill.model.events import StableImageSeen, Status
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.images import PreparedImage, RetainedImage
+from flowdrill.model.release import IMAGE_ONLY, Release
+from flowdrill.model.scenario import WorkloadChanges
 from flowdrill.model.workload import WorkloadSnapshot
 
 _FLOATING_TAGS = frozenset({"latest", "nightly", "main", "master", "stable", "edge"})
@@ -39,6 +41,7 @@ class Cleared:
     before: WorkloadSnapshot
     stable: Stable
     broken: PreparedImage
+    release: Release
 
     @property
     def own_images(self) -> frozenset[str]:
@@ -65,14 +68,17 @@ def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
         )
     )
     broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
+    changes = order.scenario.changes.workload
+    release = IMAGE_ONLY if changes == WorkloadChanges() else ports.workload.release(changes)
     tell.check(
         "scenario_applies",
         Status.PASS,
         required="every change of the scenario finds something to change",
-        observed="; ".join(broken.image.changes),
+        observed="; ".join((*broken.image.changes, *release.changes)) or "a new image without a change",
     )
-    _refuse_unpermitted(order, stable, broken, ports, tell)
-    return Cleared(before, stable, broken)
+    cleared = Cleared(before, stable, broken, release)
+    _refuse_unpermitted(order, cleared, ports, tell)
+    return cleared
 
 
 def refuse_changed(cleared: Cleared, ports: Ports) -> None:
@@ -153,18 +159,21 @@ def _running_stable(seen: WorkloadSnapshot, retained: RetainedImage, tell: Narra
     return Stable(seen.image, retained.reference.at_digest(digest), digests, seen.change_cause)
 
 
-def _refuse_unpermitted(order: RunOrder, stable: Stable, broken: PreparedImage, ports: Ports, tell: Narrator) -> None:
-    """Both patches as server-side dry runs: permissions, admission and quotas are met before anything is changed."""
-    broken_image = str(broken.image.reference)
+def _refuse_unpermitted(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrator) -> None:
+    """Every patch as a server-side dry run: permissions, admission and quotas are met before anything is changed."""
+    stable, release = cleared.stable, cleared.release
+    broken_image = str(cleared.broken.image.reference)
     user = order.drill.rollback.as_user
-    for name, image, as_user in (
-        ("rollback_permitted", stable.rollback_image, user),
-        ("break_permitted", broken_image, None),
-        ("restore_permitted", stable.written, None),
+    for name, image, fields, config, as_user in (
+        ("rollback_permitted", stable.rollback_image, release.stable_fields, None, user),
+        ("break_permitted", broken_image, release.broken_fields, release.broken_config, None),
+        ("restore_permitted", stable.written, release.stable_fields, release.stable_config, None),
     ):
         required = f"the API server accepts the patch from {as_user or 'the harness'} (server-side dry run)"
         try:
-            ports.workload.would_accept(image, as_user=as_user)
+            ports.workload.would_accept(image, fields=fields, as_user=as_user)
+            if config is not None:
+                ports.workload.set_config(config, dry_run=True)
         except FlowdrillError as error:
             tell.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
             raise

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowdrill.analysis.rollout import not_on_digest_because
-from flowdrill.engine.image_setting import set_image
 from flowdrill.engine.lookout import Lookout, taken_over
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.preflight import Cleared
+from flowdrill.engine.release_setting import restore_release
 from flowdrill.errors import FlowdrillError, NotRestoredError, TakenOverError
-from flowdrill.model.events import Purpose, Status
+from flowdrill.model.events import Status
 from flowdrill.model.instant import seconds_to_ns
+from flowdrill.model.undo import Undo
 
 _LEAST_LIMIT_SECONDS = 300.0  # however strict the drill's own limit is, putting back gets its time
 _LOOK_AGAIN_SECONDS = 0.5  # read from the API itself: nothing is measured any more, and a watch may be lost
@@ -34,24 +35,37 @@ def restore(
         observed = "every pod runs it, and the template is the one from before"
         tell.check(name, Status.PASS, required=required, observed=observed)
         return None
-    by_hand = undo_by_hand(order, cleared.stable.written)
+    by_hand = undo_of(order, cleared).by_hand()
     tell.check(name, Status.FAIL, required=required, observed=problem, detail=by_hand)
     return NotRestoredError(f"{order.drill.target.workload} is NOT restored: {problem}", f"put it back: {by_hand}")
 
 
-def undo_by_hand(order: RunOrder, image: str) -> str:
-    """Return the command that puts the image back without flowdrill."""
-    target = order.drill.target
-    return f"kubectl -n {target.namespace} set image {target.workload} {order.container}={image}"
+def undo_of(order: RunOrder, cleared: Cleared) -> Undo:
+    """Return all that is needed to put the workload back."""
+    return Undo(
+        run_id=order.run_id,
+        workload=order.drill.target.workload,
+        namespace=order.drill.target.namespace,
+        container=order.container,
+        image=cleared.stable.written,
+        change_cause=cleared.stable.change_cause,
+        host=order.host,
+        fields=cleared.release.stable_fields,
+        config=cleared.release.stable_config,
+    )
 
 
 def _put_back(order: RunOrder, cleared: Cleared, ports: Ports, lookout: Lookout, tell: Narrator) -> str | None:
     """Try until the workload is in its stable state; return None, or what still keeps it from there at the deadline.
     An API server that is away now may be back in a minute: nothing is given up before."""
     deadline_ns = ports.clock.now_ns() + seconds_to_ns(max(order.drill.rollback.limit, _LEAST_LIMIT_SECONDS))
-    told = None
+    told, config = None, cleared.release.stable_config
     while True:
         try:
+            if config is not None:
+                ports.workload.set_config(config)
+                ports.workload.restart_pods()
+                config = None
             problem, seen_as = _put_back_once(cleared, ports, tell), None
         except TakenOverError:
             raise
@@ -71,7 +85,7 @@ def _put_back_once(cleared: Cleared, ports: Ports, tell: Narrator) -> str | None
     if seen.image not in cleared.own_images:
         raise taken_over(seen)
     if seen.image != stable.written or seen.change_cause != stable.change_cause:
-        set_image(Purpose.RESTORE, stable.written, stable.change_cause, ports, tell, as_user=None)
+        restore_release(stable.written, stable.change_cause, cleared.release, ports, tell)
         seen = ports.workload.snapshot()
     problem = not_on_digest_because(seen, stable.digests)
     if problem is not None:

@@ -9,9 +9,9 @@ from flowdrill.engine.brake import drill_the_brake
 from flowdrill.engine.lookout import Lookout, StopAskedError
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Emit, Ports, Undo
+from flowdrill.engine.ports import Emit, Ports
 from flowdrill.engine.preflight import Cleared, preflight, refuse_changed
-from flowdrill.engine.restore import clean_up, restore
+from flowdrill.engine.restore import clean_up, restore, undo_of
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError, NotRestoredError
 from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, Status, UndoRegistered
 
@@ -103,16 +103,7 @@ def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, prog
 
 def _register_undo(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrator, progress: _Progress) -> None:
     """Write the undo down twice before anything is broken; the lease is also the lock."""
-    target, stable = order.drill.target, cleared.stable
-    undo = Undo(
-        run_id=order.run_id,
-        workload=target.workload,
-        namespace=target.namespace,
-        container=order.container,
-        image=stable.written,
-        change_cause=stable.change_cause,
-        host=order.host,
-    )
+    undo = undo_of(order, cleared)
     progress.locked = True  # before it is: an answer may be lost, and giving back what is not held does no harm
     try:
         where = ports.workload.lock(undo)
@@ -120,7 +111,7 @@ def _register_undo(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrat
         progress.locked = False
         raise
     ports.evidence.remember_undo(undo)
-    tell.emit(UndoRegistered(at_ns=ports.clock.now_ns(), where=where, image=stable.written))
+    tell.emit(UndoRegistered(at_ns=ports.clock.now_ns(), where=where, image=undo.image))
 
 
 def _undo(
@@ -190,7 +181,7 @@ def _tell_broken_made(cleared: Cleared, ports: Ports, tell: Narrator) -> None:
             at_ns=ports.clock.now_ns(),
             reference=str(image.reference),
             digest=str(image.reference.digest),
-            changes=image.changes,
+            changes=(*image.changes, *cleared.release.changes),
             new_bytes=image.new_bytes,
         )
     )

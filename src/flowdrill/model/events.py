@@ -181,10 +181,11 @@ class Detected:
     at_ns: int
     detector: str
     instant: Instant
-    newest_outcome_ns: int  # when the newest outcome it had used became known
-    statistic: float
-    threshold: float
+    newest_outcome_ns: int | None  # when the newest outcome it had used became known; None when it uses none
+    statistic: float | None
+    threshold: float | None
     triggers: bool
+    says: str = ""  # what it saw, in its own words
     event: Literal["detected"] = "detected"
 
 

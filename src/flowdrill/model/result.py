@@ -51,7 +51,9 @@ class Instants(Strict):
 class Measures(Strict):
     """The four times; null where one could not be measured, which fails its objective."""
 
-    time_to_detect: Measure | None = Field(default=None, description="detected - impact")
+    time_to_detect: Measure | None = Field(
+        default=None, description="detected - impact; detected - broken when it was detected before any user was hit"
+    )
     reaction: Measure | None = Field(default=None, description="triggered - detected")
     time_to_recover: Measure | None = Field(default=None, description="recovered - triggered")
     outage: Measure | None = Field(default=None, description="recovered - impact")
@@ -85,6 +87,11 @@ class Requests(Strict):
     unanswered_at_end: int = Field(description="sent, not yet due when the load stopped; counted neither good nor bad")
     bad_seconds: int = Field(description="seconds of the run with at least one bad request")
     failed_ratio: float | None = Field(description="bad / all, from the break to the recovery")
+    failed_ratio_after_rollback: float | None = Field(
+        default=None,
+        description="bad / all of the requests sent while every replica ran the stable image, until the recovery held, "
+        "or the restore; null when there was none",
+    )
     stretches: int = Field(description="separate stretches of failing; more than one means flapping")
     schedule_lag_p99_seconds: float | None = Field(description="how late requests left against their schedule")
     error_budget: ErrorBudget | None
@@ -95,10 +102,11 @@ class Detection(Strict):
 
     detector: str
     at: Moment
-    newest_outcome: Moment
-    statistic: float
-    threshold: float
+    newest_outcome: Moment | None = Field(description="null for a detector that does not look at answers")
+    statistic: float | None
+    threshold: float | None
     triggers: bool
+    says: str = Field(default="", description="what it saw, in its own words")
 
 
 class Assessment(Strict):

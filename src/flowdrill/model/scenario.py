@@ -1,82 +1,18 @@
-"""A scenario: the fault that makes an image broken, and the symptom users must see. The shape of `scenario.yaml`."""
+"""A scenario: how a release breaks, what users and Kubernetes see of it, and whether a rollback helps. The shape of
+`scenario.yaml`."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from flowdrill.model.flow_operations import Code, FlowChange
 from flowdrill.model.strict import Strict
 
 SCENARIO_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SCENARIO_NAME_LENGTH = 40
-
-
-class Place(StrEnum):
-    """Places in a flow that exist whatever its components are called."""
-
-    INTO_OUTPUT = "into-output"  # for an edge: into an output; for a component: the one(s) that feed an output
-    OUTPUT = "output"  # ChatOutput and its kin; where there is none, every component that feeds no other
-    INPUT = "input"  # ChatInput and its kin; where there is none, every component that nothing feeds
-
-
-class ComponentSelector(Strict):
-    """Chooses components of a flow by exactly one of id, type, or place."""
-
-    id: str | None = None
-    type: str | None = None
-    place: Place | None = Field(default=None)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(value is not None for value in (self.id, self.type, self.place)) != 1:
-            raise ValueError("needs exactly one of id, type, place")
-        return self
-
-
-class EdgeSelector(Strict):
-    """Chooses edges by the component they leave, the one they enter, or both. Named `from` and `into` in YAML."""
-
-    leaving: ComponentSelector | None = Field(default=None, alias="from")
-    entering: ComponentSelector | None = Field(default=None, alias="into")
-
-    @model_validator(mode="after")
-    def _at_least_one(self) -> Self:
-        if self.leaving is None and self.entering is None:
-            raise ValueError("needs from, into, or both")
-        return self
-
-
-class RaiseIn(Strict):
-    """Makes every output method of the chosen components raise RuntimeError(message) before anything else."""
-
-    component: ComponentSelector
-    message: str = "flowdrill: deliberately broken"
-
-
-class SetField(Strict):
-    """Sets one field of the chosen components' template to `value`."""
-
-    component: ComponentSelector
-    field: str
-    value: str | int | float | bool
-
-
-class FlowChange(Strict):
-    """One change of the flow's graph; exactly one operation."""
-
-    remove_edges: EdgeSelector | None = None
-    remove_components: ComponentSelector | None = None
-    raise_in: RaiseIn | None = None
-    set_field: SetField | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        operations = type(self).model_fields
-        if sum(getattr(self, name) is not None for name in operations) != 1:
-            raise ValueError(f"needs exactly one of {', '.join(operations)}")
-        return self
 
 
 class AddFile(Strict):
@@ -101,27 +37,78 @@ class FileChanges(Strict):
 
 
 class EnvChanges(Strict):
-    """Environment of the image."""
+    """Environment variables."""
 
     set: dict[str, str] = Field(default_factory=dict)
     unset: tuple[str, ...] = ()
 
 
+class ConfigMapChange(Strict):
+    """Changes a flow that lies in a ConfigMap which the target container mounts. A ConfigMap is no part of a revision:
+    no rollback brings it back."""
+
+    name: str | None = Field(default=None, description="default: the one that the container mounts")
+    key: str | None = Field(default=None, description="default: the one that holds a flow")
+    flow: tuple[FlowChange, ...] = Field(min_length=1)
+
+
+class WorkloadChanges(Strict):
+    """What comes with the release beside its image: changes of the target container in the pod template, which a
+    rollback takes back, and of its ConfigMaps, which it does not."""
+
+    env: EnvChanges = EnvChanges()
+    resources: dict[str, dict[str, str]] | None = Field(
+        default=None, description="merged into the container's resources, as {limits: {cpu: 100m}}"
+    )
+    readiness_probe: dict[str, Any] | None = Field(default=None, description="merged into the container's own")
+    liveness_probe: dict[str, Any] | None = Field(default=None, description="merged into the container's own")
+    startup_probe: dict[str, Any] | None = Field(default=None, description="merged into the container's own")
+    config_map: ConfigMapChange | None = None
+
+
 class Changes(Strict):
-    """Everything that differs between the stable and the broken image."""
+    """Everything that differs between the stable and the broken release."""
 
     flow: tuple[FlowChange, ...] = ()
     files: FileChanges = FileChanges()
     env: EnvChanges = EnvChanges()
     command: tuple[str, ...] | None = Field(
-        default=None, min_length=1, description="becomes the image's entrypoint; its own entrypoint and arguments go"
+        default=None,
+        min_length=1,
+        description="becomes the image's entrypoint; its own entrypoint and arguments go. {flow_file} and "
+        "{flow_folder} stand for the flow's path and folder in the image",
     )
+    python: tuple[Code, ...] = Field(
+        default=(), description="code that every Python of the container runs at its start"
+    )
+    workload: WorkloadChanges = WorkloadChanges()
 
-    @model_validator(mode="after")
-    def _something_changes(self) -> Self:
-        if self == Changes.model_construct():
-            raise ValueError("changes nothing: give at least one of flow, files, env, command")
-        return self
+    def followed_by(self, later: Changes) -> Changes:
+        """Return these changes and then the `later` ones; where both set the same thing, the later one holds."""
+        env, workload = _merged_env(self.env, later.env), self.workload
+        return Changes(
+            flow=(*self.flow, *later.flow),
+            files=FileChanges(
+                add=(*self.files.add, *later.files.add), remove=(*self.files.remove, *later.files.remove)
+            ),
+            env=env,
+            command=later.command or self.command,
+            python=(*self.python, *later.python),
+            workload=WorkloadChanges(
+                env=_merged_env(workload.env, later.workload.env),
+                **{
+                    name: getattr(later.workload, name) or getattr(workload, name)
+                    for name in WorkloadChanges.model_fields
+                    if name != "env"
+                },
+            ),
+        )
+
+
+def _merged_env(first: EnvChanges, later: EnvChanges) -> EnvChanges:
+    kept = {name: value for name, value in first.set.items() if name not in later.unset}
+    unset = dict.fromkeys((*(name for name in first.unset if name not in later.set), *later.unset))
+    return EnvChanges(set={**kept, **later.set}, unset=tuple(unset))
 
 
 class Symptom(StrEnum):
@@ -130,16 +117,45 @@ class Symptom(StrEnum):
     BAD_ANSWERS = "bad-answers"  # requests fail or answer wrongly
     SLOW_ANSWERS = "slow-answers"  # requests pass the latency objective
     NO_SERVICE = "no-service"  # connections fail
+    STALLED_ROLLOUT = "stalled-rollout"  # nothing: the broken version never gets ready, and the old one goes on serving
+    NOTHING = "nothing"  # nothing at all: a control
+
+
+class Detector(StrEnum):
+    """What can say that a service is broken."""
+
+    SEQUENTIAL = "sequential"  # the answers that users get
+    KUBERNETES = "kubernetes"  # crashes, image pulls, deadlines: what the cluster says of the workload
 
 
 class Scenario(Strict):
-    """One way in which a LangFlow version breaks."""
+    """One way in which a LangFlow release breaks."""
 
     scenario: str = Field(pattern=SCENARIO_NAME, max_length=SCENARIO_NAME_LENGTH)
+    extends: tuple[str, ...] = Field(default=(), description="scenarios whose changes are made first, in this order")
     story: str = Field(min_length=1, description="how this fault reaches production, in a paragraph")
     flow_file: str | None = Field(
         default=None, pattern=r"^/", description="the flow in the image; found by itself where there is one"
     )
-    changes: Changes
+    changes: Changes = Changes()
     symptom: Symptom
     seen_by_users: str = Field(min_length=1, description="what an answer looks like")
+    seen_by_kubernetes: str = Field(
+        default="Nothing: the rollout completes.", min_length=1, description="what pods, events and the rollout show"
+    )
+    detected_by: tuple[Detector, ...] = Field(default=(), description="detectors that must see it")
+    not_detected_by: tuple[Detector, ...] = Field(default=(), description="detectors that cannot see it")
+    rollback_helps: bool = Field(default=True, description="whether the rollback of the release ends it")
+
+    @model_validator(mode="after")
+    def _detectors_once(self) -> Self:
+        both = sorted(set(self.detected_by) & set(self.not_detected_by))
+        if both:
+            raise ValueError(f"{', '.join(both)}: both in detected_by and in not_detected_by")
+        return self
+
+    @model_validator(mode="after")
+    def _something_changes(self) -> Self:
+        if self.changes == Changes() and not self.extends and self.symptom is not Symptom.NOTHING:
+            raise ValueError(f"changes nothing: give at least one of {', '.join(Changes.model_fields)}, or extends")
+        return self

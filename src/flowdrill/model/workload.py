@@ -30,6 +30,7 @@ class PodSnapshot:
     deleting: bool
     restarts: int
     waiting_reason: str | None  # ImagePullBackOff, CrashLoopBackOff …
+    ended: str | None = None  # how the target container last ended: "OOMKilled (exit code 137)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class WorkloadSnapshot:
     image: str  # of the target container, in the workload's template
     change_cause: str | None
     pods: tuple[PodSnapshot, ...]
+    stalled: bool = False  # a Deployment whose rollout exceeded its progress deadline
 
     def described(self) -> str:
         """Return one line for waits and errors: `2/3 replicas updated, 2 available, generation 7 (seen: 6)`."""

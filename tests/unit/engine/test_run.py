@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flowdrill.analysis.report_data import report_of
-from flowdrill.engine.ports import Undo
 from flowdrill.errors import (
     ClusterError,
     DrillRefusedError,
@@ -35,6 +36,7 @@ from flowdrill.model.events import (
 )
 from flowdrill.model.images import PreparedImage
 from flowdrill.model.result import Verdict
+from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
 from tests.fakes.fake_registry import BROKEN_DIGEST
 from tests.fakes.world import STABLE, TAGGED, World, drill_of
@@ -177,8 +179,8 @@ def test_a_break_whose_answer_is_lost_is_restored_all_the_same() -> None:
     world = World()
     accept = world.workload.set_image
 
-    def accepted_but_not_answered(image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
-        accept(image, change_cause, as_user=as_user)
+    def accepted_but_not_answered(image: str, change_cause: str | None, **more: Any) -> None:
+        accept(image, change_cause, **more)
         if BROKEN_DIGEST in image:
             raise ClusterError("the connection was reset", "try again")
 

@@ -8,8 +8,8 @@ import pytest
 from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.lease import give_back_lease, take_lease
 from flowdrill.edges.kubernetes.refusals import AnswerError
-from flowdrill.engine.ports import Undo
 from flowdrill.errors import DrillRefusedError
+from flowdrill.model.undo import Undo
 from tests.fakes.fake_api_server import Answer, FakeApiServer
 from tests.unit.kubernetes.objects import DEPLOYMENT
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flowdrill.edges.kubernetes.api import Api
-from flowdrill.edges.kubernetes.patching import patch_image
+from flowdrill.edges.kubernetes.patching import patch_container
 from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError
 from flowdrill.errors import ClusterError
 from tests.fakes.fake_api_server import Answer, FakeApiServer
@@ -15,7 +15,7 @@ PATH = "/apis/apps/v1/namespaces/demo/deployments/app"
 
 
 def patch(api: Api, cause: str | None = "why", as_user: str | None = None, dry_run: bool = False) -> None:
-    patch_image(api, DEPLOYMENT, "img@sha256:1", cause, as_user=as_user, dry_run=dry_run)
+    patch_container(api, DEPLOYMENT, "img@sha256:1", cause, fields={}, as_user=as_user, dry_run=dry_run)
 
 
 def test_the_patch_changes_one_image_and_the_cause_and_nothing_else(api: Api, server: FakeApiServer) -> None:

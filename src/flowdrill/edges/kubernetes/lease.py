@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError, printable
 from flowdrill.edges.kubernetes.target import FoundTarget
-from flowdrill.engine.ports import Undo
 from flowdrill.errors import DrillRefusedError
+from flowdrill.model.release import ConfigText
+from flowdrill.model.undo import Undo
 
 UNDO = "flowdrill.dev/undo"
 _TRIES = 3
@@ -92,10 +93,10 @@ def _holder(lease: Json) -> str | None:
 def _refused(target: FoundTarget, lease: Json) -> DrillRefusedError:
     since = printable(str((lease.get("spec") or {}).get("acquireTime") or "an unknown time"))
     undo = _undo(lease)
+    by_hand = _by_hand(target, undo)
     put_back = (
-        f"put the image back with `kubectl -n {target.namespace} set image {target.label} "
-        f"{printable(str(undo.get('container')))}={printable(str(undo.get('image')))}`"
-        if undo
+        f"put the release back with `{printable(by_hand)}`"
+        if by_hand is not None
         else "see that the workload runs the image it should"
     )
     return DrillRefusedError(
@@ -104,6 +105,28 @@ def _refused(target: FoundTarget, lease: Json) -> DrillRefusedError:
         f"wait until it has ended; if that drill is dead, {put_back} "
         f"and then `kubectl -n {target.namespace} delete lease {lease_name(target)}`",
     )
+
+
+def _by_hand(target: FoundTarget, undo: Json) -> str | None:
+    """The commands that undo what the annotation tells, as far as it tells it in the right shape."""
+    image, config, fields = undo.get("image"), undo.get("config"), undo.get("fields")
+    if not isinstance(image, str):
+        return None
+    try:
+        held = ConfigText(**config) if isinstance(config, dict) else None
+    except TypeError:
+        held = None
+    return Undo(
+        run_id="",
+        workload=target.label,
+        namespace=target.namespace,
+        container=target.container,
+        image=image,
+        change_cause=None,
+        host="",
+        fields=fields if isinstance(fields, dict) else {},
+        config=held,
+    ).by_hand()
 
 
 def _undo(lease: Json) -> Json:

@@ -1,4 +1,4 @@
-"""The one change a drill makes to a workload: the image of one container, and why it was changed."""
+"""What a drill changes: the image of one container, what a release changes beside it, and why it was changed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,35 @@ from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.snapshot import CHANGE_CAUSE
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.errors import PlanError
+from flowdrill.model.release import ConfigText, Fields, container_patch
 
 FIELD_MANAGER = "flowdrill"
 
 
-def patch_image(
-    api: Api, target: FoundTarget, image: str, change_cause: str | None, *, as_user: str | None, dry_run: bool
-) -> None:
-    """Set the container's image and the change-cause annotation (None removes it); `dry_run` has the API server check
-    everything and keep nothing. Sent again while the server is busy or gone, which is harmless: it sets values."""
+def patch_container(
+    api: Api, target: FoundTarget, image: str, change_cause: str | None, *, fields: Fields, as_user: str | None,
+    dry_run: bool,
+) -> None:  # fmt: skip
+    """Set the container's image, other fields of it (whole; None removes one) and the change-cause annotation (None
+    removes it); `dry_run` has the API server check everything and keep nothing. Sent again while the server is busy or
+    gone, which is harmless: it sets values."""
     if as_user is not None:
         refuse_unusable_user(as_user)
     body = {
         "metadata": {"annotations": {CHANGE_CAUSE: change_cause}},
-        "spec": {"template": {"spec": {"containers": [{"name": target.container, "image": image}]}}},
+        **container_patch(target.container, image, fields),
     }
-    query = [("fieldManager", FIELD_MANAGER), *([("dryRun", "All")] if dry_run else [])]
-    api.patch(target.path, body, query, as_user)
+    api.patch(target.path, body, _query(dry_run=dry_run), as_user)
+
+
+def patch_config(api: Api, target: FoundTarget, config: ConfigText, *, dry_run: bool) -> None:
+    """Set one key of a ConfigMap."""
+    path = f"{target.core('configmaps')}/{config.config_map}"
+    api.patch(path, {"data": {config.key: config.text}}, _query(dry_run=dry_run), None)
+
+
+def _query(*, dry_run: bool) -> list[tuple[str, str]]:
+    return [("fieldManager", FIELD_MANAGER), *([("dryRun", "All")] if dry_run else [])]
 
 
 def refuse_unusable_user(user: str) -> None:

@@ -49,6 +49,10 @@ def workload_snapshot(kind: WorkloadKind, container: str, seen: Seen) -> Workloa
         image=image_of(containers, container) or "",
         change_cause=(meta.get("annotations") or {}).get(CHANGE_CAUSE),
         pods=_pods(kind, container, seen),
+        stalled=any(
+            one.get("type") == "Progressing" and one.get("reason") == "ProgressDeadlineExceeded"
+            for one in status.get("conditions") or ()
+        ),
     )
 
 
@@ -114,7 +118,13 @@ def _pod(pod: Json, container: str, pulled: Collection[str], served: Collection[
         deleting="deletionTimestamp" in meta,
         restarts=mine.get("restartCount") or 0,
         waiting_reason=(state.get("waiting") or {}).get("reason"),
+        ended=_ended(state) or _ended(mine.get("lastState") or {}),
     )
+
+
+def _ended(state: Json) -> str | None:
+    ended = state.get("terminated")
+    return f"{ended.get('reason') or 'ended'} (exit code {ended.get('exitCode')})" if ended else None
 
 
 def _holds(status: Json, condition: str) -> bool:

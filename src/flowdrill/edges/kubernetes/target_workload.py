@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from typing import Self
 
+from flowdrill.analysis.component_changes import ReadSource
+from flowdrill.analysis.flow_changes import no_sources
 from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.evidence import take_evidence
 from flowdrill.edges.kubernetes.lease import give_back_lease, take_lease
-from flowdrill.edges.kubernetes.patching import patch_image, refuse_unusable_user
+from flowdrill.edges.kubernetes.patching import patch_config, patch_container, refuse_unusable_user
 from flowdrill.edges.kubernetes.refusals import printable
-from flowdrill.edges.kubernetes.revisions import delete_revisions, delete_stuck_pods
+from flowdrill.edges.kubernetes.release import release_on
+from flowdrill.edges.kubernetes.revisions import delete_pods, delete_revisions, delete_stuck_pods
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target
 from flowdrill.edges.kubernetes.watched_state import snapshot_of
 from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
-from flowdrill.engine.ports import Tell, Undo
+from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterError
 from flowdrill.model.drill import Target
+from flowdrill.model.release import NO_FIELDS, ConfigText, Fields, Release
+from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
 
 def open_workload(
-    context: str, target: Target, *, kubeconfig: str | None = None, rollback_user: str | None = None
+    context: str,
+    target: Target,
+    *,
+    kubeconfig: str | None = None,
+    rollback_user: str | None = None,
+    read_source: ReadSource = no_sources,
 ) -> KubernetesWorkload:
     """Return the target on the cluster of `context`. ClusterError when the context, the cluster, the namespace, the
     workload or the container is not there; PlanError when the drill does not name one of several containers, or
@@ -36,14 +47,18 @@ def open_workload(
     except ClusterError:
         api.close()
         raise
-    return KubernetesWorkload(api, found, cluster=f"{context} ({connection.server})", kubernetes_version=version)
+    cluster = f"{context} ({connection.server})"
+    return KubernetesWorkload(api, found, cluster=cluster, kubernetes_version=version, read_source=read_source)
 
 
 class KubernetesWorkload:
     """One Deployment or StatefulSet and one container of it. Every method raises ClusterError or ForbiddenError."""
 
-    def __init__(self, api: Api, target: FoundTarget, *, cluster: str, kubernetes_version: str) -> None:
+    def __init__(
+        self, api: Api, target: FoundTarget, *, cluster: str, kubernetes_version: str, read_source: ReadSource
+    ) -> None:
         self._api = api
+        self._read_source = read_source
         self._target = target
         self._watch: WorkloadWatch | None = None
         self.cluster = cluster  # the context's name and the API server's address
@@ -75,13 +90,29 @@ class KubernetesWorkload:
             )
         return found
 
-    def set_image(self, image: str, change_cause: str | None, *, as_user: str | None = None) -> None:
-        """Patch the container's image and the change-cause annotation (None removes it). Returns once accepted."""
-        patch_image(self._api, self._target, image, change_cause, as_user=as_user, dry_run=False)
+    def release(self, changes: WorkloadChanges) -> Release:
+        """Return what `changes` make of the container and its ConfigMaps as they are now, and what they were."""
+        return release_on(self._api, self._target, changes, self._read_source)
 
-    def would_accept(self, image: str, *, as_user: str | None = None) -> None:
+    def set_image(
+        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, as_user: str | None = None
+    ) -> None:
+        """Patch the container's image and other `fields` of it (whole; None removes one), and the change-cause
+        annotation (None removes it). Returns once accepted."""
+        patch_container(self._api, self._target, image, change_cause, fields=fields, as_user=as_user, dry_run=False)
+
+    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, as_user: str | None = None) -> None:
         """Send the same patch as a server-side dry run; raises what the API server would answer."""
-        patch_image(self._api, self._target, image, "flowdrill: dry run", as_user=as_user, dry_run=True)
+        cause = "flowdrill: dry run"
+        patch_container(self._api, self._target, image, cause, fields=fields, as_user=as_user, dry_run=True)
+
+    def set_config(self, config: ConfigText, *, dry_run: bool = False) -> None:
+        """Set one key of a ConfigMap. Returns once accepted."""
+        patch_config(self._api, self._target, config, dry_run=dry_run)
+
+    def restart_pods(self) -> None:
+        """Delete every pod of the workload, so that each starts anew with its ConfigMaps as they are now."""
+        delete_pods(self._api, self._target)
 
     def start_watching(self, tell: Tell) -> None:
         """From now on tell every change of the workload, its pods and their endpoints, beginning with the state now."""

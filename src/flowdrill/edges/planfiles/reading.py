@@ -9,7 +9,7 @@ from pathlib import Path
 from flowdrill.edges.planfiles.yaml_lines import YamlText, parse_model
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import Drill
-from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Scenario
+from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Changes, Scenario
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SHIPPED = _PACKAGE / "shipped" / "scenarios"  # in an installed package
@@ -18,21 +18,31 @@ _CHECKOUT = _PACKAGE.parents[1] / "scenarios"  # in a checkout, where the packag
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFolder:
-    """A scenario and the folder its files are read from."""
+    """A scenario and the folders its files are read from: its own, then those of the scenarios it extends."""
 
     scenario: Scenario
-    folder: Path
+    folders: tuple[Path, ...]
 
     def read_source(self, name: str) -> bytes:
-        """Return a file of the folder; PlanError when it is none or lies outside."""
-        path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            where = self.folder / "scenario.yaml"
-            raise PlanError(f"{where}: {name} is outside the scenario's folder", "move it inside")
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise PlanError(f"{path}: {error.strerror}", "files.add[].source names files of the folder") from error
+        """Return a file of the first folder that has it; PlanError when none does, or when it lies outside."""
+        for folder in self.folders:
+            path = (folder / name).resolve()
+            if not path.is_relative_to(folder.resolve()):
+                where = self.folders[0] / "scenario.yaml"
+                raise PlanError(f"{where}: {name} is outside the scenario's folder", "move it inside")
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise PlanError(
+                    f"{path}: {error.strerror}", "`source` names a file of the scenario's folder"
+                ) from error
+        known = ", ".join(sorted(path.name for path in self.folders[0].iterdir() if path.name != "scenario.yaml"))
+        raise PlanError(
+            f"{self.folders[0] / name}: no such file",
+            f"`source` names a file of the scenario's folder, which has: {known or 'nothing but scenario.yaml'}",
+        )
 
 
 def shipped_scenarios() -> Path:
@@ -57,19 +67,52 @@ def find_scenario(name: str, near: Path | None = None) -> ScenarioFolder:
         )
     if by_path:
         base = near or Path()
-        return _read_scenario((base / name).resolve())
-    places = [
-        *([near.resolve().parent / "scenarios", near / "scenarios"] if near else []),
-        Path("scenarios"),
-        shipped_scenarios(),
-    ]
+        return _composed(_read_scenario((base / name).resolve()), ())
+    places = _places(near)
     for place in places:
         if (place / name / "scenario.yaml").is_file():
-            return _read_scenario(place / name)
+            return _composed(_read_scenario(place / name), ())
     known = sorted({found.parent.name for place in places for found in place.glob("*/scenario.yaml")})
     raise PlanError(
         f"there is no scenario {name!r}", f"use one of: {', '.join(known)}; or a path to a scenario's folder"
     )
+
+
+def all_scenarios(near: Path | None = None) -> tuple[ScenarioFolder, ...]:
+    """Return every scenario that a name finds, by name."""
+    found: dict[str, Path] = {}
+    for place in reversed(_places(near)):
+        found.update({path.parent.name: path.parent for path in place.glob("*/scenario.yaml")})
+    return tuple(_composed(_read_scenario(found[name]), ()) for name in sorted(found))
+
+
+def _places(near: Path | None) -> list[Path]:
+    beside = [near.resolve().parent / "scenarios", near / "scenarios"] if near else []
+    return [*beside, Path("scenarios"), shipped_scenarios()]
+
+
+def _composed(own: ScenarioFolder, within: tuple[str, ...]) -> ScenarioFolder:
+    """Return the scenario with the changes of those it extends made first."""
+    scenario, folder = own.scenario, own.folders[0]
+    if scenario.scenario in within:
+        circle = " -> ".join((*within, scenario.scenario))
+        raise PlanError(f"{folder / 'scenario.yaml'}: extends itself: {circle}", "leave one of them out")
+    changes, folders = Changes(), [folder]
+    for name in scenario.extends:
+        if not re.fullmatch(SCENARIO_NAME, name):
+            raise PlanError(f"{folder / 'scenario.yaml'}: extends: {name!r} is no scenario's name", "give a name")
+        places = [folder.parent, *_places(None)]
+        there = next((place / name for place in places if (place / name / "scenario.yaml").is_file()), None)
+        if there is None:
+            known = sorted({found.parent.name for place in places for found in place.glob("*/scenario.yaml")})
+            raise PlanError(
+                f"{folder / 'scenario.yaml'}: extends: there is no scenario {name!r}", f"use one of: {', '.join(known)}"
+            )
+        first = _composed(_read_scenario(there), (*within, scenario.scenario))
+        changes = changes.followed_by(first.scenario.changes)
+        folders += first.folders
+    together = scenario.model_copy(update={"changes": changes.followed_by(scenario.changes)})
+    return ScenarioFolder(together, tuple(dict.fromkeys(folders)))
 
 
 def _read_scenario(folder: Path) -> ScenarioFolder:
@@ -79,7 +122,7 @@ def _read_scenario(folder: Path) -> ScenarioFolder:
         raise PlanError(
             f"{path}: scenario: is {scenario.scenario!r} in a folder named {folder.name!r}", "give both the same name"
         )
-    return ScenarioFolder(scenario, folder)
+    return ScenarioFolder(scenario, (folder,))
 
 
 def _text(path: Path, remedy: str) -> YamlText:

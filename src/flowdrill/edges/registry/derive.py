@@ -10,7 +10,9 @@ from flowdrill.analysis.flow_changes import changed_flow
 from flowdrill.analysis.redaction import redact
 from flowdrill.edges.registry.find_flow import find_flow
 from flowdrill.edges.registry.image_paths import require_paths
+from flowdrill.edges.registry.startup_module import STARTUP_FILE, startup_env, startup_module
 from flowdrill.errors import PlanError
+from flowdrill.model.flow_operations import Code
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage
 from flowdrill.model.scenario import AddFile, Changes, EnvChanges, Scenario
@@ -24,6 +26,7 @@ DRILL_LABEL = "dev.flowdrill.drill"
 STABLE_LABEL = "dev.flowdrill.stable"
 RUN_LABEL = "dev.flowdrill.run"
 ReadSource = Callable[[str], bytes]
+_FLOW_FILE, _FLOW_FOLDER = "{flow_file}", "{flow_folder}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class _Files:
     added: dict[str, bytes]
     removed: tuple[str, ...]
     lines: tuple[str, ...]
+    flow: str | None  # the flow's path, when a change is about it
 
 
 def prepare_broken(
@@ -49,7 +53,7 @@ def prepare_broken(
             f"Put the real stable image back first; it was made from {labels.get(STABLE_LABEL, 'an unknown one')}.",
         )
     files = _changed_files(repository, stable, scenario, read_source)
-    edit, config_lines = _config_edit(stable, scenario, run_id)
+    edit, config_lines = _config_edit(stable, scenario, run_id, files.flow)
     layer = None
     if files.added or files.removed:
         layer = make_layer(files.added, files.removed, f"flowdrill run {run_id}" if run_id else None)
@@ -83,11 +87,17 @@ def _changed_files(repository: Repository, stable: StoredImage, scenario: Scenar
     changes = scenario.changes
     added: dict[str, bytes] = {}
     lines: list[str] = []
-    if changes.flow:
+    flow_path = None
+    if changes.flow or _names_the_flow(changes):
         flow = find_flow(repository, stable, scenario.flow_file)
-        changed = changed_flow(flow.text, changes.flow, f"{flow.path} in {stable.reference}")
-        added[flow.path] = changed.text.encode("utf-8")
+        flow_path = flow.path
+        changed = changed_flow(flow.text, changes.flow, f"{flow.path} in {stable.reference}", read_source)
+        if changes.flow:
+            added[flow.path] = changed.text.encode("utf-8")
         lines += [f"{flow.path}: {line}" for line in changed.lines]
+    if changes.python:
+        added[STARTUP_FILE] = startup_module(tuple(_python(one, read_source) for one in changes.python))
+        lines.append(f"{STARTUP_FILE}: run by every Python at its start")
     for file in changes.files.add:
         path = _writable(file.path, added, scenario)
         added[path] = _content(file, read_source)
@@ -98,7 +108,15 @@ def _changed_files(repository: Repository, stable: StoredImage, scenario: Scenar
         removed.append(path)
         lines.append(f"{path}: removed")
     require_paths(repository, stable, tuple(removed))
-    return _Files(added, tuple(removed), tuple(lines))
+    return _Files(added, tuple(removed), tuple(lines), flow_path)
+
+
+def _names_the_flow(changes: Changes) -> bool:
+    return any(place in word for word in changes.command or () for place in (_FLOW_FILE, _FLOW_FOLDER))
+
+
+def _python(code: Code, read_source: ReadSource) -> str:
+    return code.code if code.code is not None else read_source(code.source or "").decode("utf-8", "replace")
 
 
 def _content(file: AddFile, read_source: ReadSource) -> bytes:
@@ -114,16 +132,19 @@ def _writable(path: str, taken: dict[str, bytes], scenario: Scenario) -> str:
     return normal
 
 
-def _config_edit(stable: StoredImage, scenario: Scenario, run_id: str | None) -> tuple[ConfigEdit, tuple[str, ...]]:
+def _config_edit(
+    stable: StoredImage, scenario: Scenario, run_id: str | None, flow: str | None
+) -> tuple[ConfigEdit, tuple[str, ...]]:
     changes = scenario.changes
-    lines = [*_env_lines(changes.env, stable), *_command_lines(changes, stable.config)]
+    command = _command(changes, flow)
+    lines = [*_env_lines(changes.env, stable), *_command_lines(command, stable.config)]
     labels = {DRILL_LABEL: scenario.scenario, STABLE_LABEL: stable.found.digest}
     edit = ConfigEdit(
         history=f"flowdrill scenario {scenario.scenario}",
-        set_env=changes.env.set,
+        set_env={**changes.env.set, **(startup_env(stable.config.env) if changes.python else {})},
         unset_env=changes.env.unset,
-        entrypoint=changes.command,
-        cmd=None if changes.command is None else (),
+        entrypoint=command,
+        cmd=None if command is None else (),
         labels={**labels, RUN_LABEL: run_id} if run_id else labels,
     )
     return edit, tuple(lines)
@@ -145,11 +166,18 @@ def _env_lines(changes: EnvChanges, stable: StoredImage) -> list[str]:
     return lines
 
 
-def _command_lines(changes: Changes, config: ImageConfig) -> list[str]:
-    if changes.command is None:
+def _command(changes: Changes, flow: str | None) -> tuple[str, ...] | None:
+    if changes.command is None or flow is None:
+        return changes.command
+    folder = posixpath.dirname(flow)
+    return tuple(word.replace(_FLOW_FILE, flow).replace(_FLOW_FOLDER, folder) for word in changes.command)
+
+
+def _command_lines(command: tuple[str, ...] | None, config: ImageConfig) -> list[str]:
+    if command is None:
         return []
     before = " ".join((*config.entrypoint, *config.cmd)) or "none"
-    return [redact(f"command: {' '.join(changes.command)} (was: {before})")]
+    return [redact(f"command: {' '.join(command)} (was: {before})")]
 
 
 def _no_change(stable: StoredImage, why: str, key: str) -> PlanError:

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from flowdrill.analysis.redaction import hide
-from flowdrill.engine.ports import Undo
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event, event_to_json
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.undo import Undo
 
 PLAN, EVENTS, OUTCOMES, UNDO, EVIDENCE = "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence"
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdrill.analysis.raising_code import raising_code
+from flowdrill.analysis.component_code import code_run_first
 
 HEAD = "class Step(Component):\n"
 BODIES = [
@@ -37,6 +37,10 @@ BODIES = [
     "    def other(self): '''Doc.'''",
     "    def build(self):\n        return ran()\n    def build(self):\n        return ran()\n",
 ]
+
+
+def raising_code(code: str, methods: tuple[str, ...], message: str) -> str:
+    return code_run_first(code, methods, f"raise RuntimeError({message!r})", None)
 
 
 def _outcome(code: str, ran: list[int]) -> str:
@@ -84,7 +88,7 @@ def test_an_inherited_method_is_overridden_in_every_component_class() -> None:
     code = "class A(LCModelComponent):\n    x = 1\n\nclass B(A):\n    y = 2\n\nclass Other:\n    z = 3\n"
     after = raising_code(code, ("text_response", "build_model"), "no")
     classes = [node for node in ast.parse(after).body if isinstance(node, ast.ClassDef)]
-    methods = {c.name: [m.name for m in c.body if isinstance(m, ast.FunctionDef)] for c in classes}
+    methods = {c.name: [m.name for m in c.body if isinstance(m, ast.AsyncFunctionDef)] for c in classes}
     assert methods == {"A": ["text_response", "build_model"], "B": ["text_response", "build_model"], "Other": []}
 
 
@@ -112,5 +116,5 @@ def test_the_result_always_compiles_or_is_refused(statements: str) -> None:
     assert all(
         isinstance(m.body[0], ast.Raise)
         for m in step.body
-        if getattr(m, "name", "") in {"build", "other"} and isinstance(m, ast.FunctionDef)
+        if isinstance(m, ast.FunctionDef | ast.AsyncFunctionDef) and m.name in {"build", "other"}
     )

@@ -1,0 +1,43 @@
+"""Sets the workload's image, with what a release changes beside it, and records when: the one place where a run changes
+the workload."""
+
+from __future__ import annotations
+
+from flowdrill.engine.narrator import Narrator
+from flowdrill.engine.ports import Ports
+from flowdrill.model.events import ImageSet, Purpose
+from flowdrill.model.instant import Instant
+from flowdrill.model.release import Fields, Release
+
+
+def set_release(
+    purpose: Purpose, image: str, change_cause: str | None, release: Release, ports: Ports, tell: Narrator
+) -> Instant:
+    """Deploy the broken release: its ConfigMap, then its pod template. Return the patch of the template, [request sent,
+    answer accepted], which is recorded as an event too."""
+    if release.broken_config is not None:
+        ports.workload.set_config(release.broken_config)
+    return _patched(purpose, image, change_cause, release.broken_fields, ports, tell, as_user=None)
+
+
+def roll_back_release(
+    image: str, change_cause: str, release: Release, ports: Ports, tell: Narrator, *, as_user: str | None
+) -> Instant:
+    """Put the stable template back, as a rollback does: a ConfigMap is no part of a revision and stays as it is."""
+    return _patched(Purpose.ROLL_BACK, image, change_cause, release.stable_fields, ports, tell, as_user=as_user)
+
+
+def restore_release(image: str, change_cause: str | None, release: Release, ports: Ports, tell: Narrator) -> Instant:
+    """Put the stable template back as it was written before the drill."""
+    return _patched(Purpose.RESTORE, image, change_cause, release.stable_fields, ports, tell, as_user=None)
+
+
+def _patched(
+    purpose: Purpose, image: str, change_cause: str | None, fields: Fields, ports: Ports, tell: Narrator, *,
+    as_user: str | None,
+) -> Instant:  # fmt: skip
+    sent = ports.clock.now_ns()
+    ports.workload.set_image(image, change_cause, fields=fields, as_user=as_user)
+    instant = Instant(sent, ports.clock.now_ns())
+    tell.emit(ImageSet(at_ns=instant.latest_ns, purpose=purpose, image=image, instant=instant, identity=as_user))
+    return instant
