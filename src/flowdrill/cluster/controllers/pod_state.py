@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from flowdrill.cluster.api.resource_types import Json
 
@@ -24,12 +25,16 @@ def is_ready(pod: Json) -> bool:
 
 def ready_since(pod: Json) -> datetime | None:
     """Return when the pod became ready; None when it is not, or does not say since when."""
-    text = (_ready_condition(pod) or {}).get("lastTransitionTime")
+    return instant((_ready_condition(pod) or {}).get("lastTransitionTime"))
+
+
+def instant(text: Any) -> datetime | None:
+    """Return the time that an RFC 3339 text says, None for anything else."""
     try:
-        since = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         return None
-    return since if since.tzinfo is not None else since.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def seconds_until_available(pod: Json, min_ready_seconds: int, now: datetime) -> float | None:
