@@ -79,7 +79,7 @@ def new_replica_set(deployment: Json, sets: Sequence[Json], revision: int) -> Js
         "apiVersion": "apps/v1", "kind": "ReplicaSet",
         "metadata": {
             "name": f"{meta['name']}-{hashed}", "namespace": meta["namespace"],
-            "labels": template["metadata"]["labels"], "ownerReferences": [reference_to(deployment)],
+            "labels": dict(template["metadata"]["labels"]), "ownerReferences": [reference_to(deployment)],
             "annotations": {**_copied(deployment), REVISION: str(revision), **size_annotations(deployment)},
         },
         "spec": {"replicas": first, "selector": selector, "template": template, **ready},

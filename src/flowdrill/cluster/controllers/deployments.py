@@ -216,8 +216,9 @@ def _read_again(objects: Objects, sets: Iterable[Json]) -> list[Json]:
     return sorted((one for one in found if one is not None), key=_age_rank)
 
 
-def _age_rank(replica_set: Json) -> tuple[str, int]:
-    return replica_set["metadata"]["creationTimestamp"], revision_of(replica_set)
+def _age_rank(replica_set: Json) -> tuple[str, str]:
+    """Oldest first. Nothing that changes may decide: of two with the present template the first stays the first."""
+    return replica_set["metadata"]["creationTimestamp"], replica_set["metadata"]["name"]
 
 
 def _others(sets: Iterable[Json], new: Json | None) -> list[Json]:

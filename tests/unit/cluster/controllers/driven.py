@@ -8,6 +8,7 @@ from typing import Any
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import NAMESPACES, Json, ResourceType, ResourceTypes
+from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.api.store import Change, Store
 from flowdrill.cluster.controllers.loop import Controller, Key
 from flowdrill.cluster.network import Network
@@ -56,12 +57,15 @@ class Driven:
                     self._queue.extend((one, key) for key in concerned(state) if (one, key) not in self._queue)
 
     def settle(self) -> None:
-        """Sync until nothing is left to do; fails when that never comes."""
+        """Sync until nothing is left to do, again and again what was refused; fails when that never comes."""
         for _ in range(_MOST_STEPS):
             if not self._queue:
                 return
             controller, key = self._queue.popleft()
-            controller.sync(key)
+            try:
+                controller.sync(key)
+            except StatusError:
+                self._queue.append((controller, key))
         raise AssertionError(f"does not settle: {self._queue[0]}")
 
 
