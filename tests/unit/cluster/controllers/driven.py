@@ -43,6 +43,7 @@ class Driven:
         self._objects = objects
         self._queue: deque[tuple[Controller, Key]] = deque()
         self._controllers = controllers
+        self._timers: dict[tuple[Controller, Key], float] = {}
         objects.store.subscribe(self._changed)
         for one in controllers:
             for resource, concerned in one.watches.items():
@@ -63,10 +64,23 @@ class Driven:
                 return
             controller, key = self._queue.popleft()
             try:
-                controller.sync(key)
+                again_in = controller.sync(key)
             except StatusError:
                 self._queue.append((controller, key))
+                continue
+            self._timers.pop((controller, key), None)
+            if again_in is not None:
+                self._timers[controller, key] = again_in
         raise AssertionError(f"does not settle: {self._queue[0]}")
+
+    def due_in(self) -> float | None:
+        """In how many seconds the first controller wants to look again, reckoned from its last look."""
+        return min(self._timers.values(), default=None)
+
+    def look_again(self) -> None:
+        """Let all look again that wanted to, as if their time had come."""
+        self._queue.extend(self._timers)
+        self.settle()
 
 
 def named(resource: ResourceType, name: str, namespace: str | None = "shop", **rest: Any) -> Json:

@@ -221,9 +221,7 @@ def test_annotations_that_are_no_numbers_do_not_stop_a_rollout(world: WorkloadWo
 def test_conditions_that_somebody_else_wrote_do_not_stop_a_rollout(world: WorkloadWorld) -> None:
     deployed(world)
     odd: list[Json] = [{}, {"type": "Progressing"}, {"type": "Available", "status": "True"}]
-    world.objects.change(
-        DEPLOYMENTS, "shop", "web", lambda one: one["status"].update(conditions=odd), part=Part.STATUS
-    )
+    world.objects.change(DEPLOYMENTS, "shop", "web", lambda one: one["status"].update(conditions=odd), part=Part.STATUS)
     rolled(world, "two")
     assert world.condition("Progressing") == ("True", "NewReplicaSetAvailable")
 
