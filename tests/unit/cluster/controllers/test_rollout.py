@@ -110,7 +110,7 @@ def test_no_step_takes_available_pods_below_the_least_there_may_be(
 ) -> None:
     new, *old = (Share(str(number), most, min(most, few)) for number, (most, few) in enumerate(sizes))
     after = next_shares(new, old, wanted, surge, unavailable)
-    assert all(0 <= size for size in after.values())
+    assert all(size >= 0 for size in after.values())
     taken = {one.name: one.replicas - after.get(one.name, one.replicas) for one in (new, *old)}
     spared = sum(min(one.available, one.replicas - taken[one.name]) for one in (new, *old))
     before = sum(one.available for one in (new, *old))
