@@ -14,6 +14,7 @@ from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.owning import owned, owner_or_matching_keys
+from flowdrill.cluster.controllers.pacing import MOST_AT_ONCE, pods_to_make
 from flowdrill.cluster.controllers.pod_state import (
     instant,
     is_finished,
@@ -25,7 +26,6 @@ from flowdrill.cluster.controllers.pod_state import (
 from flowdrill.cluster.controllers.templates import pod_from
 from flowdrill.cluster.events import EventRecorder
 
-_MOST_AT_ONCE = 100  # pods made or deleted in one look
 _DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
@@ -59,11 +59,11 @@ class ReplicaSetController:
 
     def _reach(self, replica_set: Json, active: list[Json]) -> None:
         wanted = replica_set["spec"]["replicas"]
-        for _ in range(min(wanted - len(active), _MOST_AT_ONCE)):
+        for _ in range(min(wanted - len(active), pods_to_make(active))):
             self._make(replica_set)
         surplus = len(active) - wanted
         if surplus > 0:
-            for pod in sorted(active, key=_keep_rank)[: min(surplus, _MOST_AT_ONCE)]:
+            for pod in sorted(active, key=_keep_rank)[: min(surplus, MOST_AT_ONCE)]:
                 meta = pod["metadata"]
                 self._objects.delete(PODS, meta["namespace"], meta["name"], DeleteOptions(uid=meta["uid"]))
                 self._events.record(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {meta['name']}")

@@ -13,12 +13,12 @@ from flowdrill.cluster.api.resource_types import PODS, STATEFUL_SETS, Json, Reso
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.owning import owned, owner_or_matching_keys
+from flowdrill.cluster.controllers.pacing import pods_to_make
 from flowdrill.cluster.controllers.pod_state import is_finished, is_ready, is_terminating, seconds_until_available
 from flowdrill.cluster.controllers.set_revisions import REVISION_LABEL, prune_revisions, set_revisions
 from flowdrill.cluster.controllers.templates import pod_from
 from flowdrill.cluster.events import EventRecorder
 
-_MOST_AT_ONCE = 100  # pods made or deleted in one look
 _NAME_LABEL, _INDEX_LABEL = "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"
 
 
@@ -81,21 +81,23 @@ class StatefulSetController:
     ) -> bool:
         """Make the pods that are missing, and make room for those that have ended; return whether the rest has to
         wait. It goes on at the next look: every pod made or deleted brings one about."""
-        written = 0
+        waits, left = False, pods_to_make(pods.values())
         for number in wanted:
             pod = pods.get(number)
             if pod is None:
+                if left == 0:
+                    return True
                 self._make(found, revisions, number)
-                written += 1
+                left -= 1
             elif is_finished(pod):
                 if not is_terminating(pod):
                     self._delete(found, pod)
-                written += 1
-            elif in_order and (is_terminating(pod) or not self._is_available(found, pod)):
+            elif not in_order or (not is_terminating(pod) and self._is_available(found, pod)):
+                continue
+            if in_order:
                 return True
-            if written and (in_order or written == _MOST_AT_ONCE):
-                return True
-        return written > 0
+            waits = True
+        return waits
 
     def _remove(self, found: Json, surplus: list[Json], *, in_order: bool) -> None:
         """Delete the pods that are too many, highest first. In order, each waits until the one before it is gone, and

@@ -73,6 +73,14 @@ def test_one_look_at_a_set_of_billions_ends(world: WorkloadWorld) -> None:
     assert len(world.pods()) == 100
 
 
+def test_no_more_pods_are_made_while_very_many_wait_for_a_node(world: WorkloadWorld) -> None:
+    world.create(REPLICA_SETS, replicas=1100)
+    assert len(world.pods()) == 1000
+    world.objects.bind("shop", world.pods()[0]["metadata"]["name"], "box")
+    world.driven.settle()
+    assert len(world.pods()) == 1001
+
+
 def test_a_pod_that_has_ended_is_replaced_and_left_alone(world: WorkloadWorld) -> None:
     world.create(REPLICA_SETS, replicas=1)
     (first,) = world.pods()

@@ -125,7 +125,7 @@ def test_a_scaled_deployment_shares_out_in_proportion_and_the_rest_goes_to_the_l
 
 
 def test_half_a_pod_is_rounded_up() -> None:
-    assert proportional([Share("b", 6, 6, 12), Share("a", 5, 5, 12)], 6, 0) == {"b": 3, "a": 3}
+    assert proportional([Share("b", 7, 7, 12), Share("a", 5, 5, 12)], 6, 0) == {"b": 3, "a": 3}
 
 
 def test_of_equally_large_sets_the_newer_grows_and_the_older_shrinks_first() -> None:

@@ -92,6 +92,13 @@ def test_one_look_at_a_parallel_set_of_billions_ends(world: WorkloadWorld) -> No
     assert len(world.pods()) == 100
 
 
+def test_a_set_with_very_many_waiting_pods_can_be_made_smaller(world: WorkloadWorld) -> None:
+    world.create(STATEFUL_SETS, replicas=1100, **PARALLEL)
+    assert len(world.pods()) == 1000
+    world.edit(STATEFUL_SETS, replicas=999)
+    assert len(world.pods()) == 999
+
+
 def test_all_of_many_parallel_pods_come(world: WorkloadWorld) -> None:
     world.create(STATEFUL_SETS, replicas=130, **PARALLEL)
     assert len(world.pods()) == 130
