@@ -60,18 +60,25 @@ class Driven:
     def settle(self) -> None:
         """Sync until nothing is left to do, again and again what was refused; fails when that never comes."""
         for _ in range(_MOST_STEPS):
-            if not self._queue:
+            if not self.step():
                 return
-            controller, key = self._queue.popleft()
-            try:
-                again_in = controller.sync(key)
-            except StatusError:
-                self._queue.append((controller, key))
-                continue
-            self._timers.pop((controller, key), None)
-            if again_in is not None:
-                self._timers[controller, key] = again_in
         raise AssertionError(f"does not settle: {self._queue[0]}")
+
+    def step(self, choice: int = 0) -> bool:
+        """Sync one of the keys that wait, the first unless told otherwise; return whether there was one."""
+        if not self._queue:
+            return False
+        self._queue.rotate(-(choice % len(self._queue)))
+        controller, key = self._queue.popleft()
+        try:
+            again_in = controller.sync(key)
+        except StatusError:
+            self._queue.append((controller, key))
+            return True
+        self._timers.pop((controller, key), None)
+        if again_in is not None:
+            self._timers[controller, key] = again_in
+        return True
 
     def due_in(self) -> float | None:
         """In how many seconds the first controller wants to look again, reckoned from its last look."""

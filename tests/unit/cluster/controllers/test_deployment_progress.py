@@ -138,10 +138,11 @@ def test_a_paused_deployment_is_scaled_nevertheless(world: WorkloadWorld) -> Non
         assert world.sizes() == {"one": replicas}
 
 
-def test_a_paused_deployment_is_pruned_too(world: WorkloadWorld) -> None:
+def test_a_paused_deployment_is_pruned_whether_or_not_it_is_complete(world: WorkloadWorld) -> None:
     deployed(world)
     world.roll(DEPLOYMENTS, "two")
     world.all_ready()
+    world.set_ready(world.pods()[0], ready=False)
     world.edit(DEPLOYMENTS, paused=True, revisionHistoryLimit=0)
     assert set(world.sizes()) == {"two"}
 

@@ -152,7 +152,7 @@ def test_a_limit_of_nothing_keeps_the_present_replica_set_only(world: WorkloadWo
 def test_a_replica_set_that_is_going_already_does_not_take_another_one_along(world: WorkloadWorld) -> None:
     deployed(world, revisionHistoryLimit=2)
     rolled(world, "two", "three")
-    name = world.replica_sets()["one"]["metadata"]["name"]
+    name = world.replica_sets()["two"]["metadata"]["name"]
     world.objects.change(REPLICA_SETS, "shop", name, lambda one: one["metadata"].update(finalizers=["x.org/held"]))
     world.remove(REPLICA_SETS, name)
     rolled(world, "four")

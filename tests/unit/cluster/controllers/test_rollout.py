@@ -43,6 +43,11 @@ def test_old_pods_that_serve_nobody_go_first() -> None:
     assert next_shares(Share("new", 1, 1), [working, broken], 6, 3, 0) == {"broken": 0}
 
 
+def test_no_more_of_them_go_than_there_is_room_for() -> None:
+    broken, working = Share("broken", 3, 0), Share("working", 3, 3)
+    assert next_shares(Share("new", 1, 0), [broken, working], 5, 2, 1) == {"broken": 1}
+
+
 def test_pods_of_a_set_that_was_just_scaled_down_do_not_count_as_available() -> None:
     old = Share("old", 4, 5)  # one of its five pods is about to go
     assert next_shares(Share("new", 10, 8), [old], 10, 5, 0) == {"old": 2}

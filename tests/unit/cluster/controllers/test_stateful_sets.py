@@ -141,6 +141,12 @@ def test_a_broken_pod_is_waited_for_even_when_the_template_is_mended(world: Work
     assert status["currentRevision"] == status["updateRevision"]
 
 
+def test_parallel_pods_are_replaced_one_at_a_time_too(world: WorkloadWorld) -> None:
+    deployed(world, **PARALLEL)
+    world.roll(STATEFUL_SETS, "two")
+    assert world.images() == {"web-0": "one", "web-1": "one", "web-2": "two"}
+
+
 def test_parallel_pods_let_a_broken_one_be_mended(world: WorkloadWorld) -> None:
     deployed(world, **PARALLEL)
     world.roll(STATEFUL_SETS, "broken")

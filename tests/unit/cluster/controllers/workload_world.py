@@ -12,7 +12,6 @@ from flowdrill.cluster.api.resource_types import (
     EVENTS,
     PODS,
     REPLICA_SETS,
-    STATEFUL_SETS,
     Json,
     ResourceType,
 )
@@ -117,6 +116,3 @@ def image_of(pod: Json) -> str:
 
 def is_ready(pod: Json) -> bool:
     return any(one["status"] == "True" for one in pod["status"].get("conditions") or ())
-
-
-__all__ = ["DEPLOYMENTS", "PODS", "REPLICA_SETS", "STATEFUL_SETS", "WorkloadWorld", "image_of", "is_ready"]
