@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flowdrill.cluster.api.resource_types import Json
+from flowdrill.cluster.controllers.pod_state import instant
 from flowdrill.cluster.controllers.rollout import surge_and_unavailable
 
 TIMED_OUT, AVAILABLE = "ProgressDeadlineExceeded", "NewReplicaSetAvailable"
+PAUSED, RESUMED = "DeploymentPaused", "DeploymentResumed"
+_NO_DEADLINE = 2**31 - 1  # the largest there is means none at all
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -23,7 +26,7 @@ def limits_of(deployment: Json) -> tuple[int, int]:
 
 def condition(conditions: Iterable[Json], kind: str) -> Json | None:
     """Return a condition, None when there is none of the kind."""
-    return next((one for one in conditions if one["type"] == kind), None)
+    return next((one for one in conditions if one.get("type") == kind), None)
 
 
 def with_condition(
@@ -31,12 +34,12 @@ def with_condition(
 ) -> list[Json]:
     """Return the conditions with one renewed; its transition time stays when its status does."""
     before, stamp = condition(conditions, kind), now.strftime(_TIME)
-    since = before["lastTransitionTime"] if before is not None and before["status"] == status else stamp
+    since = before.get("lastTransitionTime", stamp) if before is not None and before.get("status") == status else stamp
     new = {
         "type": kind, "status": status, "lastUpdateTime": stamp, "lastTransitionTime": since, "reason": reason,
         "message": message,
     }  # fmt: skip
-    return [*(one for one in conditions if one["type"] != kind), new]
+    return [*(one for one in conditions if one.get("type") != kind), new]
 
 
 def counts(deployment: Json, new: Json | None, sets: Sequence[Json]) -> Json:
@@ -76,36 +79,51 @@ def conditions_of(deployment: Json, new: Json | None, status: Json, now: datetim
         else ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     )
     found = _changed(found, "Available", *wanted, now)
-    if deployment["spec"].get("progressDeadlineSeconds") is None or new is None:
+    return _with_progress(deployment, new, status, found, now)
+
+
+def _with_progress(deployment: Json, new: Json | None, status: Json, found: list[Json], now: datetime) -> list[Json]:
+    """Return the conditions with what is known of the rollout. A paused one has no deadline."""
+    if deadline_of(deployment) is None:
+        return [one for one in found if one.get("type") != "Progressing"]
+    reason = (condition(found, "Progressing") or {}).get("reason")
+    if deployment["spec"].get("paused"):
+        paused = ("Progressing", "Unknown", PAUSED, "Deployment is paused", now)
+        return found if reason == TIMED_OUT else _changed(found, *paused)
+    if reason == AVAILABLE and status.get("replicas", 0) == status.get("updatedReplicas", 0):
         return found
-    progressing = condition(found, "Progressing")
-    settled = progressing is not None and progressing["reason"] == AVAILABLE
-    if settled and status.get("replicas", 0) == status.get("updatedReplicas", 0):
-        return found
-    what = f'ReplicaSet "{new["metadata"]["name"]}"'
+    if reason == PAUSED:
+        found = with_condition(found, "Progressing", "Unknown", RESUMED, "Deployment is resumed", now)
+    what = f'{"Deployment" if new is None else "ReplicaSet"} "{(new or deployment)["metadata"]["name"]}"'
     if is_complete(deployment, status):
         return with_condition(found, "Progressing", "True", AVAILABLE, f"{what} has successfully progressed.", now)
-    if _progressed(before, status):
+    if _progressed(deployment.get("status") or {}, status):
         return with_condition(found, "Progressing", "True", "ReplicaSetUpdated", f"{what} is progressing.", now)
     if deadline_in(deployment, found, now) == 0:
         return _changed(found, "Progressing", "False", TIMED_OUT, f"{what} has timed out progressing.", now)
     return found
 
 
+def deadline_of(deployment: Json) -> int | None:
+    """Return the seconds that a rollout may take without progress, None for any time."""
+    limit: int | None = deployment["spec"].get("progressDeadlineSeconds")
+    return None if limit is None or limit >= _NO_DEADLINE else limit
+
+
 def deadline_in(deployment: Json, conditions: Iterable[Json], now: datetime) -> float | None:
     """Return the seconds until a rollout has timed out, None when it cannot."""
-    progressing, limit = condition(conditions, "Progressing"), deployment["spec"].get("progressDeadlineSeconds")
-    if progressing is None or limit is None or progressing["reason"] == AVAILABLE or deployment["spec"].get("paused"):
+    progressing, limit = condition(conditions, "Progressing"), deadline_of(deployment)
+    if progressing is None or limit is None or deployment["spec"].get("paused"):
         return None
-    if progressing["reason"] == TIMED_OUT:
+    last = instant(progressing.get("lastUpdateTime"))
+    if progressing.get("reason") in (AVAILABLE, TIMED_OUT) or last is None:
         return None
-    last = datetime.fromisoformat(progressing["lastUpdateTime"].replace("Z", "+00:00"))
-    return max(0.0, (last + timedelta(seconds=limit) - now).total_seconds())
+    return max(0.0, limit - (now - last).total_seconds())
 
 
 def _changed(conditions: list[Json], kind: str, status: str, reason: str, message: str, now: datetime) -> list[Json]:
     known = condition(conditions, kind)
-    if known is not None and (known["status"], known["reason"]) == (status, reason):
+    if known is not None and (known.get("status"), known.get("reason")) == (status, reason):
         return conditions
     return with_condition(conditions, kind, status, reason, message, now)
 

@@ -12,6 +12,7 @@ from flowdrill.cluster.api.resource_types import Json
 from flowdrill.cluster.controllers.every_resource import EveryResource
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.ownership_index import OwnershipIndex, Place, owner_uids
+from flowdrill.cluster.controllers.owning import owner_references
 
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 
@@ -62,7 +63,7 @@ class GarbageCollector:
 
     def _judge(self, place: Place, value: Json) -> None:
         """Delete an object none of whose owners keeps it; else have it name only those that do."""
-        owners = value["metadata"].get("ownerReferences") or []
+        owners = owner_references(value)
         standings = {one["uid"]: self._standing(place.namespace, one) for one in owners}
         found = set(standings.values())
         if not owners or found == {Standing.SOLID}:
@@ -84,12 +85,12 @@ class GarbageCollector:
         )
 
     def _standing(self, namespace: str | None, owner: Json) -> Standing:
-        resource = self._objects.types.of_kind(owner["apiVersion"], owner["kind"])
+        resource = self._objects.types.of_kind(owner.get("apiVersion") or "", owner.get("kind") or "")
         if resource is None:  # of a kind that is not served: nobody can tell, unless it was seen to go
             return Standing.ABSENT if self._index.was_deleted(owner["uid"]) else Standing.SOLID
         if resource.namespaced and namespace is None:
             return Standing.SOLID  # an owner that cannot be; Kubernetes leaves such objects alone
-        found = self._objects.find(resource, namespace if resource.namespaced else None, owner["name"])
+        found = self._objects.find(resource, namespace if resource.namespaced else None, owner.get("name") or "")
         if found is None or found["metadata"]["uid"] != owner["uid"]:
             return Standing.ABSENT
         waiting = "deletionTimestamp" in found["metadata"] and _FOREGROUND in _finalizers(found)
@@ -110,7 +111,7 @@ class GarbageCollector:
     def _drop_owners(self, place: Place, value: Json, uids: set[str]) -> None:
         def edit(one: Json) -> None:
             meta = one["metadata"]
-            meta["ownerReferences"] = [owner for owner in meta["ownerReferences"] if owner["uid"] not in uids]
+            meta["ownerReferences"] = [owner for owner in owner_references(one) if owner["uid"] not in uids]
             if not meta["ownerReferences"]:
                 del meta["ownerReferences"]
 
@@ -119,10 +120,10 @@ class GarbageCollector:
 
     def _block_nobody(self, place: Place, value: Json) -> None:
         def edit(one: Json) -> None:
-            for owner in one["metadata"]["ownerReferences"]:
+            for owner in owner_references(one):
                 owner["blockOwnerDeletion"] = False
 
-        if any(one.get("blockOwnerDeletion") for one in value["metadata"]["ownerReferences"]):
+        if any(one.get("blockOwnerDeletion") for one in owner_references(value)):
             self._objects.change(place.resource, place.namespace, place.name, edit)
 
     def _remove_finalizer(self, place: Place, uid: str, finalizer: str) -> None:
@@ -138,8 +139,7 @@ def _finalizers(value: Json) -> list[str]:
 
 
 def _blocks(dependent: Json, owner: str) -> bool:
-    owners = dependent["metadata"].get("ownerReferences") or ()
-    return any(one["uid"] == owner and one.get("blockOwnerDeletion") for one in owners)
+    return any(one["uid"] == owner and one.get("blockOwnerDeletion") for one in owner_references(dependent))
 
 
 def _asked_for(value: Json) -> Propagation:

@@ -15,6 +15,7 @@ from flowdrill.cluster.api.store import Change, Store
 Key = tuple[str | None, str]  # namespace and name of what a controller looks after
 _SLICE_SECONDS = 0.01  # the API and the proxies get their turn at least this often
 _LONGEST_BACK_OFF_SECONDS = 10.0
+_MOST_DOUBLINGS = 10  # of the first hundredth of a second: then the longest back-off is reached
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class ControllerLoop:
             again_in = self._controllers[name].sync(key)
         except StatusError as error:
             failures = self._failures[item] = self._failures.get(item, 0) + 1
-            again_in = min(_LONGEST_BACK_OFF_SECONDS, 0.01 * 2**failures)
+            again_in = min(_LONGEST_BACK_OFF_SECONDS, 0.01 * 2 ** min(failures, _MOST_DOUBLINGS))
             if error.reason not in ("Conflict", "AlreadyExists", "NotFound", "Forbidden"):
                 _log.warning("%s %s: %s", name, key, error)
         except Exception:  # noqa: BLE001 - an object that one controller cannot bear must not stop all of them

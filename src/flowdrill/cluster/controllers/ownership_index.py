@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import Json, ResourceType
 from flowdrill.cluster.api.store import Change, ChangeType
+from flowdrill.cluster.controllers.owning import owner_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +77,4 @@ class OwnershipIndex:
 
 def owner_uids(value: Json) -> set[str]:
     """Return the uids of an object's owners."""
-    return {one["uid"] for one in value["metadata"].get("ownerReferences") or ()}
+    return {one["uid"] for one in owner_references(value)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import Json, ResourceType
@@ -10,10 +10,14 @@ from flowdrill.cluster.api.selectors import label_selector_of
 from flowdrill.cluster.controllers.loop import Key
 
 
+def owner_references(value: Json) -> list[Json]:
+    """Return the references to an object's owners; one without a uid refers to nothing."""
+    return [one for one in value["metadata"].get("ownerReferences") or () if one and one.get("uid")]
+
+
 def controller_of(value: Json) -> Json | None:
     """Return the owner reference of the object that controls this one."""
-    references = value["metadata"].get("ownerReferences") or ()
-    return next((one for one in references if one.get("controller")), None)
+    return next((one for one in owner_references(value) if one.get("controller")), None)
 
 
 def reference_to(owner: Json) -> Json:
@@ -23,31 +27,32 @@ def reference_to(owner: Json) -> Json:
     return {**head, "controller": True, "blockOwnerDeletion": True}
 
 
-def owned(objects: Objects, owner: Json, resource: ResourceType) -> list[Json]:
+def owned(
+    objects: Objects, owner: Json, resource: ResourceType, fits: Callable[[Json], bool] = lambda _: True
+) -> list[Json]:
     """Return the objects that `owner` controls; those that match its selector and are nobody's are taken in first,
-    and its own that match no more are let go."""
+    and its own that match no more are let go. An owner that is being deleted neither takes nor lets go. `fits` says
+    what else an object must be to match."""
     meta = owner["metadata"]
-    selector = label_selector_of(owner["spec"].get("selector"))
+    selector, goes = label_selector_of(owner["spec"].get("selector")), "deletionTimestamp" in meta
     found = []
     for one in objects.select(resource, meta["namespace"]):
         controller = controller_of(one)
-        matches = selector.matches(one["metadata"].get("labels"))
-        if controller is not None:
-            if controller["uid"] != meta["uid"]:
-                continue
-            if not matches and "deletionTimestamp" not in meta:
+        matches = selector.matches(one["metadata"].get("labels")) and fits(one)
+        if controller is not None and controller["uid"] == meta["uid"]:
+            if matches:
+                found.append(one)
+            elif not goes:
                 _let_go(objects, resource, one, meta["uid"])
-                continue
-            found.append(one)
-        elif matches and "deletionTimestamp" not in one["metadata"] and "deletionTimestamp" not in meta:
-            found.append(_take_in(objects, resource, one, owner))
+        elif controller is None and matches and not goes and "deletionTimestamp" not in one["metadata"]:
+            found.append(take_in(objects, resource, one, owner))
     return found
 
 
 def owner_keys(value: Json, kind: str) -> Iterable[Key]:
     """Return the key of the object's controller when it is of a kind."""
     controller = controller_of(value)
-    if controller is not None and controller["kind"] == kind:
+    if controller is not None and controller.get("kind") == kind and controller.get("name"):
         yield (value["metadata"]["namespace"], controller["name"])
 
 
@@ -62,16 +67,17 @@ def owner_or_matching_keys(objects: Objects, value: Json, resource: ResourceType
             yield (meta["namespace"], one["metadata"]["name"])
 
 
-def _take_in(objects: Objects, resource: ResourceType, value: Json, owner: Json) -> Json:
+def take_in(objects: Objects, resource: ResourceType, value: Json, owner: Json) -> Json:
+    """Make an object that is nobody's belong to `owner`."""
+
     def edit(one: Json) -> None:
-        one["metadata"].setdefault("ownerReferences", []).append(reference_to(owner))
+        one["metadata"]["ownerReferences"] = [*owner_references(one), reference_to(owner)]
 
     return objects.change(resource, value["metadata"]["namespace"], value["metadata"]["name"], edit)
 
 
 def _let_go(objects: Objects, resource: ResourceType, value: Json, uid: str) -> None:
     def edit(one: Json) -> None:
-        rest = [ref for ref in one["metadata"].get("ownerReferences") or () if ref["uid"] != uid]
-        one["metadata"]["ownerReferences"] = rest
+        one["metadata"]["ownerReferences"] = [ref for ref in owner_references(one) if ref["uid"] != uid]
 
     objects.change(resource, value["metadata"]["namespace"], value["metadata"]["name"], edit)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from flowdrill.cluster.api.resource_types import Json
 
@@ -19,22 +20,33 @@ def is_finished(pod: Json) -> bool:
 
 def is_ready(pod: Json) -> bool:
     """Return whether the pod's condition Ready is true."""
-    return _ready_since(pod) is not None
+    return _ready_condition(pod) is not None
+
+
+def ready_since(pod: Json) -> datetime | None:
+    """Return when the pod became ready; None when it is not, or does not say since when."""
+    return instant((_ready_condition(pod) or {}).get("lastTransitionTime"))
+
+
+def instant(text: Any) -> datetime | None:
+    """Return the time that an RFC 3339 text says, None for anything else."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def seconds_until_available(pod: Json, min_ready_seconds: int, now: datetime) -> float | None:
     """Return how long until a ready pod counts as available (0: it does), None for one that is not ready."""
-    since = _ready_since(pod)
-    if since is None:
+    if not is_ready(pod):
         return None
-    if not min_ready_seconds or not since:
+    since = ready_since(pod)
+    if not min_ready_seconds or since is None:
         return 0.0
-    ready_for = (now - datetime.fromisoformat(since.replace("Z", "+00:00"))).total_seconds()
-    return max(0.0, min_ready_seconds - ready_for)
+    return max(0.0, min_ready_seconds - (now - since).total_seconds())
 
 
-def _ready_since(pod: Json) -> str | None:
-    for one in (pod.get("status") or {}).get("conditions") or ():
-        if one.get("type") == "Ready" and one.get("status") == "True":
-            return str(one.get("lastTransitionTime") or "")
-    return None
+def _ready_condition(pod: Json) -> Json | None:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return next((one for one in conditions if one.get("type") == "Ready" and one.get("status") == "True"), None)

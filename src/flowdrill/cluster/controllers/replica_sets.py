@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from flowdrill.cluster.api.deletion import DeleteOptions
 from flowdrill.cluster.api.objects import Objects, Part
@@ -12,11 +14,19 @@ from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.owning import owned, owner_or_matching_keys
-from flowdrill.cluster.controllers.pod_state import is_finished, is_ready, is_terminating, seconds_until_available
+from flowdrill.cluster.controllers.pacing import MOST_AT_ONCE, pods_to_make
+from flowdrill.cluster.controllers.pod_state import (
+    instant,
+    is_finished,
+    is_ready,
+    is_terminating,
+    ready_since,
+    seconds_until_available,
+)
 from flowdrill.cluster.controllers.templates import pod_from
 from flowdrill.cluster.events import EventRecorder
 
-_MOST_AT_ONCE = 100  # pods made or deleted in one look
+_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
@@ -49,11 +59,11 @@ class ReplicaSetController:
 
     def _reach(self, replica_set: Json, active: list[Json]) -> None:
         wanted = replica_set["spec"]["replicas"]
-        for _ in range(min(wanted - len(active), _MOST_AT_ONCE)):
+        for _ in range(min(wanted - len(active), pods_to_make(active))):
             self._make(replica_set)
         surplus = len(active) - wanted
         if surplus > 0:
-            for pod in sorted(active, key=_keep_rank)[: min(surplus, _MOST_AT_ONCE)]:
+            for pod in sorted(active, key=_keep_rank)[: min(surplus, MOST_AT_ONCE)]:
                 meta = pod["metadata"]
                 self._objects.delete(PODS, meta["namespace"], meta["name"], DeleteOptions(uid=meta["uid"]))
                 self._events.record(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {meta['name']}")
@@ -90,9 +100,26 @@ class ReplicaSetController:
         return min((wait for wait in waits if wait), default=None)
 
 
-def _keep_rank(pod: Json) -> tuple[bool, int, bool, float]:
-    """What is deleted first: pods without a node, pending ones, those not ready, the youngest."""
-    phase = (pod.get("status") or {}).get("phase", "Unknown")
-    age = pod["metadata"]["creationTimestamp"]
-    placed = bool(pod["spec"].get("nodeName"))
-    return placed, _PHASES.get(phase, 1), is_ready(pod), -float("".join(filter(str.isdigit, age)) or 0)
+def _keep_rank(pod: Json) -> tuple[float, ...]:
+    """What is deleted first: pods without a node, pending ones, those not ready, the cheapest, those ready for the
+    shortest time, those restarted most often, the youngest."""
+    status = pod.get("status") or {}
+    restarts = (one.get("restartCount") or 0 for one in status.get("containerStatuses") or ())
+    return (
+        bool(pod["spec"].get("nodeName")),
+        _PHASES.get(status.get("phase", "Unknown"), 1),
+        is_ready(pod),
+        _deletion_cost(pod),
+        -_seconds(ready_since(pod)),
+        -max(restarts, default=0),
+        -_seconds(instant(pod["metadata"]["creationTimestamp"])),
+    )
+
+
+def _deletion_cost(pod: Json) -> int:
+    text = str((pod["metadata"].get("annotations") or {}).get(_DELETION_COST))
+    return int(text) if re.fullmatch(r"-?\d{1,10}", text, re.ASCII) else 0
+
+
+def _seconds(moment: datetime | None) -> float:
+    return 0.0 if moment is None else moment.timestamp()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,15 +13,15 @@ class Share:
 
     name: str
     replicas: int  # wanted of it
-    available: int
+    available: int  # counted before the last scaling took effect: there may be more than wanted
     most_before: int = 0  # what `max-replicas` said when it was last scaled
 
 
 def resolved(value: Any, total: int, *, up: bool) -> int:
     """Return a number or a percentage of `total`, rounded up or down."""
     if isinstance(value, str):
-        portion = int(value.rstrip("%")) * total / 100
-        return math.ceil(portion) if up else math.floor(portion)
+        hundredfold = int(value.rstrip("%")) * total
+        return -(-hundredfold // 100) if up else hundredfold // 100
     return int(value or 0)
 
 
@@ -46,7 +45,7 @@ def next_shares(new: Share, old: Sequence[Share], wanted: int, surge: int, unava
     for number, one in enumerate(left):  # first those pods that serve nobody anyway
         idle = min(room, max(0, one.replicas - one.available))
         left[number], room = replace(one, replicas=one.replicas - idle), room - idle
-    spare = new.available + sum(one.available for one in old) - least
+    spare = sum(min(one.available, one.replicas) for one in (new, *old)) - least
     for number, one in enumerate(left):
         fewer = min(max(0, spare), one.replicas)
         left[number], spare = replace(one, replicas=one.replicas - fewer), spare - fewer
@@ -55,22 +54,26 @@ def next_shares(new: Share, old: Sequence[Share], wanted: int, surge: int, unava
 
 def proportional(shares: Sequence[Share], wanted: int, surge: int) -> dict[str, int]:
     """Return the sizes after the Deployment was scaled in the midst of a rollout: every ReplicaSet in proportion, the
-    rounding goes to the largest."""
+    rounding goes to the largest. `shares` comes oldest first: of equally large ones the newer grow first and the older
+    shrink first."""
     allowed = wanted + surge if wanted else 0
     total = sum(one.replicas for one in shares)
     to_add = allowed - total
-    largest_first = sorted(shares, key=lambda one: -one.replicas)
-    sizes, added = {}, 0
+    if to_add == 0 or not shares:
+        return {one.name: one.replicas for one in shares}
+    largest_first = sorted(reversed(shares) if to_add > 0 else shares, key=lambda one: -one.replicas)
+    sizes, left = {}, to_add
     for one in largest_first:
-        most_before = one.most_before or total or 1
-        fraction = round(one.replicas * allowed / most_before) - one.replicas if to_add else 0
-        left = to_add - added
+        fraction = _half_up(one.replicas * allowed, one.most_before or total or 1) - one.replicas
         fraction = min(max(fraction, 0), left) if to_add > 0 else max(min(fraction, 0), left)
-        sizes[one.name], added = one.replicas + fraction, added + fraction
-    if largest_first:
-        first = largest_first[0].name
-        sizes[first] = max(0, sizes[first] + to_add - added)
+        sizes[one.name], left = one.replicas + fraction, left - fraction
+    first = largest_first[0].name
+    sizes[first] = max(0, sizes[first] + left)
     return sizes
+
+
+def _half_up(dividend: int, divisor: int) -> int:
+    return (2 * dividend + divisor) // (2 * divisor)
 
 
 def _grown(new: Share, old: Sequence[Share], wanted: int, surge: int) -> int:

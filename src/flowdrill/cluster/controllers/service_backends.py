@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flowdrill.cluster.api.resource_types import Json
 from flowdrill.cluster.controllers.loop import Key
+from flowdrill.cluster.controllers.pod_state import is_ready
 
 _OVER = ("Failed", "Succeeded")
 
@@ -91,7 +92,7 @@ def _can_be_reached(pod: Json) -> bool:
 
 
 def _backend(service: Json, pod: Json) -> Backend:
-    serving = any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions") or ())
+    serving = is_ready(pod)
     terminating = pod["metadata"].get("deletionTimestamp") is not None
     anyway = bool(service["spec"].get("publishNotReadyAddresses"))
     return Backend(pod, _ports(service, pod), anyway or (serving and not terminating), serving, terminating)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from flowdrill.cluster.api.resource_types import PODS, STATEFUL_SETS, Json, Reso
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.owning import owned, owner_or_matching_keys
+from flowdrill.cluster.controllers.pacing import pods_to_make
 from flowdrill.cluster.controllers.pod_state import is_finished, is_ready, is_terminating, seconds_until_available
 from flowdrill.cluster.controllers.set_revisions import REVISION_LABEL, prune_revisions, set_revisions
 from flowdrill.cluster.controllers.templates import pod_from
@@ -56,48 +58,60 @@ class StatefulSetController:
         templates = {one["metadata"]["name"]: one["data"]["spec"]["template"] for one in known}
         current = (found.get("status") or {}).get("currentRevision", update)
         revisions = _Revisions(current if current in templates else update, update, templates)
-        self._step(found, revisions)
-        return self._report(found, revisions)
+        try:
+            self._step(found, revisions)
+        finally:
+            again_in = self._report(found, revisions)
+        return again_in
 
     def _step(self, found: Json, revisions: _Revisions) -> None:
-        pods = {_ordinal(found, pod): pod for pod in owned(self._objects, found, PODS)}
-        start = (found["spec"].get("ordinals") or {}).get("start", 0)
+        pods = {_ordinal(found, pod): pod for pod in self._pods(found)}
+        start = _start(found)
         wanted = range(start, start + found["spec"]["replicas"])
         in_order = found["spec"].get("podManagementPolicy") != "Parallel"
         if self._fill(found, revisions, pods, wanted, in_order=in_order):
             return
-        surplus = sorted((number for number in pods if number not in wanted), reverse=True)
-        for number in surplus:
-            if not is_terminating(pods[number]):
-                self._delete(found, pods[number])
-            if in_order:
-                return
+        surplus = [pods[number] for number in sorted(pods, reverse=True) if number not in wanted]
+        self._remove(found, surplus, in_order=in_order)
         if found["spec"]["updateStrategy"]["type"] == "RollingUpdate" and not surplus:
             self._replace(found, revisions, pods, wanted)
 
     def _fill(
         self, found: Json, revisions: _Revisions, pods: Mapping[int, Json], wanted: range, *, in_order: bool
     ) -> bool:
-        """Make the pods that are missing; return whether the rest has to wait."""
-        waits = False
+        """Make the pods that are missing, and make room for those that have ended; return whether the rest has to
+        wait. It goes on at the next look: every pod made or deleted brings one about."""
+        waits, left = False, pods_to_make(pods.values())
         for number in wanted:
             pod = pods.get(number)
             if pod is None:
+                if left == 0:
+                    return True
                 self._make(found, revisions, number)
-            elif is_finished(pod) and not is_terminating(pod):
-                self._delete(found, pod)
-            elif not is_terminating(pod) and self._is_available(found, pod):
+                left -= 1
+            elif is_finished(pod):
+                if not is_terminating(pod):
+                    self._delete(found, pod)
+            elif not in_order or (not is_terminating(pod) and self._is_available(found, pod)):
                 continue
             if in_order:
                 return True
-            waits = waits or pod is None
+            waits = True
         return waits
+
+    def _remove(self, found: Json, surplus: list[Json], *, in_order: bool) -> None:
+        """Delete the pods that are too many, highest first. In order, each waits until the one before it is gone, and
+        one that is not available waits for a lower one that is not: that is looked after first."""
+        sick = [pod for pod in surplus if is_terminating(pod) or not is_ready(pod)]
+        for pod in surplus[:1] if in_order else surplus:
+            waits = in_order and pod not in sick[-1:] and not self._is_available(found, pod)
+            if not is_terminating(pod) and not waits:
+                self._delete(found, pod)
 
     def _replace(self, found: Json, revisions: _Revisions, pods: Mapping[int, Json], wanted: range) -> None:
         """Delete the highest pod of an older template; the next one has to wait until it is back and ready."""
-        partition = _partition(found)
         for number in reversed(wanted):
-            if number < partition:
+            if number < _first_updated(found):
                 return
             pod = pods[number]
             if _revision(pod) != revisions.update and not is_terminating(pod):
@@ -106,11 +120,15 @@ class StatefulSetController:
             if is_terminating(pod) or not self._is_available(found, pod):
                 return
 
+    def _pods(self, found: Json) -> list[Json]:
+        """The set's own pods; those with other names are none of its business, whatever their labels."""
+        return owned(self._objects, found, PODS, lambda pod: _ordinal(found, pod) >= 0)
+
     def _is_available(self, found: Json, pod: Json) -> bool:
         return seconds_until_available(pod, found["spec"].get("minReadySeconds") or 0, self._objects.now()) == 0
 
     def _make(self, found: Json, revisions: _Revisions, number: int) -> None:
-        revision = revisions.current if number < _partition(found) else revisions.update
+        revision = revisions.current if number < _first_updated(found) else revisions.update
         pod = pod_from(revisions.templates[revision], found)
         name = f"{found['metadata']['name']}-{number}"
         pod["metadata"]["name"] = name
@@ -130,16 +148,17 @@ class StatefulSetController:
         self._events.record(found, "Normal", "SuccessfulDelete", text)
 
     def _report(self, found: Json, revisions: _Revisions) -> float | None:
-        pods = owned(self._objects, found, PODS)
+        pods = self._pods(found)
         alive = [pod for pod in pods if not is_terminating(pod)]
         least, now = found["spec"].get("minReadySeconds") or 0, self._objects.now()
-        waits = [seconds_until_available(pod, least, now) for pod in alive]
-        ready = sum(is_ready(pod) for pod in alive)
+        waits = [seconds_until_available(pod, least, now) for pod in pods]
+        ready = sum(is_ready(pod) for pod in pods)
         current, updated = (
             sum(_revision(pod) == name for pod in alive) for name in (revisions.current, revisions.update)
         )
         now_current = revisions.current
-        if updated == ready == found["spec"]["replicas"] == len(pods) and not _partition(found):
+        rolls = found["spec"]["updateStrategy"]["type"] == "RollingUpdate"
+        if rolls and updated == ready == found["spec"]["replicas"] == len(pods):
             now_current, current = revisions.update, updated
         status: Json = {
             "observedGeneration": found["metadata"]["generation"], "replicas": len(pods),
@@ -159,13 +178,20 @@ class StatefulSetController:
 
 
 def _ordinal(found: Json, pod: Json) -> int:
-    text = pod["metadata"]["name"].removeprefix(f"{found['metadata']['name']}-")
-    return int(text) if text.isdigit() else -1
+    """The pod's number, -1 for a pod that cannot be one of the set's."""
+    name, _, text = pod["metadata"]["name"].rpartition("-")
+    belongs = name == found["metadata"]["name"] and re.fullmatch(r"0|[1-9]\d{0,17}", text, re.ASCII)
+    return int(text) if belongs else -1
 
 
 def _revision(pod: Json) -> str:
     return str((pod["metadata"].get("labels") or {}).get(REVISION_LABEL, ""))
 
 
-def _partition(found: Json) -> int:
-    return int((found["spec"]["updateStrategy"].get("rollingUpdate") or {}).get("partition") or 0)
+def _start(found: Json) -> int:
+    return max(0, (found["spec"].get("ordinals") or {}).get("start") or 0)
+
+
+def _first_updated(found: Json) -> int:
+    """The first number that gets the present template: the partition counts pods, wherever their numbers start."""
+    return _start(found) + int((found["spec"]["updateStrategy"].get("rollingUpdate") or {}).get("partition") or 0)

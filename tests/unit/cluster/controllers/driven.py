@@ -8,6 +8,7 @@ from typing import Any
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import NAMESPACES, Json, ResourceType, ResourceTypes
+from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.api.store import Change, Store
 from flowdrill.cluster.controllers.loop import Controller, Key
 from flowdrill.cluster.network import Network
@@ -42,6 +43,7 @@ class Driven:
         self._objects = objects
         self._queue: deque[tuple[Controller, Key]] = deque()
         self._controllers = controllers
+        self._timers: dict[tuple[Controller, Key], float] = {}
         objects.store.subscribe(self._changed)
         for one in controllers:
             for resource, concerned in one.watches.items():
@@ -56,13 +58,36 @@ class Driven:
                     self._queue.extend((one, key) for key in concerned(state) if (one, key) not in self._queue)
 
     def settle(self) -> None:
-        """Sync until nothing is left to do; fails when that never comes."""
+        """Sync until nothing is left to do, again and again what was refused; fails when that never comes."""
         for _ in range(_MOST_STEPS):
-            if not self._queue:
+            if not self.step():
                 return
-            controller, key = self._queue.popleft()
-            controller.sync(key)
         raise AssertionError(f"does not settle: {self._queue[0]}")
+
+    def step(self, choice: int = 0) -> bool:
+        """Sync one of the keys that wait, the first unless told otherwise; return whether there was one."""
+        if not self._queue:
+            return False
+        self._queue.rotate(-(choice % len(self._queue)))
+        controller, key = self._queue.popleft()
+        try:
+            again_in = controller.sync(key)
+        except StatusError:
+            self._queue.append((controller, key))
+            return True
+        self._timers.pop((controller, key), None)
+        if again_in is not None:
+            self._timers[controller, key] = again_in
+        return True
+
+    def due_in(self) -> float | None:
+        """In how many seconds the first controller wants to look again, reckoned from its last look."""
+        return min(self._timers.values(), default=None)
+
+    def look_again(self) -> None:
+        """Let all look again that wanted to, as if their time had come."""
+        self._queue.extend(self._timers)
+        self.settle()
 
 
 def named(resource: ResourceType, name: str, namespace: str | None = "shop", **rest: Any) -> Json:

@@ -171,6 +171,36 @@ def test_a_service_without_a_selector_is_left_to_whoever_writes_its_endpoints(wo
     assert world.slices == []
 
 
+def test_a_service_that_is_only_another_name_has_no_endpoints(world: World) -> None:
+    world.pod("a", "127.231.64.2")
+    world.service(type="ExternalName", externalName="example.org")
+    assert world.objects.find(ENDPOINTS, "shop", "flow") is None
+    assert world.slices == []
+
+
+def test_a_headless_service_without_ports_has_addresses_without_ports(world: World) -> None:
+    world.pod("a", "127.231.64.2")
+    world.service(clusterIP="None", ports=[])
+    (subset,) = world.subsets
+    assert (subset["addresses"][0]["ip"], "ports" in subset) == ("127.231.64.2", False)
+
+
+def test_a_pod_has_those_of_several_ports_that_it_names(world: World) -> None:
+    http = {"name": "http", "port": 80, "targetPort": "web", "protocol": "TCP"}
+    world.service(ports=[http, {"name": "admin", "port": 81, "targetPort": "admin", "protocol": "TCP"}])
+    world.pod("a", "127.231.64.2")
+    assert [one["name"] for one in world.subsets[0]["ports"]] == ["http"]
+
+
+@pytest.mark.parametrize("odd", [{}, {"type": "Ready"}, {"status": "True"}])
+def test_a_pod_with_odd_conditions_keeps_nobody_else_from_a_service(world: World, odd: Json) -> None:
+    world.service()
+    world.pod("odd", "127.231.64.2")
+    world.status("odd", {"phase": "Running", "podIP": "127.231.64.2", "conditions": [odd]})
+    world.pod("a", "127.231.64.3")
+    assert world.conditions() == {"a": "ready serving", "odd": ""}
+
+
 def test_endpoints_go_with_their_service(world: World) -> None:
     world.service()
     world.objects.delete(SERVICES, "shop", "flow")
