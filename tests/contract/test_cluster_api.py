@@ -281,9 +281,13 @@ def test_an_object_that_ceases_to_match_is_deleted_for_the_watch(play: Playgroun
 
 
 def test_a_watch_from_a_version_that_is_forgotten_is_told_so(play: Playground) -> None:
-    with pytest.raises(ApiException) as refused:
+    try:
         follow(play, "1", 10_000)
-    assert refused.value.status == 410
+    except ApiException as refused:
+        assert refused.status == 410
+        return
+    assert play.context != "flowdrill", "the embedded cluster never keeps the beginning"
+    pytest.skip("this API server has forgotten nothing yet: etcd is compacted every five minutes")
 
 
 def test_many_watches_see_the_same(play: Playground, name: str) -> None:

@@ -171,6 +171,9 @@ class Drill(Strict):
     """One plan, as written in a drill file."""
 
     drill: str = Field(pattern=_DNS_LABEL, max_length=63, description="the drill's name; names the report's folder")
+    extends: str | None = Field(
+        default=None, description="drill file beside this one: what is not given here is taken from there"
+    )
     description: str = ""
     target: Target
     embedded: EmbeddedTarget | None = Field(default=None, description="only looked at without --context")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowdrill.edges.planfiles.yaml_lines import YamlText, parse_model
+from flowdrill.edges.planfiles.yaml_lines import Data, YamlText, laid_over, parse_model, plain_data
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Changes, Scenario
@@ -52,7 +52,20 @@ def shipped_scenarios() -> Path:
 
 def read_drill(path: Path) -> Drill:
     """Return the drill of a file; PlanError names file, line and key."""
-    return parse_model(_text(path, "name a drill file, such as drills/edge-missing.yaml"), Drill)
+    source = _text(path, "name a drill file, such as drills/edge-missing.yaml")
+    return parse_model(source, Drill, _base_of(path, plain_data(source), (path.resolve(),)))
+
+
+def _base_of(path: Path, data: Data, within: tuple[Path, ...]) -> Data:
+    """What the drill file that this one extends holds, laid over what that one extends."""
+    named = data.get("extends")
+    if not isinstance(named, str):
+        return {}
+    base = path.parent / named
+    if base.resolve() in within:
+        raise PlanError(f"{path}: extends: {named} extends this file", "leave one of them out")
+    held = plain_data(_text(base, f"`extends` in {path} names a drill file beside it"))
+    return laid_over(_base_of(base, held, (*within, base.resolve())), {**held, "extends": named})
 
 
 def find_scenario(name: str, near: Path | None = None) -> ScenarioFolder:

@@ -53,11 +53,15 @@ def _no_key(key: yaml.Node) -> str:
     return "a key is text, not a list or a mapping"
 
 
-def parse_model(source: YamlText, model: type[M]) -> M:
-    """Return the model that the YAML describes; PlanError names file, line and key of everything that is wrong."""
+Data = dict[str, object]
+
+
+def parse_model(source: YamlText, model: type[M], base: Data | None = None) -> M:
+    """Return the model that the YAML describes, or the YAML laid over `base`; PlanError names file, line and key of
+    everything that is wrong."""
     node, data = _composed(source)
     try:
-        return model.model_validate_json(json.dumps(data, default=_refused))
+        return model.model_validate_json(json.dumps(laid_over(base or {}, data), default=_refused))
     except _NotPlainError as error:
         raise PlanError(f"{source.name}: {error}", "put quotes around it to make it text") from error
     except ValidationError as error:
@@ -65,6 +69,20 @@ def parse_model(source: YamlText, model: type[M]) -> M:
             _problem(source, node, e["loc"], _said(e["type"], e["msg"], e["loc"], model)) for e in error.errors()
         ]
         raise PlanError("\n".join(problems), f"`flowdrill schema {model.__name__.lower()}` lists every key") from error
+
+
+def plain_data(source: YamlText) -> Data:
+    """Return what the YAML holds; PlanError when it is no mapping."""
+    return _composed(source)[1]
+
+
+def laid_over(base: Data, data: Data) -> Data:
+    """Return `base` with what `data` says: mappings are merged, key by key, anything else replaces what was there."""
+    merged = dict(base)
+    for key, value in data.items():
+        held = merged.get(key)
+        merged[key] = laid_over(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
+    return merged
 
 
 class _NotPlainError(Exception):
@@ -75,7 +93,7 @@ def _refused(value: object) -> object:
     raise _NotPlainError(f"{value!r} is read as a {type(value).__name__} by YAML")
 
 
-def _composed(source: YamlText) -> tuple[yaml.Node, object]:
+def _composed(source: YamlText) -> tuple[yaml.Node, Data]:
     if len(source.text) > _MAX_CHARACTERS:
         raise PlanError(f"{source.name}: larger than {_MAX_CHARACTERS} characters", "a plan is a page of YAML")
     try:
