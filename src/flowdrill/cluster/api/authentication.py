@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,17 +60,17 @@ class Authenticator:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise unauthorized()
-        user = self.user_of_token(token.strip())
+        user = self.user_of_token(token.strip(), (ISSUER,))
         if user is None:
             raise unauthorized()
         return user
 
-    def user_of_token(self, token: str) -> User | None:
-        """Return whom a token belongs to, None when it is nobody's."""
+    def user_of_token(self, token: str, audiences: Sequence[str]) -> User | None:
+        """Return whom a token belongs to, None when it is nobody's or meant for none of the `audiences`."""
         if hmac.compare_digest(token.encode(), self._admin_token):
             return User("kubernetes-admin", ("system:masters", "system:authenticated"))
         claims = self._claims(token)
-        if claims is None:
+        if claims is None or not set(claims["aud"]) & set(audiences):
             return None
         account = claims["kubernetes.io"]["serviceaccount"]
         namespace = claims["kubernetes.io"]["namespace"]
@@ -87,10 +87,12 @@ class Authenticator:
         if not isinstance(seconds, int) or not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
             raise bad_request("spec.expirationSeconds: Invalid value: may not specify a duration less than 10 minutes")
         audiences = spec.get("audiences") or [ISSUER]
+        if not isinstance(audiences, list) or not all(isinstance(one, str) for one in audiences):
+            raise bad_request("spec.audiences: must be a list of texts")
         expires = int(self._now()) + seconds
         token = self._signed(account, expires, audiences)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
-        answered = {"audiences": audiences, "expirationSeconds": seconds, **spec}
+        answered = {**spec, "audiences": audiences, "expirationSeconds": seconds}
         return {
             "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {"creationTimestamp": None},
             "spec": answered, "status": {"token": token, "expirationTimestamp": stamp},

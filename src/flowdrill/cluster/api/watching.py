@@ -93,7 +93,13 @@ class Watch:
         before = change.previous is not None and self._selects(change.previous)
         if after:
             return self._line("MODIFIED" if before else "ADDED", change.object)
-        return self._line("DELETED", change.object) if before else None
+        if not before or change.previous is None:
+            return None
+        if change.type is ChangeType.DELETED:
+            return self._line("DELETED", change.object)
+        # What was selected last, with the version of what came after it.
+        meta = {**change.previous["metadata"], "resourceVersion": str(change.revision)}
+        return self._encoded("DELETED", {**change.previous, "metadata": meta})
 
     def _selects(self, value: Json) -> bool:
         meta = value["metadata"]
@@ -105,9 +111,12 @@ class Watch:
 
     def _line(self, kind: str, value: Json) -> bytes:
         if self._form.kind:
-            event = {"type": kind, "object": shaped(self._form, self._resource, value, self._now())}
-            return json.dumps(event, separators=(",", ":")).encode() + b"\n"
+            return self._encoded(kind, value)
         return b'{"type":"%b","object":%b}\n' % (kind.encode(), self._store.text_of(value))
+
+    def _encoded(self, kind: str, value: Json) -> bytes:
+        event = {"type": kind, "object": shaped(self._form, self._resource, value, self._now())}
+        return json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
     def _bookmark(self, annotations: Json) -> bytes:
         meta: Json = {"resourceVersion": str(self._store.revision), "creationTimestamp": None}
