@@ -154,10 +154,9 @@ class KubernetesApi:
     async def _watch(self, request: Request, receive: Receive, send: Send, _: User) -> None:
         resource = _resource(request)
         labels, fields = _selectors(request, resource)
-        watch = Watch(
-            self._objects.store, resource, request.namespace, labels, fields, form_of(request), self._objects.now
-        )
-        await self._stream(watch.lines(request), receive, send, b"application/json", at_once=True)
+        store, now = self._objects.store, self._objects.now
+        watch = Watch(store, request, resource, labels, fields, form_of(request), now)
+        await self._stream(watch.lines(), receive, send, b"application/json", at_once=True)
 
     async def _stream(
         self, pieces: AsyncIterator[bytes], receive: Receive, send: Send, kind: bytes, *, at_once: bool = False

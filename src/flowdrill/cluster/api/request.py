@@ -146,6 +146,8 @@ def request_of(scope: Mapping[str, Any], types: ResourceTypes) -> Request:
     if len(rest) == 3 and rest[2] not in _SUBRESOURCES:
         raise no_such_resource()
     name, subresource = (rest[1] if len(rest) > 1 else None), (rest[2] if len(rest) > 2 else "")
+    if name is not None and namespace is None and resource.namespaced:
+        raise no_such_resource()
     return Request(plain.method, path, query, headers, resource, namespace, name, subresource)
 
 

@@ -39,10 +39,10 @@ def scaled(objects: Objects, request: Request, resource: ResourceType, body: byt
         wanted = patched(resource, before, body, kind)
     else:
         wanted = object_in(body, request.media_type)
-    spec, meta = wanted.get("spec") or {}, wanted.get("metadata") or {}
+    spec, meta = ({} if wanted.get(part) is None else wanted[part] for part in ("spec", "metadata"))
     if not isinstance(spec, dict) or not isinstance(meta, dict):
         raise bad_request("the Scale cannot be decoded: spec and metadata must be objects")
-    replicas = spec.get("replicas") or 0
+    replicas = 0 if spec.get("replicas") is None else spec["replicas"]
     if not isinstance(replicas, int) or isinstance(replicas, bool) or not 0 <= replicas < 1 << 31:
         raise bad_request(f"spec.replicas: Invalid value: {str(replicas)[:40]}: must be a number that is not negative")
     if meta.get("name") not in (None, "", current["metadata"]["name"]):
