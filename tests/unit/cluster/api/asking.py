@@ -31,7 +31,7 @@ class Answer:
     """What came back."""
 
     code: int
-    headers: Mapping[str, str]
+    headers: tuple[tuple[str, str], ...]
     body: bytes
 
     @property
@@ -109,7 +109,8 @@ class Asked:
         await self.api(scope, receive, send)
         start = messages[0]
         body = b"".join(one["body"] for one in messages[1:])
-        return Answer(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, body)
+        headers = tuple((name.decode(), text.decode()) for name, text in start["headers"])
+        return Answer(start["status"], headers, body)
 
     def make(self, path: str, **content: Any) -> Json:
         """Create an object in the collection at a path; it must work."""
