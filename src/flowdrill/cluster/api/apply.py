@@ -45,7 +45,7 @@ def applied(
     new = _merged(schema_of(resource) or {}, copy.deepcopy(current), configuration)
     others = frozenset[Path]().union(*(paths for owner, paths in owners.items() if owner != me))
     needed = {path[:steps] for path in others | wanted for steps in range(1, len(path) + 1)}
-    for path in sorted(own_before - needed, key=len, reverse=True):
+    for path in sorted(own_before - needed, key=len):  # items before their keys, by which they are found
         without(new, path)
     times = _times(current)
     after = {owner: paths - changed for owner, paths in owners.items() if owner != me}

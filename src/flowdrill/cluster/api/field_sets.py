@@ -76,9 +76,12 @@ def shown(path: Path) -> str:
 
 
 def without(value: Json, path: Path) -> None:
-    """Take the field at a path out of an object, when it is there."""
+    """Take the field at a path out of an object, when it is there. The keys of a list's item stay with it."""
     parent = _at(value, path[:-1])
     step, (kind, _, rest) = path[-1], path[-1].partition(":")
+    above, _, keys = path[-2].partition(":") if len(path) > 1 else ("", "", "")
+    if above == "k" and rest in json.loads(keys):
+        return
     if isinstance(parent, dict) and kind == "f":
         parent.pop(rest, None)
     elif isinstance(parent, list):

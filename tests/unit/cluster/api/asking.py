@@ -146,4 +146,9 @@ def deployment(name: str, **container: Any) -> Json:
     main = {"name": "main", "image": "example.org/flow:1", **container}
     template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [main]}}
     spec = {"replicas": 2, "selector": {"matchLabels": {"app": name}}, "template": template}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": spec,
+    }

@@ -145,7 +145,9 @@ def test_nobody_gives_away_what_they_do_not_have(asked: Asked, given: Json, code
     assert asked.ask("POST", BINDINGS, binding, headers=ann).code == code
     asked.may("ann", rule("bind escalate", "roles", "rbac.authorization.k8s.io"))
     assert asked.ask("POST", BINDINGS, binding | {"metadata": {"name": "c"}}, headers=ann).code == 201
-    assert asked.ask("PUT", f"{ROLES}/old", {"metadata": {"name": "old"}, "rules": [EVERYTHING]}, headers=ann).code == 200
+    assert (
+        asked.ask("PUT", f"{ROLES}/old", {"metadata": {"name": "old"}, "rules": [EVERYTHING]}, headers=ann).code == 200
+    )
 
 
 def test_a_role_that_gathers_others_needs_every_permission(asked: Asked) -> None:
