@@ -10,7 +10,7 @@ from flowdrill.cluster.api.schemas import ANY, IS, METADATA, OPEN, B, I, Keyed, 
 
 def decode_error(resource: ResourceType, value: Json) -> str | None:
     """Return what cannot be decoded, as the API says it, or None: a text where a number is needed, for example."""
-    return _mismatch(_schema(resource), value, "")
+    return mismatch(_schema(resource), value)
 
 
 def without_nulls(resource: ResourceType, value: Json) -> Json:
@@ -59,7 +59,8 @@ def _empty(schema: Any) -> Any:
     return None if isinstance(schema, Unchecked) else [] if isinstance(schema, (list, Keyed)) else {}
 
 
-def _mismatch(schema: Any, value: Any, path: str) -> str | None:
+def mismatch(schema: Any, value: Any, path: str = "") -> str | None:
+    """Return what of a value does not fit a schema, or None."""
     if value is None or isinstance(schema, Unchecked):
         return None
     if isinstance(schema, str):
@@ -75,7 +76,7 @@ def _mismatch(schema: Any, value: Any, path: str) -> str | None:
         children = [(f"{path}[{n}]", _item(schema), one) for n, one in enumerate(value)]
     else:
         children = [(f"{path}.{name}", _field(schema, name), one) for name, one in value.items()]
-    return next((found for at, part, one in children if (found := _mismatch(part, one, at)) is not None), None)
+    return next((found for at, part, one in children if (found := mismatch(part, one, at)) is not None), None)
 
 
 def _unknown(schema: Any, value: Any, path: str, status_is_open: bool) -> list[str]:

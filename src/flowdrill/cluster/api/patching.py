@@ -69,20 +69,24 @@ def _json_patched(current: Json, document: Any) -> Json:
     if len(document) > _MOST_OPERATIONS:
         message = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(document)}"
         raise StatusError(413, "RequestEntityTooLarge", message)
-    result, copied = copy.deepcopy(current), 0
     try:
-        for operation in document:
-            copied += _copied_bytes(operation, result)
-            if copied <= _MOST_COPIED_BYTES:
-                result = jsonpatch.JsonPatch([operation]).apply(result, in_place=True)
+        result = _operated(copy.deepcopy(current), document)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, AttributeError, LookupError,
             ValueError, RecursionError) as error:  # fmt: skip
         raise StatusError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
+            422, "Invalid", f"the server rejected our request due to an error in our request: {str(error)[:1000]}"
         ) from error
-    if copied > _MOST_COPIED_BYTES:
-        raise StatusError(422, "Invalid", "Unable to complete the copy, the accumulated size is too large")
     return _object(sound(result))
+
+
+def _operated(value: Any, operations: list[Any]) -> Any:
+    copied = 0
+    for operation in operations:
+        copied += _copied_bytes(operation, value)
+        if copied > _MOST_COPIED_BYTES:
+            raise StatusError(422, "Invalid", "Unable to complete the copy, the accumulated size is too large")
+        value = jsonpatch.JsonPatch([operation]).apply(value, in_place=True)
+    return value
 
 
 def _copied_bytes(operation: Any, value: Json) -> int:

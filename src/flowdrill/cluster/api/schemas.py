@@ -194,6 +194,10 @@ _NODE_STATUS = {
     "conditions": CONDITIONS, "addresses": Keyed({"type": "string!", "address": "string!"}, ("type",)),
     "capacity": Map(Q), "allocatable": Map(Q), "nodeInfo": Map(ANY), "images": [Map(ANY)],
 }  # fmt: skip
+DELETE_OPTIONS = {
+    "kind": S, "apiVersion": S, "gracePeriodSeconds": L, "preconditions": {"uid": S, "resourceVersion": S},
+    "orphanDependents": B, "propagationPolicy": S, "dryRun": [S], "ignoreStoreReadErrorWithClusterBreakingPotential": B,
+}  # fmt: skip
 
 _KINDS: dict[str, Json] = {
     "Deployment": {"spec": DEPLOYMENT, "status": _STATUS_OF_WORKLOAD},

@@ -18,8 +18,8 @@ _FORMS = (  # one requirement each, up to the next comma
     (re.compile(rf"\s*(?P<key>{_KEY})\s*==?\s*(?P<value>{_VALUE})\s*(?:,|$)"), "In"),
     (re.compile(rf"\s*(?P<key>{_KEY})\s+in\s*\((?P<values>[^()]*)\)\s*(?:,|$)"), "In"),
     (re.compile(rf"\s*(?P<key>{_KEY})\s+notin\s*\((?P<values>[^()]*)\)\s*(?:,|$)"), "NotIn"),
-    (re.compile(rf"\s*(?P<key>{_KEY})\s*>\s*(?P<value>-?[0-9]{1, 63})\s*(?:,|$)"), "Gt"),
-    (re.compile(rf"\s*(?P<key>{_KEY})\s*<\s*(?P<value>-?[0-9]{1, 63})\s*(?:,|$)"), "Lt"),
+    (re.compile(rf"\s*(?P<key>{_KEY})\s*>\s*(?P<value>-?[0-9]{{1,63}})\s*(?:,|$)"), "Gt"),
+    (re.compile(rf"\s*(?P<key>{_KEY})\s*<\s*(?P<value>-?[0-9]{{1,63}})\s*(?:,|$)"), "Lt"),
 )
 _ALWAYS_SELECTABLE = frozenset({"metadata.name", "metadata.namespace"})
 _SELECTABLE = {

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowdrill.cluster.api.apply import applied, record_update
-from flowdrill.cluster.api.decoding import decode_error, unknown_fields, without_nulls
+from flowdrill.cluster.api.decoding import decode_error, mismatch, unknown_fields, without_nulls
 from flowdrill.cluster.api.deletion import DeleteOptions, Propagation
 from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.patching import patched
 from flowdrill.cluster.api.request import Request, object_in
 from flowdrill.cluster.api.resource_types import LEASES, PODS, Json, ResourceType
+from flowdrill.cluster.api.schemas import DELETE_OPTIONS
 from flowdrill.cluster.api.status_error import bad_request, conflict, invalid, not_found
 
 APPLY = "application/apply-patch+yaml"
@@ -150,24 +151,19 @@ class Writer:
 def delete_options(request: Request, body: bytes) -> DeleteOptions:
     """Return how to delete, from the body and the query; StatusError 400."""
     given = object_in(body, request.media_type) if body.strip() else {}
-    conditions = given.get("preconditions") or {}
+    malformed = mismatch(DELETE_OPTIONS, given)
+    if malformed is not None:
+        raise bad_request(f"DeleteOptions cannot be handled as a DeleteOptions: json: {malformed}")
+    conditions, dry_run = given.get("preconditions") or {}, given.get("dryRun") or []
     wanted = given.get("propagationPolicy") or request.query.get("propagationPolicy")
     if given.get("orphanDependents"):
         wanted = "Orphan"
     if wanted not in (None, "", *Propagation):
         raise bad_request(f'propagationPolicy: Unsupported value: "{wanted}"')
-    grace = given.get("gracePeriodSeconds")
-    grace = request.number("gracePeriodSeconds") if grace is None else grace
-    expected = (
-        all(isinstance(one, str | None) for one in (conditions.get("uid"), conditions.get("resourceVersion")))
-        if isinstance(conditions, dict)
-        else False
-    )
-    dry_run = given.get("dryRun") or []
-    if not expected or not isinstance(grace, int | None) or not isinstance(dry_run, list):
-        raise bad_request("the DeleteOptions cannot be decoded")
     if dry_run not in ([], ["All"]):
         raise bad_request(f'dryRun: Unsupported value: {str(dry_run)[:40]}: supported values: "All"')
+    grace = given.get("gracePeriodSeconds")
+    grace = request.number("gracePeriodSeconds") if grace is None else grace
     return DeleteOptions(
         grace_seconds=grace,
         propagation=Propagation(wanted) if wanted else None,
