@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from flowdrill.cluster.api.authentication import Authenticator, User
@@ -255,6 +256,9 @@ class KubernetesApi:
 
     def _writer(self, user: User) -> Writer:
         def may_keep(request: Request, resource: ResourceType, value: Json) -> None:
+            asked = request.attributes
+            if asked.verb == "patch" and self._objects.find(resource, request.namespace, asked.name) is None:
+                self._allow(user, replace(asked, verb="create"))  # an apply of something new
             check_given(self._objects, self._authorizer, user, resource, value, request.namespace or "")
 
         return Writer(self._objects, may_keep)

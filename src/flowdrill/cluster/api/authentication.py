@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowdrill.cluster.api.objects import Objects
-from flowdrill.cluster.api.resource_types import SERVICE_ACCOUNTS, Json
-from flowdrill.cluster.api.status_error import bad_request, unauthorized
+from flowdrill.cluster.api.resource_types import PODS, SECRETS, SERVICE_ACCOUNTS, Json
+from flowdrill.cluster.api.status_error import bad_request, conflict, unauthorized
 
 ISSUER = "https://kubernetes.default.svc"
 _SHORTEST_SECONDS = 600
 _DEFAULT_SECONDS = 3600
 _LONGEST_SECONDS = 1 << 32
+_BINDABLE = {one.kind: one for one in (PODS, SECRETS)}
 _ACCOUNT = "system:serviceaccount:"
 
 
@@ -72,10 +73,10 @@ class Authenticator:
         claims = self._claims(token)
         if claims is None or not set(claims["aud"]) & set(audiences):
             return None
-        account = claims["kubernetes.io"]["serviceaccount"]
-        namespace = claims["kubernetes.io"]["namespace"]
+        about = claims["kubernetes.io"]
+        namespace, account = about["namespace"], about["serviceaccount"]
         known = self._objects.find(SERVICE_ACCOUNTS, namespace, account["name"])
-        if known is None or known["metadata"]["uid"] != account["uid"]:
+        if known is None or known["metadata"]["uid"] != account["uid"] or not self._holds(token, about):
             return None
         return account_user(namespace, account["name"], account["uid"])
 
@@ -90,7 +91,7 @@ class Authenticator:
         if not isinstance(audiences, list) or not all(isinstance(one, str) for one in audiences):
             raise bad_request("spec.audiences: must be a list of texts")
         expires = int(self._now()) + seconds
-        token = self._signed(account, expires, audiences)
+        token = self._signed(account, expires, audiences, self._bound(account, spec.get("boundObjectRef")))
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
         answered = {**spec, "audiences": audiences, "expirationSeconds": seconds}
         return {
@@ -98,13 +99,41 @@ class Authenticator:
             "spec": answered, "status": {"token": token, "expirationTimestamp": stamp},
         }  # fmt: skip
 
-    def lasting_token(self, namespace: str, account: str, uid: str, *_: str) -> str:
-        """Return a token of a ServiceAccount that never expires: for token Secrets and mounted volumes."""
-        return self._signed({"metadata": {"namespace": namespace, "name": account, "uid": uid}}, None, [ISSUER])
+    def lasting_token(self, namespace: str, account: str, uid: str, secret: str = "") -> str:
+        """Return a token of a ServiceAccount that does not expire: for mounted volumes, and for a Secret, for as long
+        as that has it."""
+        meta = {"namespace": namespace, "name": account, "uid": uid}
+        return self._signed({"metadata": meta}, None, [ISSUER], {"secret": secret} if secret else {})
 
-    def _signed(self, account: Json, expires: int | None, audiences: list[str]) -> str:
+    def _bound(self, account: Json, reference: Any) -> Json:
+        """What a token that is bound to a Pod or a Secret says about it; StatusError 400, 404, 409."""
+        if reference is None:
+            return {}
+        resource = _BINDABLE.get(str(reference.get("kind"))) if isinstance(reference, dict) else None
+        if resource is None:
+            raise bad_request("spec.boundObjectRef: must name a Pod or a Secret")
+        meta = self._objects.get(resource, account["metadata"]["namespace"], str(reference.get("name")))["metadata"]
+        if reference.get("uid") not in (None, "", meta["uid"]):
+            raise conflict(
+                resource, meta["name"], "the UID in the bound object reference does not match the UID in record"
+            )
+        return {"bound": {"kind": resource.kind, "name": meta["name"], "uid": meta["uid"]}}
+
+    def _holds(self, token: str, about: Json) -> bool:
+        """Whether what a token depends on is still there."""
+        if "secret" in about:
+            secret = self._objects.find(SECRETS, about["namespace"], about["secret"])
+            held = (secret or {}).get("data", {}).get("token", "")
+            return bool(held == base64.b64encode(token.encode()).decode())
+        if "bound" in about:
+            bound = about["bound"]
+            found = self._objects.find(_BINDABLE[bound["kind"]], about["namespace"], bound["name"])
+            return found is not None and bool(found["metadata"]["uid"] == bound["uid"])
+        return True
+
+    def _signed(self, account: Json, expires: int | None, audiences: list[str], more: Json) -> str:
         meta, now = account["metadata"], int(self._now())
-        about = {"namespace": meta["namespace"], "serviceaccount": {"name": meta["name"], "uid": meta["uid"]}}
+        about = {"namespace": meta["namespace"], "serviceaccount": {"name": meta["name"], "uid": meta["uid"]}, **more}
         subject = f"{_ACCOUNT}{meta['namespace']}:{meta['name']}"
         claims: Json = {"iss": ISSUER, "sub": subject, "aud": audiences, "iat": now, "nbf": now, "kubernetes.io": about}
         claims |= {"exp": expires} if expires is not None else {}

@@ -230,6 +230,8 @@ class Objects:
             meta.pop(name, None)
             if name in known:
                 meta[name] = known[name]
+        if resource == NAMESPACES:
+            new["spec"] = copy.deepcopy(current["spec"])  # only /finalize says that it is empty
         if resource.has_status:
             new.pop("status", None)
             if "status" in current:

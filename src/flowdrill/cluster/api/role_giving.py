@@ -32,7 +32,8 @@ def check_given(
         verb, name = "bind", str(reference.get("name", ""))
         kind = CLUSTER_ROLES if reference.get("kind") == "ClusterRole" else ROLES
         role = objects.find(kind, namespace if kind == ROLES else None, name)
-        rules = authorizer.rules_of_role(role) if role is not None else []
+        # Of a role that is not there yet nobody knows what it will give.
+        rules = authorizer.rules_of_role(role) if role is not None else _EVERYTHING
     elif value.get("aggregationRule"):
         rules = [*rules, *_EVERYTHING]  # whoever labels a role could put anything into it
     asked = Attributes(verb, kind.group, kind.plural, namespace=namespace, name=name)

@@ -86,3 +86,31 @@ def test_a_token_that_cannot_be_is_refused(asked: Asked, spec: dict[str, object]
 def test_a_review_of_nobodys_token_says_so(asked: Asked, token: object) -> None:
     review = asked.ask("POST", REVIEWS, {"spec": {"token": token}})
     assert review.json["status"] == {"authenticated": False}
+
+
+def test_a_secrets_token_is_good_while_the_secret_has_it(asked: Asked) -> None:
+    account = asked.make(f"{SHOP}/serviceaccounts", metadata={"name": "agent"})
+    token = asked.authenticator.lasting_token("shop", "agent", account["metadata"]["uid"], "kept")
+    assert asked.ask("POST", SELF, {}, token=token).code == 401, "not before it is kept"
+    asked.make(f"{SHOP}/secrets", metadata={"name": "kept"}, stringData={"token": token})
+    assert asked.ask("POST", SELF, {}, token=token).code == 201
+    asked.ask("DELETE", f"{SHOP}/secrets/kept")
+    assert asked.ask("POST", SELF, {}, token=token).code == 401
+    asked.make(f"{SHOP}/secrets", metadata={"name": "kept"}, stringData={"token": "another"})
+    assert asked.ask("POST", SELF, {}, token=token).code == 401
+
+
+def test_a_token_that_is_bound_to_an_object_goes_with_it(asked: Asked) -> None:
+    path = f"{SHOP}/serviceaccounts/agent/token"
+    asked.make(f"{SHOP}/serviceaccounts", metadata={"name": "agent"})
+    held = {"kind": "Secret", "name": "held"}
+    wrong = (held, {"kind": "Node", "name": "x"}, 5)
+    codes = [asked.ask("POST", path, {"spec": {"boundObjectRef": reference}}).code for reference in wrong]
+    asked.make(f"{SHOP}/secrets", metadata={"name": "held"})
+    codes.append(asked.ask("POST", path, {"spec": {"boundObjectRef": held | {"uid": "another"}}}).code)
+    assert codes == [404, 400, 400, 409]
+    token = asked.ask("POST", path, {"spec": {"boundObjectRef": held}}).json["status"]["token"]
+    assert asked.ask("POST", SELF, {}, token=token).code == 201
+    asked.ask("DELETE", f"{SHOP}/secrets/held")
+    asked.make(f"{SHOP}/secrets", metadata={"name": "held"})
+    assert asked.ask("POST", SELF, {}, token=token).code == 401

@@ -114,6 +114,8 @@ def test_a_namespace_that_is_going_takes_nothing_new(asked: Asked) -> None:
     assert asked.ask("DELETE", SHOP).json["status"]["phase"] == "Terminating"
     refused = asked.ask("POST", CONFIG_MAPS, {"metadata": {"name": "late"}})
     assert (refused.code, refused.json["details"]["causes"][0]["reason"]) == (403, "NamespaceTerminating")
+    assert asked.ask("PATCH", SHOP, {"spec": {"finalizers": []}}, kind=MERGE).code == 200
+    assert asked.ask("GET", SHOP).json["spec"]["finalizers"] == ["kubernetes"], "only /finalize says it is empty"
     assert asked.ask("PUT", f"{SHOP}/finalize", {"spec": {"finalizers": ["x/y"]}}).code == 200
     assert asked.ask("GET", SHOP).json["spec"]["finalizers"] == ["x/y"]
     asked.ask("PUT", f"{SHOP}/finalize", {"spec": {"finalizers": []}})

@@ -8,7 +8,7 @@ import pytest
 
 from flowdrill.cluster.api.authorization import Attributes, covers_all
 from flowdrill.cluster.api.resource_types import Json
-from tests.unit.cluster.api.asking import APPS, MERGE, RBAC, SHOP, Asked, deployment, rule
+from tests.unit.cluster.api.asking import APPLY, APPS, MERGE, RBAC, SHOP, Asked, deployment, rule
 
 ACCESS = "/apis/authorization.k8s.io/v1"
 SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -148,6 +148,23 @@ def test_nobody_gives_away_what_they_do_not_have(asked: Asked, given: Json, code
     assert (
         asked.ask("PUT", f"{ROLES}/old", {"metadata": {"name": "old"}, "rules": [EVERYTHING]}, headers=ann).code == 200
     )
+
+
+def test_a_role_that_is_not_there_yet_cannot_be_given(asked: Asked) -> None:
+    ann = asked.may("ann", WRITER)
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "coming"}
+    binding = {"metadata": {"name": "b"}, "roleRef": reference, "subjects": [{"kind": "User", "name": "ann"}]}
+    assert asked.ask("POST", BINDINGS, binding, headers=ann).code == 403
+    assert asked.ask("POST", BINDINGS, binding).code == 201, "but by an administrator"
+
+
+def test_to_apply_something_new_needs_permission_to_create(asked: Asked) -> None:
+    ann = asked.may("ann", rule("patch", "configmaps"))
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}}
+    path, how = f"{SHOP}/configmaps/new", {"kind": APPLY, "headers": ann, "fieldManager": "x"}
+    assert asked.ask("PATCH", path, body, **how).code == 403
+    asked.make(f"{SHOP}/configmaps", metadata={"name": "new"})
+    assert asked.ask("PATCH", path, body, **how).code == 200
 
 
 def test_a_role_that_gathers_others_needs_every_permission(asked: Asked) -> None:
