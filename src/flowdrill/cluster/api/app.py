@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from flowdrill.cluster.api.authentication import Authenticator, User
@@ -20,12 +21,12 @@ from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.openapi import openapi_v2, openapi_v3, openapi_v3_index
 from flowdrill.cluster.api.pod_logs import PodLogs
 from flowdrill.cluster.api.request import Receive, Request, body_of, object_in, request_of
-from flowdrill.cluster.api.resource_types import PODS, Json, ResourceType
+from flowdrill.cluster.api.resource_types import NAMESPACES, PODS, SERVICE_ACCOUNTS, Json, ResourceType
 from flowdrill.cluster.api.reviews import answered
 from flowdrill.cluster.api.role_giving import check_given
 from flowdrill.cluster.api.selectors import parse_field_selector, parse_label_selector
 from flowdrill.cluster.api.status_error import StatusError, bad_request, method_not_allowed, no_such_resource
-from flowdrill.cluster.api.subresources import bound, log_options, scale_of, scaled
+from flowdrill.cluster.api.subresources import bound, finalized, log_options, scale_of, scaled
 from flowdrill.cluster.api.watching import Watch
 from flowdrill.cluster.api.writing import Writer, Written
 
@@ -83,14 +84,15 @@ class KubernetesApi:
         await send({"type": "http.response.body", "body": json.dumps(event).encode() + b"\n"})
 
     async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        user = self._authenticator.user_of(authorization)
         request = request_of(scope, self._objects.types)
-        user = self._authenticator.user_of(request.headers.get("authorization"))
         user = acted_for(user, scope["headers"], self._authorizer)
         verb = request.verb
         self._allow(user, request.attributes)
         if request.resource is None:
             await self._answer_path(request, send)
-        elif verb not in (*request.resource.verbs, "get") and not request.subresource:
+        elif verb not in request.served_verbs:
             raise method_not_allowed()
         else:
             await self._answers[verb](request, receive, send, user)
@@ -100,6 +102,8 @@ class KubernetesApi:
             raise forbidden(user, asked)
 
     async def _answer_path(self, request: Request, send: Send) -> None:
+        if request.method not in ("GET", "HEAD"):
+            raise method_not_allowed()
         path, types = request.path.rstrip("/"), self._objects.types.all()
         if path.startswith(_HEALTH):
             await send_body(send, b"ok", 200, b"text/plain; charset=utf-8")
@@ -123,7 +127,7 @@ class KubernetesApi:
     async def _get(self, request: Request, receive: Receive, send: Send, _: User) -> None:
         resource, value = self._named(request)
         match request.subresource:
-            case "" | "status":
+            case one if not one or (one == "status" and resource.has_status):
                 await send_json(send, shaped(form_of(request), resource, value, self._objects.now()))
             case "scale" if resource.has_scale:
                 await send_json(send, scale_of(value))
@@ -151,10 +155,9 @@ class KubernetesApi:
     async def _watch(self, request: Request, receive: Receive, send: Send, _: User) -> None:
         resource = _resource(request)
         labels, fields = _selectors(request, resource)
-        watch = Watch(
-            self._objects.store, resource, request.namespace, labels, fields, form_of(request), self._objects.now
-        )
-        await self._stream(watch.lines(request), receive, send, b"application/json", at_once=True)
+        store, now = self._objects.store, self._objects.now
+        watch = Watch(store, request, resource, labels, fields, form_of(request), now)
+        await self._stream(watch.lines(), receive, send, b"application/json", at_once=True)
 
     async def _stream(
         self, pieces: AsyncIterator[bytes], receive: Receive, send: Send, kind: bytes, *, at_once: bool = False
@@ -204,11 +207,11 @@ class KubernetesApi:
                 if request.name is not None:
                     raise method_not_allowed()
                 written = self._writer(user).create(request, resource, body)
-            case "token":
+            case "token" if resource == SERVICE_ACCOUNTS:
                 account = self._objects.get(resource, request.namespace, request.name or "")
                 asked = object_in(body, request.media_type)
                 written = Written(self._authenticator.token_request(account, asked), 201)
-            case "binding":
+            case "binding" if resource == PODS:
                 written = Written(bound(self._objects, request, body), 201)
             case other:
                 raise _not_here(other)
@@ -221,8 +224,8 @@ class KubernetesApi:
         if request.subresource == "scale" and resource.has_scale:
             await send_json(send, scaled(self._objects, request, resource, body))
             return
-        if request.subresource == "finalize":
-            await send_json(send, self._objects.finalize(request.name))
+        if request.subresource == "finalize" and resource == NAMESPACES and request.method == "PUT":
+            await send_json(send, finalized(self._objects, request, body))
             return
         if request.subresource not in ("", "status") or (request.subresource and not resource.has_status):
             raise _not_here(request.subresource)
@@ -253,6 +256,9 @@ class KubernetesApi:
 
     def _writer(self, user: User) -> Writer:
         def may_keep(request: Request, resource: ResourceType, value: Json) -> None:
+            asked = request.attributes
+            if asked.verb == "patch" and self._objects.find(resource, request.namespace, asked.name) is None:
+                self._allow(user, replace(asked, verb="create"))  # an apply of something new
             check_given(self._objects, self._authorizer, user, resource, value, request.namespace or "")
 
         return Writer(self._objects, may_keep)
@@ -277,7 +283,7 @@ def _selectors(request: Request, resource: ResourceType) -> tuple[Any, Any]:
     fields = request.query.get("fieldSelector", "")
     if request.name is not None:
         fields = f"metadata.name={request.name}"
-    return parse_label_selector(request.query.get("labelSelector", "")), parse_field_selector(fields, resource.kind)
+    return parse_label_selector(request.query.get("labelSelector", "")), parse_field_selector(fields, resource.own_kind)
 
 
 def _continued(token: str) -> tuple[str, str] | None:
@@ -285,7 +291,7 @@ def _continued(token: str) -> tuple[str, str] | None:
         return None
     try:
         namespace, name = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise bad_request(f"continue key is not valid: {error}") from error
     return str(namespace), str(name)
 

@@ -6,7 +6,7 @@ import copy
 from datetime import datetime
 from typing import Any
 
-from flowdrill.cluster.api.field_sets import Path, fields_of, fields_v1, paths_of_v1, shown, value_at, without
+from flowdrill.cluster.api.field_sets import Path, fields_v1, paths_of_v1, shown, value_at, values_of, without
 from flowdrill.cluster.api.resource_types import Json, ResourceType
 from flowdrill.cluster.api.schemas import ANY, Keyed, Map, schema_of
 from flowdrill.cluster.api.status_error import StatusError, bad_request
@@ -25,7 +25,8 @@ def applied(
         raise bad_request(
             'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
         )
-    wanted = fields_of(resource, configuration, subresource)
+    values = values_of(resource, configuration, subresource)
+    wanted = frozenset(values)
     if current is None:
         new: Json = copy.deepcopy(configuration)
         _write(new, {(manager, "Apply", subresource): wanted}, {}, resource, now)
@@ -33,16 +34,19 @@ def applied(
     owners = _owners(current)
     me = (manager, "Apply", subresource)
     own_before = owners.get(me, frozenset())
-    changed = frozenset(p for p in wanted if _differs(resource, current, configuration, p))
+    present = values_of(resource, current, subresource)
+    changed = frozenset(
+        p for p in wanted if _differs(resource, present[p] if p in present else value_at(current, p), values[p], p)
+    )
     conflicts = [(owner, path) for owner, paths in sorted(owners.items()) if owner != me
                  for path in sorted(paths & changed)]  # fmt: skip
     if conflicts and not force:
         raise _conflict(resource, current, conflicts)
     new = _merged(schema_of(resource) or {}, copy.deepcopy(current), configuration)
-    others = frozenset().union(*(paths for owner, paths in owners.items() if owner != me)) if owners else frozenset()
-    for path in sorted(own_before - wanted, key=len, reverse=True):
-        if path not in others and not any(other[: len(path)] == path for other in others | wanted):
-            without(new, path)
+    others = frozenset[Path]().union(*(paths for owner, paths in owners.items() if owner != me))
+    needed = {path[:steps] for path in others | wanted for steps in range(1, len(path) + 1)}
+    for path in sorted(own_before - needed, key=len):  # items before their keys, by which they are found
+        without(new, path)
     times = _times(current)
     after = {owner: paths - changed for owner, paths in owners.items() if owner != me}
     after = {owner: paths for owner, paths in after.items() if paths}
@@ -57,25 +61,24 @@ def record_update(
 ) -> None:
     """Write into an object (a copy) that `manager` created or changed it by anything but an apply."""
     if previous is None:
-        _write(value, {(manager, "Update", ""): fields_of(resource, value)}, {}, resource, now)
+        _write(value, {(manager, "Update", ""): frozenset(values_of(resource, value))}, {}, resource, now)
         return
     owners, times = _owners(previous), _times(previous)
-    before, after = fields_of(resource, previous, subresource), fields_of(resource, value, subresource)
-    changed = {p for p in after if p not in before or (_differs(resource, previous, value, p))}
-    if not changed and before == after:
-        if "managedFields" in previous["metadata"]:
-            value["metadata"]["managedFields"] = previous["metadata"]["managedFields"]
+    before, after = values_of(resource, previous, subresource), values_of(resource, value, subresource)
+    changed = {p for p in after if p not in before or _differs(resource, before[p], after[p], p)}
+    if not changed and before.keys() == after.keys():
+        value["metadata"]["managedFields"] = previous["metadata"].get("managedFields") or []
         return
     me = (manager, "Update", subresource)
-    gone = before - after
+    gone = before.keys() - after.keys()
     kept = {owner: paths - (changed if owner != me else set()) - gone for owner, paths in owners.items()}
     kept[me] = kept.get(me, frozenset()) | changed
     times.pop(me, None)
     _write(value, {owner: frozenset(paths) for owner, paths in kept.items() if paths}, times, resource, now)
 
 
-def _differs(resource: ResourceType, one: Json, other: Json, path: Path) -> bool:
-    a, b = value_at(one, path), value_at(other, path)
+def _differs(resource: ResourceType, a: Any, b: Any, path: Path) -> bool:
+    """Whether two values of the field at a path are different, apart from fields below it."""
     if isinstance(a, dict) and isinstance(b, dict):
         return False  # its fields are paths of their own
     if isinstance(a, list) and isinstance(b, list) and _is_keyed(resource, path):

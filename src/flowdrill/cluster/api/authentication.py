@@ -7,18 +7,19 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowdrill.cluster.api.objects import Objects
-from flowdrill.cluster.api.resource_types import SERVICE_ACCOUNTS, Json
-from flowdrill.cluster.api.status_error import bad_request, unauthorized
+from flowdrill.cluster.api.resource_types import PODS, SECRETS, SERVICE_ACCOUNTS, Json
+from flowdrill.cluster.api.status_error import bad_request, conflict, unauthorized
 
 ISSUER = "https://kubernetes.default.svc"
 _SHORTEST_SECONDS = 600
 _DEFAULT_SECONDS = 3600
 _LONGEST_SECONDS = 1 << 32
+_BINDABLE = {one.kind: one for one in (PODS, SECRETS)}
 _ACCOUNT = "system:serviceaccount:"
 
 
@@ -60,22 +61,22 @@ class Authenticator:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise unauthorized()
-        user = self.user_of_token(token.strip())
+        user = self.user_of_token(token.strip(), (ISSUER,))
         if user is None:
             raise unauthorized()
         return user
 
-    def user_of_token(self, token: str) -> User | None:
-        """Return whom a token belongs to, None when it is nobody's."""
+    def user_of_token(self, token: str, audiences: Sequence[str]) -> User | None:
+        """Return whom a token belongs to, None when it is nobody's or meant for none of the `audiences`."""
         if hmac.compare_digest(token.encode(), self._admin_token):
             return User("kubernetes-admin", ("system:masters", "system:authenticated"))
         claims = self._claims(token)
-        if claims is None:
+        if claims is None or not set(claims["aud"]) & set(audiences):
             return None
-        account = claims["kubernetes.io"]["serviceaccount"]
-        namespace = claims["kubernetes.io"]["namespace"]
+        about = claims["kubernetes.io"]
+        namespace, account = about["namespace"], about["serviceaccount"]
         known = self._objects.find(SERVICE_ACCOUNTS, namespace, account["name"])
-        if known is None or known["metadata"]["uid"] != account["uid"]:
+        if known is None or known["metadata"]["uid"] != account["uid"] or not self._holds(token, about):
             return None
         return account_user(namespace, account["name"], account["uid"])
 
@@ -87,22 +88,52 @@ class Authenticator:
         if not isinstance(seconds, int) or not _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS:
             raise bad_request("spec.expirationSeconds: Invalid value: may not specify a duration less than 10 minutes")
         audiences = spec.get("audiences") or [ISSUER]
+        if not isinstance(audiences, list) or not all(isinstance(one, str) for one in audiences):
+            raise bad_request("spec.audiences: must be a list of texts")
         expires = int(self._now()) + seconds
-        token = self._signed(account, expires, audiences)
+        token = self._signed(account, expires, audiences, self._bound(account, spec.get("boundObjectRef")))
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
-        answered = {"audiences": audiences, "expirationSeconds": seconds, **spec}
+        answered = {**spec, "audiences": audiences, "expirationSeconds": seconds}
         return {
             "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {"creationTimestamp": None},
             "spec": answered, "status": {"token": token, "expirationTimestamp": stamp},
         }  # fmt: skip
 
-    def lasting_token(self, namespace: str, account: str, uid: str, *_: str) -> str:
-        """Return a token of a ServiceAccount that never expires: for token Secrets and mounted volumes."""
-        return self._signed({"metadata": {"namespace": namespace, "name": account, "uid": uid}}, None, [ISSUER])
+    def lasting_token(self, namespace: str, account: str, uid: str, secret: str = "") -> str:
+        """Return a token of a ServiceAccount that does not expire: for mounted volumes, and for a Secret, for as long
+        as that has it."""
+        meta = {"namespace": namespace, "name": account, "uid": uid}
+        return self._signed({"metadata": meta}, None, [ISSUER], {"secret": secret} if secret else {})
 
-    def _signed(self, account: Json, expires: int | None, audiences: list[str]) -> str:
+    def _bound(self, account: Json, reference: Any) -> Json:
+        """What a token that is bound to a Pod or a Secret says about it; StatusError 400, 404, 409."""
+        if reference is None:
+            return {}
+        resource = _BINDABLE.get(str(reference.get("kind"))) if isinstance(reference, dict) else None
+        if resource is None:
+            raise bad_request("spec.boundObjectRef: must name a Pod or a Secret")
+        meta = self._objects.get(resource, account["metadata"]["namespace"], str(reference.get("name")))["metadata"]
+        if reference.get("uid") not in (None, "", meta["uid"]):
+            raise conflict(
+                resource, meta["name"], "the UID in the bound object reference does not match the UID in record"
+            )
+        return {"bound": {"kind": resource.kind, "name": meta["name"], "uid": meta["uid"]}}
+
+    def _holds(self, token: str, about: Json) -> bool:
+        """Whether what a token depends on is still there."""
+        if "secret" in about:
+            secret = self._objects.find(SECRETS, about["namespace"], about["secret"])
+            held = (secret or {}).get("data", {}).get("token", "")
+            return bool(held == base64.b64encode(token.encode()).decode())
+        if "bound" in about:
+            bound = about["bound"]
+            found = self._objects.find(_BINDABLE[bound["kind"]], about["namespace"], bound["name"])
+            return found is not None and bool(found["metadata"]["uid"] == bound["uid"])
+        return True
+
+    def _signed(self, account: Json, expires: int | None, audiences: list[str], more: Json) -> str:
         meta, now = account["metadata"], int(self._now())
-        about = {"namespace": meta["namespace"], "serviceaccount": {"name": meta["name"], "uid": meta["uid"]}}
+        about = {"namespace": meta["namespace"], "serviceaccount": {"name": meta["name"], "uid": meta["uid"]}, **more}
         subject = f"{_ACCOUNT}{meta['namespace']}:{meta['name']}"
         claims: Json = {"iss": ISSUER, "sub": subject, "aud": audiences, "iat": now, "nbf": now, "kubernetes.io": about}
         claims |= {"exp": expires} if expires is not None else {}

@@ -13,6 +13,7 @@ from flowdrill.cluster.api.resource_types import Json, ResourceType
 from flowdrill.cluster.api.tables import table_of
 
 Send = Callable[[Any], Awaitable[None]]
+_MOST_WARNINGS = 16  # clients give up on an answer with a hundred headers
 _JSON = b"application/json"
 
 
@@ -72,7 +73,8 @@ async def send_json(send: Send, value: Json, code: int = 200, warnings: Iterable
 async def send_body(send: Send, body: bytes, code: int, media_type: bytes, warnings: Iterable[str] = ()) -> None:
     """Send a whole body."""
     headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
-    headers += [(b"warning", f'299 - "{text}"'.encode("latin-1", "replace")) for text in warnings]
+    shown = [f'299 - "{text[:256]}"' for text in warnings][:_MOST_WARNINGS]
+    headers += [(b"warning", text.encode("latin-1", "replace")) for text in shown]
     await send({"type": "http.response.start", "status": code, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -14,7 +14,7 @@ def fill_defaults(resource: ResourceType, value: Json) -> None:
     """Fill the given copy in. What has a wrong type is left for validation to refuse."""
     value.setdefault("apiVersion", resource.api_version)
     value.setdefault("kind", resource.kind)
-    fill = _OF_KIND.get(resource.kind)
+    fill = _OF_KIND.get(resource.own_kind)
     if fill is not None:
         fill(value)
 

@@ -10,6 +10,7 @@ from flowdrill.cluster.api.resource_types import NAMESPACES, PODS, Json, Resourc
 from flowdrill.cluster.api.status_error import conflict
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+_LONGEST_GRACE = 1 << 31  # seconds; a date must be able to say it
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -86,4 +87,4 @@ def _grace_seconds(resource: ResourceType, value: Json, options: DeleteOptions) 
     if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
         return 0
     wanted = options.grace_seconds
-    return max(0, spec.get("terminationGracePeriodSeconds", 30) if wanted is None else wanted)
+    return min(max(0, spec.get("terminationGracePeriodSeconds", 30) if wanted is None else wanted), _LONGEST_GRACE)

@@ -20,10 +20,10 @@ _NOBODYS = frozenset({
 })  # fmt: skip
 
 
-def fields_of(resource: ResourceType, value: Json, subresource: str = "") -> frozenset[Path]:
-    """Return the paths of all fields that a manager can own: of the status alone, or of all but it."""
+def values_of(resource: ResourceType, value: Json, subresource: str = "") -> dict[Path, Any]:
+    """Return all fields that a manager can own, and their values: of the status alone, or of all but it."""
     schema = schema_of(resource) or {}
-    found: set[Path] = set()
+    found: dict[Path, Any] = {}
     for name, part in value.items():
         if name in ("apiVersion", "kind") or (name == "status") != (subresource == "status"):
             continue
@@ -32,7 +32,7 @@ def fields_of(resource: ResourceType, value: Json, subresource: str = "") -> fro
             if not part:
                 continue
         found.update(_paths(schema.get(name, ANY), part, (f"f:{name}",)))
-    return frozenset(found)
+    return found
 
 
 def value_at(value: Json, path: Path) -> Any:
@@ -76,31 +76,34 @@ def shown(path: Path) -> str:
 
 
 def without(value: Json, path: Path) -> None:
-    """Take the field at a path out of an object, when it is there."""
+    """Take the field at a path out of an object, when it is there. The keys of a list's item stay with it."""
     parent = _at(value, path[:-1])
     step, (kind, _, rest) = path[-1], path[-1].partition(":")
+    above, _, keys = path[-2].partition(":") if len(path) > 1 else ("", "", "")
+    if above == "k" and rest in json.loads(keys):
+        return
     if isinstance(parent, dict) and kind == "f":
         parent.pop(rest, None)
     elif isinstance(parent, list):
         parent[:] = [one for one in parent if _step_of_item(one, step) != step]
 
 
-def _paths(schema: Any, value: Any, at: Path) -> Iterator[Path]:
+def _paths(schema: Any, value: Any, at: Path) -> Iterator[tuple[Path, Any]]:
     if isinstance(schema, Keyed) and isinstance(value, list):
-        yield at
+        yield at, value
         for one in value:
             step = _step(schema, one)
-            yield (*at, step)
+            yield (*at, step), one
             if isinstance(one, dict):
                 for name, part in one.items():
                     yield from _paths(_part(schema.item, name), part, (*at, step, f"f:{name}"))
     elif isinstance(value, dict) and value:
         if isinstance(schema, Map):
-            yield at
+            yield at, value
         for name, part in value.items():
             yield from _paths(_part(schema, name), part, (*at, f"f:{name}"))
     else:
-        yield at
+        yield at, value
 
 
 def _step(schema: Keyed, one: Any) -> str:

@@ -9,6 +9,7 @@ from flowdrill.cluster.api.authentication import User, account_of, account_user
 from flowdrill.cluster.api.authorization import Attributes, Authorizer, forbidden
 from flowdrill.cluster.api.status_error import bad_request
 
+_EVERYBODY = frozenset({"system:authenticated", "system:unauthenticated"})
 _EXTRA = "impersonate-extra-"
 _AUTHN = "authentication.k8s.io"
 
@@ -17,7 +18,7 @@ def acted_for(user: User, headers: Iterable[tuple[bytes, bytes]], authorizer: Au
     """Return whom a request is made for: its sender, or whom its Impersonate headers name, when the sender may
     impersonate every part of that; StatusError 403."""
     given = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
-    names = [value for name, value in given if name == "impersonate-user"]
+    names = [value for name, value in given if name == "impersonate-user" and value]
     groups = [value for name, value in given if name == "impersonate-group"]
     uids = [value for name, value in given if name == "impersonate-uid"]
     extra = [(unquote(name.removeprefix(_EXTRA)), value) for name, value in given if name.startswith(_EXTRA)]
@@ -36,6 +37,8 @@ def acted_for(user: User, headers: Iterable[tuple[bytes, bytes]], authorizer: Au
         if not authorizer.decide(user, one).allowed:
             raise forbidden(user, one)
     if account is not None and not groups:
-        return account_user(*account)
-    everybody = "system:unauthenticated" if names[0] == "system:anonymous" else "system:authenticated"
-    return User(names[0], tuple(dict.fromkeys([*groups, everybody])), uids[0] if uids else "")
+        groups = list(account_user(*account).groups)
+    if not set(groups) & _EVERYBODY:
+        groups.append("system:unauthenticated" if names[0] == "system:anonymous" else "system:authenticated")
+    kept = {key: tuple(value for name, value in extra if name == key) for key, _ in extra}
+    return User(names[0], tuple(dict.fromkeys(groups)), uids[0] if uids else "", kept)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -47,6 +47,7 @@ from flowdrill.cluster.network import Network
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes: what Kubernetes generates names from
 _LONGEST_PREFIX = 58
 _AS_USUAL = DeleteOptions()
+_LASTING_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 _KEPT_METADATA = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
@@ -145,6 +146,9 @@ class Objects:
         running pod's grace come first; then the object with its deletionTimestamp is returned. A pod that is bound to
         a node is removed when the node deletes it with grace 0. 404, 409 for preconditions."""
         current = self.get(resource, namespace, name)
+        if resource == NAMESPACES and name in _LASTING_NAMESPACES:
+            message = f'namespaces "{name}" is forbidden: this namespace may not be deleted'
+            raise StatusError(403, "Forbidden", message, {"name": name, "kind": "namespaces"})
         check_preconditions(resource, current, options)
         value = copy.deepcopy(current)
         stays = mark_deleted(resource, value, options, self.now())
@@ -154,13 +158,15 @@ class Objects:
             return self._remove(resource, value)
         return current if value == current else self._put(resource, value, current)
 
-    def finalize(self, name: str) -> Json:
-        """Let a namespace go that is being deleted and is empty."""
+    def finalize(self, name: str, finalizers: Sequence[str] = (), *, dry_run: bool = False) -> Json:
+        """Say what a namespace still waits for; with nothing left it goes, when it is being deleted."""
         value = copy.deepcopy(self.get(NAMESPACES, None, name))
-        value.setdefault("spec", {})["finalizers"] = []
+        value.setdefault("spec", {})["finalizers"] = list(finalizers)
+        if dry_run:
+            return value
         return self._remove(NAMESPACES, value) if may_go(NAMESPACES, value) else self._put(NAMESPACES, value, None)
 
-    def bind(self, namespace: str, name: str, node: str) -> Json:
+    def bind(self, namespace: str, name: str, node: str, *, dry_run: bool = False) -> Json:
         """Give a pod its node, and say in its conditions that it is scheduled; 404, 409 when it has a node."""
         value = copy.deepcopy(self.get(PODS, namespace, name))
         if value["spec"].get("nodeName"):
@@ -171,7 +177,7 @@ class Objects:
         status = value.setdefault("status", {})
         others = [one for one in status.get("conditions") or () if one["type"] != "PodScheduled"]
         status["conditions"] = [*others, scheduled]
-        return self._put(PODS, value, None)
+        return value if dry_run else self._put(PODS, value, None)
 
     def is_there(self, resource: ResourceType, value: Json) -> bool:
         """Return whether this very object (by uid) is still kept."""
@@ -224,6 +230,8 @@ class Objects:
             meta.pop(name, None)
             if name in known:
                 meta[name] = known[name]
+        if resource == NAMESPACES:
+            new["spec"] = copy.deepcopy(current["spec"])  # only /finalize says that it is empty
         if resource.has_status:
             new.pop("status", None)
             if "status" in current:

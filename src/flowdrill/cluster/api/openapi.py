@@ -10,7 +10,8 @@ from flowdrill.cluster.api.schemas import Keyed, Map, Unchecked, schema_of
 
 _SCALARS: dict[str, Json] = {
     "string": {"type": "string"},
-    "integer": {"type": "integer", "format": "int64"},
+    "int32": {"type": "integer", "format": "int32"},
+    "int64": {"type": "integer", "format": "int64"},
     "boolean": {"type": "boolean"},
     "integer or string": {"x-kubernetes-int-or-string": True},
     "quantity": {"x-kubernetes-int-or-string": True},
@@ -81,7 +82,7 @@ def _definition(one: ResourceType) -> Json:
 def _rendered(schema: Any) -> Json:
     match schema:
         case str():
-            return dict(_SCALARS[schema])
+            return dict(_SCALARS[schema.rstrip("!")])
         case Unchecked():
             return {"x-kubernetes-preserve-unknown-fields": True}
         case Map():

@@ -104,7 +104,9 @@ def _value(kind: Any, raw: Any) -> Any:
         return raw.decode()
     if kind == _BYTES:
         return base64.b64encode(raw).decode()
-    return bool(raw) if kind == _FLAG else int(raw)
+    if not isinstance(raw, int):
+        raise TypeError("a number has the form of a text")
+    return bool(raw) if kind == _FLAG else raw - (1 << 64) if raw >> 63 else raw  # negative ones are two's complements
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, Any]]:

@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
-_QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?P<unit>[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
+_QUANTITY = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?P<unit>[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?", re.ASCII)
+_LARGEST_EXPONENT = 40
 _UNITS = {
     "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
     **{unit: Decimal(1000) ** power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
@@ -20,5 +21,8 @@ def quantity(text: Any) -> Decimal:
     if found is None or len(str(text)) > 40:
         raise ValueError(f"{text!r} is no quantity")
     unit = found["unit"] or ""
-    factor = Decimal(10) ** min(int(unit[1:]), 40) if unit[:1] in ("e", "E") and len(unit) > 1 else _UNITS[unit]
+    if unit in _UNITS:
+        factor = _UNITS[unit]
+    else:
+        factor = Decimal(10) ** max(-_LARGEST_EXPONENT, min(int(unit[1:]), _LARGEST_EXPONENT))
     return Decimal(found["number"]) * factor

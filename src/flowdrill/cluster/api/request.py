@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 from flowdrill.cluster.api.authorization import Attributes
+from flowdrill.cluster.api.documents import json_document, yaml_document
 from flowdrill.cluster.api.protobuf import object_in_protobuf
-from flowdrill.cluster.api.resource_types import Json, ResourceType, ResourceTypes
-from flowdrill.cluster.api.status_error import StatusError, bad_request, method_not_allowed, no_such_resource
+from flowdrill.cluster.api.resource_types import NAMESPACES, Json, ResourceType, ResourceTypes
+from flowdrill.cluster.api.selectors import parse_field_selector
+from flowdrill.cluster.api.status_error import (
+    StatusError,
+    bad_request,
+    method_not_allowed,
+    no_such_resource,
+    unsupported_media_type,
+)
 
 Receive = Callable[[], Awaitable[Any]]
 _LARGEST_BODY = 3 << 20
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_PROTOBUF = "application/vnd.kubernetes.protobuf"
+_READ = frozenset({"", "application/json", "application/yaml", "application/apply-patch+yaml", _PROTOBUF})
 _SUBRESOURCES = frozenset({
     "status", "scale", "log", "binding", "token", "finalize", "exec", "attach", "portforward", "eviction", "proxy",
     "ephemeralcontainers", "resize", "approval",
@@ -41,12 +50,22 @@ class Request:
         return self.flag("watch") and self.method == "GET"
 
     @property
+    def served_verbs(self) -> tuple[str, ...]:
+        """What can be done here; across namespaces, of something that lives in one, only reading."""
+        if self.resource is None or self.subresource:
+            return tuple(_VERBS.values())
+        across = self.resource.namespaced and self.namespace is None
+        return tuple(verb for verb in self.resource.verbs if not across or verb in ("list", "watch"))
+
+    @property
     def verb(self) -> str:
         """The verb, as RBAC names it."""
+        if self.resource is None:
+            return self.method.lower()
         verb = _VERBS.get(self.method)
         if verb is None:
             raise method_not_allowed()
-        if self.resource is None or self.name is not None:
+        if self.name is not None:
             return verb
         if verb == "get":
             return "watch" if self.is_watch else "list"
@@ -57,14 +76,20 @@ class Request:
         """What must be allowed."""
         if self.resource is None:
             return Attributes(self.verb, path=self.path)
+        name = self.name or self._only_name
+        # A namespace is in itself: a Role in it may allow to read it.
+        namespace = self.name if self.resource == NAMESPACES else self.namespace
         return Attributes(
-            self.verb,
-            self.resource.group,
-            self.resource.plural,
-            self.subresource,
-            self.namespace or "",
-            self.name or "",
-        )
+            self.verb, self.resource.group, self.resource.plural, self.subresource, namespace or "", name
+        )  # fmt: skip
+
+    @property
+    def _only_name(self) -> str:
+        """The one name a list or a watch is about, by its field selector: permissions for that object are enough."""
+        if self.resource is None or self.verb not in ("list", "watch"):
+            return ""
+        fields = parse_field_selector(self.query.get("fieldSelector", ""), self.resource.own_kind)
+        return next((text for path, equal, text in fields.requirements if equal and path == "metadata.name"), "")
 
     @property
     def dry_run(self) -> bool:
@@ -93,7 +118,7 @@ class Request:
         text = self.query.get(name, "")
         if not text:
             return None
-        if not text.isdigit() or len(text) > 18:
+        if not (text.isascii() and text.isdigit()) or len(text) > 18:
             raise bad_request(f'{name}: Invalid value: "{text[:40]}": must be a number')
         return int(text)
 
@@ -101,7 +126,8 @@ class Request:
 def request_of(scope: Mapping[str, Any], types: ResourceTypes) -> Request:
     """Return the request of an ASGI scope; StatusError 404 when the path is under /api or /apis and not served."""
     path = str(scope["path"])
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    query = dict(reversed(given))  # the first of each name counts
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     parts = [part for part in path.split("/") if part]
     plain = Request(str(scope["method"]), path, query, headers)
@@ -120,6 +146,8 @@ def request_of(scope: Mapping[str, Any], types: ResourceTypes) -> Request:
     if len(rest) == 3 and rest[2] not in _SUBRESOURCES:
         raise no_such_resource()
     name, subresource = (rest[1] if len(rest) > 1 else None), (rest[2] if len(rest) > 2 else "")
+    if name is not None and namespace is None and resource.namespaced:
+        raise no_such_resource()
     return Request(plain.method, path, query, headers, resource, namespace, name, subresource)
 
 
@@ -139,23 +167,19 @@ async def body_of(receive: Receive) -> bytes:
 
 def object_in(body: bytes, media_type: str = "application/json") -> Json:
     """Return the object of a body: JSON, YAML (for applies), or protobuf of a small kind; StatusError 400, 415."""
-    if "protobuf" in media_type:
+    if media_type not in _READ:
+        raise unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: "
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+        )
+    if media_type == _PROTOBUF:
         return object_in_protobuf(body)
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        value = json_document(body)
+    except StatusError:
         if "yaml" not in media_type:
-            raise bad_request(f"the object provided is unrecognized: it is no JSON: {error}") from error
-        value = _yaml(body)
+            raise
+        value = yaml_document(body)
     if not isinstance(value, dict):
         raise bad_request("the object provided is unrecognized: it is no JSON object")
     return value
-
-
-def _yaml(body: bytes) -> Any:
-    import yaml  # noqa: PLC0415 - clients send JSON in nearly all cases: the parser is not worth its memory
-
-    try:
-        return yaml.safe_load(body)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise bad_request(f"error decoding YAML: {' '.join(str(error).split())[:300]}") from error

@@ -37,6 +37,11 @@ class ResourceType:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def own_kind(self) -> str:
+        """The kind of what is built in; "" for custom resources, whose kinds may have the same names."""
+        return self.kind if self.group in BUILT_IN_GROUPS else ""
+
+    @property
     def singular(self) -> str:
         """`deployment`."""
         return self.kind.lower()
@@ -46,7 +51,8 @@ _ALL_CATEGORY = ("all",)
 _REVIEW = ("create",)
 _RBAC, _AUTHZ, _AUTHN = "rbac.authorization.k8s.io", "authorization.k8s.io", "authentication.k8s.io"
 
-NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", False, ("ns",), has_status=True)
+_ONE_BY_ONE = tuple(verb for verb in _ALL if verb != "deletecollection")
+NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", False, ("ns",), has_status=True, verbs=_ONE_BY_ONE)
 NODES = ResourceType("", "v1", "Node", "nodes", False, ("no",), has_status=True)
 PODS = ResourceType("", "v1", "Pod", "pods", True, ("po",), _ALL_CATEGORY, has_status=True)
 SERVICES = ResourceType("", "v1", "Service", "services", True, ("svc",), _ALL_CATEGORY, has_status=True)
@@ -99,6 +105,7 @@ BUILT_IN: tuple[ResourceType, ...] = (
     SUBJECT_ACCESS_REVIEWS, LOCAL_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_RULES_REVIEWS,
     SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS,
 )  # fmt: skip
+BUILT_IN_GROUPS = frozenset(one.group for one in BUILT_IN)
 
 
 class ResourceTypes:

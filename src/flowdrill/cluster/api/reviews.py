@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowdrill.cluster.api.authentication import Authenticator, User
+from flowdrill.cluster.api.authentication import ISSUER, Authenticator, User
 from flowdrill.cluster.api.authorization import Attributes, Authorizer
 from flowdrill.cluster.api.resource_types import Json, ResourceType
 from flowdrill.cluster.api.status_error import bad_request
@@ -21,7 +21,7 @@ def answered(
         case "SelfSubjectAccessReview":
             status = _access(authorizer, user, spec)
         case "SubjectAccessReview" | "LocalSubjectAccessReview":
-            groups = tuple(map(str, spec.get("groups") or ()))
+            groups = tuple(_texts(spec, "groups"))
             if not spec.get("user") and not groups:
                 raise bad_request("spec.user: Required value: at least one of user or group must be specified")
             status = _access(authorizer, User(str(spec.get("user", "")), groups), spec, namespace)
@@ -30,14 +30,20 @@ def answered(
         case "SelfSubjectReview":
             status = {"userInfo": _info(user)}
         case _:
-            found = authenticator.user_of_token(str(spec.get("token", "")))
-            status = {"authenticated": found is not None} | ({"user": _info(found)} if found else {})
+            audiences = _texts(spec, "audiences") or [ISSUER]
+            found = authenticator.user_of_token(_text(spec, "token"), audiences)
+            status = {"authenticated": found is not None}
+            status |= {"user": _info(found), "audiences": audiences} if found else {}
     answer = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"creationTimestamp": None}}
     return answer | ({"spec": spec} if spec else {}) | {"status": status}
 
 
 def _access(authorizer: Authorizer, user: User, spec: Json, namespace: str = "") -> Json:
     asked, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if asked is not None and path is not None:
+        raise bad_request("spec: exactly one of resourceAttributes or nonResourceAttributes must be specified")
+    if namespace and (path is not None or (isinstance(asked, dict) and asked.get("namespace") != namespace)):
+        raise bad_request(f"spec.resourceAttributes.namespace: must be the request's own, {namespace}")
     if isinstance(asked, dict):
         attributes = Attributes(
             _text(asked, "verb"), _text(asked, "group"), _text(asked, "resource"), _text(asked, "subresource"),
@@ -60,7 +66,15 @@ def _rules(authorizer: Authorizer, user: User, namespace: str) -> Json:
 
 def _info(user: User) -> Json:
     known: Json = {"username": user.name, "groups": list(user.groups)}
-    return known | ({"uid": user.uid} if user.uid else {})
+    extra = {name: list(values) for name, values in user.extra.items()}
+    return known | ({"uid": user.uid} if user.uid else {}) | ({"extra": extra} if extra else {})
+
+
+def _texts(value: Json, name: str) -> list[str]:
+    found = value.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise bad_request(f"spec.{name}: must be a list of texts")
+    return found
 
 
 def _text(value: Json, name: str) -> str:

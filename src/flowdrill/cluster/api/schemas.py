@@ -1,7 +1,8 @@
 """The shapes of the built-in kinds: which fields there are, of which type, and how lists are merged.
 
-Written as data: a text names a scalar type, a dict an object's fields, `[item]` a list that is replaced as a whole,
-`Keyed` a list that is merged by keys, `Map` an object with free keys.
+Written as data: a text names a scalar type (with `!`: it is there even when it was left out), a dict an object's
+fields, `[item]` a list that is replaced as a whole, `Keyed` a list that is merged by keys, `Map` an object with free
+keys.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Unchecked:
     """Anything at all: parts of an object that nothing here acts on."""
 
 
-S, I, B, IS, Q = "string", "integer", "boolean", "integer or string", "quantity"  # noqa: E741 - short on purpose
+S, I, L, B = "string", "int32", "int64", "boolean"  # noqa: E741 - short on purpose
+IS, Q = "integer or string", "quantity"
 ANY = Unchecked()
 STRINGS = Map(S)
 SELECTOR = {
@@ -40,22 +42,32 @@ SELECTOR = {
     "matchExpressions": [{"key": S, "operator": S, "values": [S]}],
 }
 OWNER = {"apiVersion": S, "kind": S, "name": S, "uid": S, "controller": B, "blockOwnerDeletion": B}
-METADATA = {
-    "name": S, "generateName": S, "namespace": S, "uid": S, "resourceVersion": S, "generation": I, "selfLink": S,
-    "creationTimestamp": S, "deletionTimestamp": S, "deletionGracePeriodSeconds": I, "labels": STRINGS,
-    "annotations": STRINGS, "finalizers": Keyed(S, ()), "ownerReferences": Keyed(OWNER, ("uid",)),
-    "managedFields": [ANY], "clusterName": S,
+_MANAGED = {
+    "manager": S, "operation": S, "apiVersion": S, "time": S, "fieldsType": S, "fieldsV1": Map(ANY), "subresource": S,
 }  # fmt: skip
-CONDITIONS = Keyed(ANY, ("type",))
+METADATA = {
+    "name": S, "generateName": S, "namespace": S, "uid": S, "resourceVersion": S, "generation": L, "selfLink": S,
+    "creationTimestamp": S, "deletionTimestamp": S, "deletionGracePeriodSeconds": L, "labels": STRINGS,
+    "annotations": STRINGS, "finalizers": Keyed(S, ()), "ownerReferences": Keyed(OWNER, ("uid",)),
+    "managedFields": [_MANAGED], "clusterName": S,
+}  # fmt: skip
+REFERENCE = {
+    "kind": S, "namespace": S, "name": S, "uid": S, "apiVersion": S, "resourceVersion": S, "fieldPath": S,
+}  # fmt: skip
+_CONDITION = {
+    "type": "string!", "status": "string!", "reason": S, "message": S, "lastTransitionTime": S, "lastUpdateTime": S,
+    "lastProbeTime": S, "lastHeartbeatTime": S, "observedGeneration": L,
+}  # fmt: skip
+CONDITIONS = Keyed(_CONDITION, ("type",))
 _EXEC = {"command": [S]}
 _HTTP = {"path": S, "port": IS, "host": S, "scheme": S, "httpHeaders": [{"name": S, "value": S}]}
 _TCP = {"port": IS, "host": S}
 _PROBE = {
     "exec": _EXEC, "httpGet": _HTTP, "tcpSocket": _TCP, "grpc": {"port": I, "service": S}, "initialDelaySeconds": I,
     "timeoutSeconds": I, "periodSeconds": I, "successThreshold": I, "failureThreshold": I,
-    "terminationGracePeriodSeconds": I,
+    "terminationGracePeriodSeconds": L,
 }  # fmt: skip
-_HOOK = {"exec": _EXEC, "httpGet": _HTTP, "tcpSocket": _TCP, "sleep": {"seconds": I}}
+_HOOK = {"exec": _EXEC, "httpGet": _HTTP, "tcpSocket": _TCP, "sleep": {"seconds": L}}
 _KEY_REFERENCE = {"name": S, "key": S, "optional": B}
 _FIELD_REFERENCE = {"apiVersion": S, "fieldPath": S}
 _RESOURCE_REFERENCE = {"containerName": S, "resource": S, "divisor": Q}
@@ -85,26 +97,52 @@ _DOWNWARD_SOURCE = {
     "items": [{"path": S, "fieldRef": _FIELD_REFERENCE, "resourceFieldRef": _RESOURCE_REFERENCE, "mode": I}],
     "defaultMode": I,
 }
+_PROJECTED = {
+    "sources": [{"configMap": _CONFIG_MAP_SOURCE, "secret": _SECRET_SOURCE, "downwardAPI": _DOWNWARD_SOURCE,
+                 "serviceAccountToken": {"audience": S, "expirationSeconds": L, "path": S}, "clusterTrustBundle": ANY,
+                 "podCertificate": ANY}],
+    "defaultMode": I,
+}  # fmt: skip
 _VOLUME = {
     "name": S, "configMap": _CONFIG_MAP_SOURCE, "secret": _SECRET_SOURCE, "downwardAPI": _DOWNWARD_SOURCE,
-    "emptyDir": {"medium": S, "sizeLimit": Q}, "hostPath": {"path": S, "type": S}, "projected": ANY,
+    "emptyDir": {"medium": S, "sizeLimit": Q}, "hostPath": {"path": S, "type": S}, "projected": _PROJECTED,
     "persistentVolumeClaim": ANY, "csi": ANY, "nfs": ANY, "ephemeral": ANY, "image": ANY,
 }  # fmt: skip
 POD_SPEC = {
     "containers": Keyed(CONTAINER, ("name",)), "initContainers": Keyed(CONTAINER, ("name",)),
-    "ephemeralContainers": Keyed(ANY, ("name",)), "volumes": Keyed(_VOLUME, ("name",)), "restartPolicy": S,
-    "terminationGracePeriodSeconds": I, "activeDeadlineSeconds": I, "dnsPolicy": S, "nodeSelector": STRINGS,
+    "ephemeralContainers": Keyed({**CONTAINER, "targetContainerName": S}, ("name",)),
+    "volumes": Keyed(_VOLUME, ("name",)), "restartPolicy": S,
+    "terminationGracePeriodSeconds": L, "activeDeadlineSeconds": L, "dnsPolicy": S, "nodeSelector": STRINGS,
     "serviceAccountName": S, "serviceAccount": S, "automountServiceAccountToken": B, "nodeName": S, "hostNetwork": B,
     "hostPID": B, "hostIPC": B, "hostUsers": B, "shareProcessNamespace": B, "securityContext": ANY,
     "imagePullSecrets": Keyed({"name": S}, ("name",)), "hostname": S, "subdomain": S, "affinity": ANY,
-    "schedulerName": S, "tolerations": [ANY], "hostAliases": [ANY], "priorityClassName": S, "priority": I,
+    "schedulerName": S, "tolerations": [Map(ANY)], "hostAliases": [ANY], "priorityClassName": S, "priority": I,
     "dnsConfig": ANY, "readinessGates": [ANY], "runtimeClassName": S, "enableServiceLinks": B, "preemptionPolicy": S,
     "overhead": ANY, "topologySpreadConstraints": [ANY], "setHostnameAsFQDN": B, "os": ANY, "schedulingGates": [ANY],
     "resourceClaims": [ANY], "resources": ANY,
 }  # fmt: skip
 _TEMPLATE = {"metadata": METADATA, "spec": POD_SPEC}
 _ROLLING = {"maxSurge": IS, "maxUnavailable": IS, "partition": I}
-_STATUS_OF_WORKLOAD = {"conditions": CONDITIONS}
+_STATUS_OF_WORKLOAD = {
+    "conditions": CONDITIONS, "observedGeneration": L, "currentRevision": S, "updateRevision": S,
+    **dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas",
+                     "terminatingReplicas", "fullyLabeledReplicas", "currentReplicas", "collisionCount"), I),
+}  # fmt: skip
+_STATE = {
+    "waiting": {"reason": S, "message": S}, "running": {"startedAt": S},
+    "terminated": {"exitCode": "int32!", "signal": I, "reason": S, "message": S, "startedAt": S, "finishedAt": S,
+                   "containerID": S},
+}  # fmt: skip
+_CONTAINER_STATUS = {
+    "name": "string!", "ready": "boolean!", "restartCount": "int32!", "image": S, "imageID": S, "containerID": S,
+    "started": B, "state": _STATE, "lastState": _STATE,
+}  # fmt: skip
+_POD_STATUS = {
+    **dict.fromkeys(("phase", "message", "reason", "hostIP", "podIP", "nominatedNodeName", "startTime", "qosClass"), S),
+    "containerStatuses": [_CONTAINER_STATUS], "initContainerStatuses": [_CONTAINER_STATUS],
+    "ephemeralContainerStatuses": [_CONTAINER_STATUS],
+    "conditions": CONDITIONS, "podIPs": Keyed({"ip": "string!"}, ("ip",)), "hostIPs": [{"ip": "string!"}],
+}  # fmt: skip
 DEPLOYMENT = {
     "replicas": I, "selector": SELECTOR, "template": _TEMPLATE, "strategy": {"type": S, "rollingUpdate": _ROLLING},
     "minReadySeconds": I, "revisionHistoryLimit": I, "paused": B, "progressDeadlineSeconds": I,
@@ -119,7 +157,8 @@ SERVICE = {
     "type": S, "selector": STRINGS, "clusterIP": S, "clusterIPs": [S], "externalIPs": [S], "externalName": S,
     "ports": Keyed({"name": S, "port": I, "targetPort": IS, "nodePort": I, "protocol": S, "appProtocol": S},
                    ("port", "protocol")),
-    "sessionAffinity": S, "sessionAffinityConfig": ANY, "externalTrafficPolicy": S, "internalTrafficPolicy": S,
+    "sessionAffinity": S, "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": I}},
+    "externalTrafficPolicy": S, "internalTrafficPolicy": S,
     "publishNotReadyAddresses": B, "ipFamilies": [S], "ipFamilyPolicy": S, "healthCheckNodePort": I,
     "loadBalancerIP": S, "loadBalancerSourceRanges": [S], "loadBalancerClass": S, "allocateLoadBalancerNodePorts": B,
     "trafficDistribution": S,
@@ -132,21 +171,49 @@ _LEASE = {
     "preferredHolder": S, "strategy": S,
 }  # fmt: skip
 
+_ADDRESSES = [{"ip": "string!", "hostname": S, "nodeName": S, "targetRef": REFERENCE}]
+_PORTS = [{"name": S, "port": "int32!", "protocol": S, "appProtocol": S}]
+_SLICE = {
+    "addressType": S, "ports": [{"name": S, "port": I, "protocol": S, "appProtocol": S}],
+    "endpoints": [{"addresses": [S], "conditions": {"ready": B, "serving": B, "terminating": B}, "hostname": S,
+                   "targetRef": REFERENCE, "nodeName": S, "zone": S, "hints": ANY, "deprecatedTopology": ANY}],
+}  # fmt: skip
+_EVENT = {
+    "involvedObject": REFERENCE, "reason": S, "message": S, "source": {"component": S, "host": S}, "type": S,
+    "firstTimestamp": S, "lastTimestamp": S, "count": I, "eventTime": S, "action": S, "related": REFERENCE,
+    "series": {"count": I, "lastObservedTime": S}, "reportingComponent": S, "reportingInstance": S,
+}  # fmt: skip
+_NAMES = {"plural": S, "singular": S, "kind": S, "listKind": S, "shortNames": [S], "categories": [S]}
+_DEFINITION = {
+    "group": S, "scope": S, "names": _NAMES, "conversion": ANY, "preserveUnknownFields": B,
+    "versions": [{"name": S, "served": B, "storage": B, "deprecated": B, "deprecationWarning": S, "schema": ANY,
+                  "subresources": {"status": Map(ANY), "scale": ANY}, "additionalPrinterColumns": [ANY],
+                  "selectableFields": [ANY]}],
+}  # fmt: skip
+_NODE_STATUS = {
+    "conditions": CONDITIONS, "addresses": Keyed({"type": "string!", "address": "string!"}, ("type",)),
+    "capacity": Map(Q), "allocatable": Map(Q), "nodeInfo": Map(ANY), "images": [Map(ANY)],
+}  # fmt: skip
+DELETE_OPTIONS = {
+    "kind": S, "apiVersion": S, "gracePeriodSeconds": L, "preconditions": {"uid": S, "resourceVersion": S},
+    "orphanDependents": B, "propagationPolicy": S, "dryRun": [S], "ignoreStoreReadErrorWithClusterBreakingPotential": B,
+}  # fmt: skip
+
 _KINDS: dict[str, Json] = {
     "Deployment": {"spec": DEPLOYMENT, "status": _STATUS_OF_WORKLOAD},
     "ReplicaSet": {"spec": REPLICA_SET, "status": _STATUS_OF_WORKLOAD},
     "StatefulSet": {"spec": STATEFUL_SET, "status": _STATUS_OF_WORKLOAD},
-    "Pod": {"spec": POD_SPEC, "status": {"conditions": CONDITIONS}},
-    "Service": {"spec": SERVICE, "status": ANY},
+    "Pod": {"spec": POD_SPEC, "status": _POD_STATUS},
+    "Service": {"spec": SERVICE, "status": {"loadBalancer": {"ingress": [ANY]}, "conditions": CONDITIONS}},
     "Namespace": {"spec": {"finalizers": [S]}, "status": {"phase": S, "conditions": CONDITIONS}},
     "Node": {
         "spec": {"taints": [ANY], "unschedulable": B, "podCIDR": S, "podCIDRs": [S], "providerID": S},
-        "status": {"conditions": CONDITIONS, "addresses": Keyed(ANY, ("type",))},
+        "status": _NODE_STATUS,
     },
     "ConfigMap": {"data": STRINGS, "binaryData": STRINGS, "immutable": B},
     "Secret": {"data": STRINGS, "stringData": STRINGS, "type": S, "immutable": B},
     "ServiceAccount": {
-        "secrets": Keyed(ANY, ("name",)), "imagePullSecrets": Keyed({"name": S}, ("name",)),
+        "secrets": Keyed(REFERENCE, ("name",)), "imagePullSecrets": Keyed({"name": S}, ("name",)),
         "automountServiceAccountToken": B,
     },
     "Role": {"rules": [_RULE]},
@@ -154,77 +221,20 @@ _KINDS: dict[str, Json] = {
     "RoleBinding": _BINDING,
     "ClusterRoleBinding": _BINDING,
     "Lease": {"spec": _LEASE},
-    "Endpoints": {"subsets": [ANY]},
-    "ControllerRevision": {"data": ANY, "revision": I},
+    "Endpoints": {"subsets": [{"addresses": _ADDRESSES, "notReadyAddresses": _ADDRESSES, "ports": _PORTS}]},
+    "EndpointSlice": _SLICE,
+    "Event": _EVENT,
+    "ControllerRevision": {"data": ANY, "revision": L},
+    "CustomResourceDefinition": {
+        "spec": _DEFINITION, "status": {"conditions": CONDITIONS, "acceptedNames": _NAMES, "storedVersions": [S]},
+    },
 }  # fmt: skip
-_OPEN = frozenset({"Pod", "Deployment", "ReplicaSet", "StatefulSet", "Node"})  # whose status is not spelled out
+OPEN = frozenset({"Pod", "Deployment", "ReplicaSet", "StatefulSet", "Node"})  # whose status is not spelled out
 
 
 def schema_of(resource: ResourceType) -> Json | None:
     """Return the fields of a built-in kind's objects, None for kinds that are not spelled out (and custom ones)."""
-    fields = _KINDS.get(resource.kind)
-    if fields is None or (resource.group.count(".") > 1 and not resource.group.endswith(".k8s.io")):
+    fields = _KINDS.get(resource.own_kind)
+    if fields is None:
         return None
     return {"apiVersion": S, "kind": S, "metadata": METADATA, **fields}
-
-
-def decode_error(resource: ResourceType, value: Json) -> str | None:
-    """Return what cannot be decoded, as the API says it, or None: a text where a number is needed, for example."""
-    schema: Any = schema_of(resource) or {"metadata": METADATA, "apiVersion": S, "kind": S}
-    return _mismatch(schema, value, "")
-
-
-def unknown_fields(resource: ResourceType, value: Json) -> list[str]:
-    """Return the paths of fields that the kind does not have."""
-    schema = schema_of(resource)
-    return [] if schema is None else [*_unknown(schema, value, "", resource.kind in _OPEN)]
-
-
-_PYTHON: dict[str, tuple[type, ...]] = {
-    S: (str,), I: (int,), B: (bool,), IS: (int, str), Q: (int, float, str),
-}  # fmt: skip
-
-
-def _mismatch(schema: Any, value: Any, path: str) -> str | None:
-    if value is None or isinstance(schema, Unchecked):
-        return None
-    if isinstance(schema, str):
-        fits = isinstance(value, _PYTHON[schema]) and (schema == B or not isinstance(value, bool))
-        return None if fits else f"cannot unmarshal {_json_type(value)} into field {path} of type {schema}"
-    is_list = isinstance(schema, (list, Keyed))
-    if not isinstance(value, list if is_list else dict):
-        return f"cannot unmarshal {_json_type(value)} into field {path} of type {'list' if is_list else 'object'}"
-    if isinstance(value, list):
-        children = [(f"{path}[{n}]", _item(schema), one) for n, one in enumerate(value)]
-    else:
-        children = [(f"{path}.{name}", _field(schema, name), one) for name, one in value.items()]
-    return next((found for at, part, one in children if (found := _mismatch(part, one, at)) is not None), None)
-
-
-def _unknown(schema: Any, value: Any, path: str, status_is_open: bool) -> list[str]:
-    if isinstance(schema, (list, Keyed)) and isinstance(value, list):
-        return [one for n, item in enumerate(value) for one in _unknown(_item(schema), item, f"{path}[{n}]", False)]
-    if not isinstance(value, dict) or not isinstance(schema, (dict, Map)):
-        return []
-    found = []
-    for name, one in value.items():
-        at = f"{path}.{name}" if path else name
-        if isinstance(schema, dict) and name not in schema:
-            found.append(at)
-        elif not (name == "status" and status_is_open):
-            found += _unknown(_field(schema, name), one, at, False)
-    return found
-
-
-def _item(schema: Any) -> Any:
-    return schema.item if isinstance(schema, Keyed) else schema[0]
-
-
-def _field(schema: Any, name: str) -> Any:
-    return schema.value if isinstance(schema, Map) else schema.get(name, ANY)
-
-
-def _json_type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return {str: "string", int: "number", float: "number", list: "array", dict: "object"}.get(type(value), "value")

@@ -18,8 +18,8 @@ _FORMS = (  # one requirement each, up to the next comma
     (re.compile(rf"\s*(?P<key>{_KEY})\s*==?\s*(?P<value>{_VALUE})\s*(?:,|$)"), "In"),
     (re.compile(rf"\s*(?P<key>{_KEY})\s+in\s*\((?P<values>[^()]*)\)\s*(?:,|$)"), "In"),
     (re.compile(rf"\s*(?P<key>{_KEY})\s+notin\s*\((?P<values>[^()]*)\)\s*(?:,|$)"), "NotIn"),
-    (re.compile(rf"\s*(?P<key>{_KEY})\s*>\s*(?P<value>-?\d+)\s*(?:,|$)"), "Gt"),
-    (re.compile(rf"\s*(?P<key>{_KEY})\s*<\s*(?P<value>-?\d+)\s*(?:,|$)"), "Lt"),
+    (re.compile(rf"\s*(?P<key>{_KEY})\s*>\s*(?P<value>-?[0-9]{{1,63}})\s*(?:,|$)"), "Gt"),
+    (re.compile(rf"\s*(?P<key>{_KEY})\s*<\s*(?P<value>-?[0-9]{{1,63}})\s*(?:,|$)"), "Lt"),
 )
 _ALWAYS_SELECTABLE = frozenset({"metadata.name", "metadata.namespace"})
 _SELECTABLE = {
@@ -56,7 +56,7 @@ class Requirement:
                 return value is not None
             case "DoesNotExist":
                 return value is None
-        if value is None or not re.fullmatch(r"-?\d+", str(value)):
+        if value is None or self.operator not in ("Gt", "Lt") or not re.fullmatch(r"-?[0-9]{1,63}", str(value)):
             return False
         return int(value) > int(self.values[0]) if self.operator == "Gt" else int(value) < int(self.values[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 
 from flowdrill.cluster.api.resource_types import SERVICES, Json
 from flowdrill.cluster.api.status_error import invalid
@@ -49,12 +50,22 @@ def _cluster_ip(spec: Json, name: str, taken: set[str | None], network: Network)
         free = (str(one) for one in network.services.hosts() if str(one) not in taken)
         next(free) if str(network.services[1]) not in taken and name != "kubernetes" else None
         wanted = next(free)
+    elif wanted != "None" and not _is_of(wanted, network):
+        message = f'Invalid value: "{wanted}": failed to allocate IP {wanted}: it is not in {network.services}'
+        raise invalid(SERVICES, name, [("spec.clusterIPs", "FieldValueInvalid", message)])
     elif wanted != "None" and wanted in taken:
         message = f'Invalid value: "{wanted}": failed to allocate IP {wanted}: provided IP is already allocated'
         raise invalid(SERVICES, name, [("spec.clusterIPs", "FieldValueInvalid", message)])
     spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
     spec.setdefault("ipFamilies", ["IPv4"])
     spec.setdefault("ipFamilyPolicy", "SingleStack")
+
+
+def _is_of(text: str, network: Network) -> bool:
+    try:
+        return IPv4Address(text) in network.services
+    except ValueError:
+        return False
 
 
 def _node_ports(spec: Json, name: str, taken: set[int]) -> None:

@@ -13,6 +13,7 @@ from flowdrill.cluster.api.resource_types import Json, ResourceType
 from flowdrill.cluster.api.selectors import label_selector_of
 from flowdrill.cluster.api.status_error import bad_request, conflict, method_not_allowed
 
+_LONGEST_SECONDS = 1 << 31
 _SELECTOR_SIGNS = {"Exists": "{key}", "DoesNotExist": "!{key}"}
 
 
@@ -38,12 +39,17 @@ def scaled(objects: Objects, request: Request, resource: ResourceType, body: byt
         wanted = patched(resource, before, body, kind)
     else:
         wanted = object_in(body, request.media_type)
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        raise bad_request(f"spec.replicas: Invalid value: {replicas}: must be a number that is not negative")
-    version = (wanted.get("metadata") or {}).get("resourceVersion")
-    if version not in (None, "", current["metadata"]["resourceVersion"]):
-        raise conflict(resource, request.name or "")
+    spec, meta = ({} if wanted.get(part) is None else wanted[part] for part in ("spec", "metadata"))
+    if not isinstance(spec, dict) or not isinstance(meta, dict):
+        raise bad_request("the Scale cannot be decoded: spec and metadata must be objects")
+    replicas = 0 if spec.get("replicas") is None else spec["replicas"]
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or not 0 <= replicas < 1 << 31:
+        raise bad_request(f"spec.replicas: Invalid value: {str(replicas)[:40]}: must be a number that is not negative")
+    if meta.get("name") not in (None, "", current["metadata"]["name"]):
+        raise bad_request(f"the name of the object does not match the name on the URL ({request.name})")
+    for name in ("resourceVersion", "uid"):
+        if meta.get(name) not in (None, "", current["metadata"][name]):
+            raise conflict(resource, request.name or "")
     new = copy.deepcopy(current)
     new["spec"]["replicas"] = replicas
     return scale_of(objects.update(resource, new, dry_run=request.dry_run))
@@ -51,12 +57,21 @@ def scaled(objects: Objects, request: Request, resource: ResourceType, body: byt
 
 def bound(objects: Objects, request: Request, body: bytes) -> Json:
     """Bind a pod to the node that a Binding names."""
-    node = (object_in(body, request.media_type).get("target") or {}).get("name")
+    target = object_in(body, request.media_type).get("target")
+    node = target.get("name") if isinstance(target, dict) else None
     if not isinstance(node, str) or not node:
         raise bad_request("target.name: Required value")
-
-    objects.bind(request.namespace or "", request.name or "", node)
+    objects.bind(request.namespace or "", request.name or "", node, dry_run=request.dry_run)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def finalized(objects: Objects, request: Request, body: bytes) -> Json:
+    """Set what a namespace waits for before it goes, to what a Namespace says."""
+    spec, name = object_in(body, request.media_type).get("spec") or {}, request.name or ""
+    finalizers = spec.get("finalizers") or [] if isinstance(spec, dict) else None
+    if not isinstance(finalizers, list) or not all(isinstance(one, str) for one in finalizers):
+        raise bad_request("spec.finalizers: must be a list of texts")
+    return objects.finalize(name, finalizers, dry_run=request.dry_run)
 
 
 def log_options(request: Request, pod: Json) -> LogOptions:
@@ -70,6 +85,7 @@ def log_options(request: Request, pod: Json) -> LogOptions:
         raise bad_request(f"a container name must be specified for pod {name}, choose one of: [{listed}]")
     if chosen not in [*initial, *containers]:
         raise bad_request(f"container {chosen} is not valid for pod {name}")
+    since = request.number("sinceSeconds")
     return LogOptions(
         container=chosen,
         follow=request.flag("follow"),
@@ -77,7 +93,7 @@ def log_options(request: Request, pod: Json) -> LogOptions:
         timestamps=request.flag("timestamps"),
         tail_lines=request.number("tailLines"),
         limit_bytes=request.number("limitBytes"),
-        since_seconds=request.number("sinceSeconds"),
+        since_seconds=None if since is None else min(since, _LONGEST_SECONDS),
         since_time=_time(request.query.get("sinceTime")),
     )
 
@@ -86,9 +102,12 @@ def _time(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
         raise bad_request(f'sinceTime: Invalid value: "{text[:40]}"') from error
+    if found.tzinfo is None:
+        raise bad_request(f'sinceTime: Invalid value: "{text[:40]}": it names no time zone')
+    return found
 
 
 def _selector_text(selector: Json) -> str:

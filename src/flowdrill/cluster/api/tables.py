@@ -15,7 +15,7 @@ def table_of(
     resource: ResourceType, objects: Iterable[Json], now: datetime, *, list_metadata: Json, include_object: str
 ) -> Json:
     """Return a meta.k8s.io/v1 Table. Columns whose name begins with `~` are only shown by `-o wide`."""
-    columns, cells = _COLUMNS.get(resource.kind, ("Name Age", lambda one, at: [_name(one), _age(one, at)]))
+    columns, cells = _COLUMNS.get(resource.own_kind, ("Name Age", lambda one, at: [_name(one), _age(one, at)]))
     names = columns.split(" ")
     definitions: list[Json] = [
         {

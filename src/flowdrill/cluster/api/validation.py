@@ -6,31 +6,23 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from flowdrill.cluster.api.decoding import decode_error
+from flowdrill.cluster.api.metadata_rules import (
+    DNS_LABEL,
+    DNS_LABEL_SENTENCE,
+    Cause,
+    label_errors,
+    metadata_errors,
+    quoted,
+)
 from flowdrill.cluster.api.quantities import quantity
-from flowdrill.cluster.api.resource_types import Json, ResourceType
-from flowdrill.cluster.api.schemas import decode_error
+from flowdrill.cluster.api.resource_types import BUILT_IN_GROUPS, Json, ResourceType
 from flowdrill.cluster.api.selectors import label_selector_of
 
-Cause = tuple[str, str, str]  # field, reason, message
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _ENV = re.compile(r"[^=\0]+")
-_PATH_NAME = re.compile(r"[^/%]+")
-_SENTENCE_SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
-_SENTENCE_LABEL = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-_LABEL_NAMES = frozenset({"Namespace", "Service"})
-_FREE_NAMES = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
-_WORKLOADS = frozenset({"Deployment", "ReplicaSet", "StatefulSet"})
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_LARGEST_DATA = 1 << 20
+_OPERATORS = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}  # whether it needs values
 _MUTABLE_OF_SET = frozenset({
     "replicas", "template", "updateStrategy", "minReadySeconds", "ordinals", "revisionHistoryLimit",
     "persistentVolumeClaimRetentionPolicy",
@@ -42,41 +34,13 @@ def field_errors(resource: ResourceType, value: Json, previous: Json | None) -> 
     malformed = decode_error(resource, value)
     if malformed is not None:
         return [("", "FieldValueTypeInvalid", malformed)]
-    found = [*_metadata(resource, value)]
-    check = _CHECKS.get(resource.kind)
+    found = [*metadata_errors(resource, value, previous)]
+    check = _CHECKS.get(resource.own_kind)
     if check is not None:
         found += check(value)
     if previous is not None:
         found += _unchangeable(resource, value, previous)
     return found[:20]
-
-
-def _metadata(resource: ResourceType, value: Json) -> Iterator[Cause]:
-    meta = value["metadata"]
-    name = meta["name"]
-    if resource.kind in _FREE_NAMES:
-        if not _PATH_NAME.fullmatch(name) or name in (".", ".."):
-            yield "metadata.name", "FieldValueInvalid", f"Invalid value: {_quoted(name)}: may not contain '/' or '%'"
-    elif resource.kind in _LABEL_NAMES:
-        if not _LABEL.fullmatch(name) or len(name) > 63:
-            yield "metadata.name", "FieldValueInvalid", f"Invalid value: {_quoted(name)}: {_SENTENCE_LABEL}"
-    elif not _SUBDOMAIN.fullmatch(name) or len(name) > 253:
-        yield "metadata.name", "FieldValueInvalid", f"Invalid value: {_quoted(name)}: {_SENTENCE_SUBDOMAIN}"
-    yield from _labels(meta.get("labels"), "metadata.labels")
-    for key in meta.get("annotations") or {}:
-        if not _QUALIFIED.fullmatch(key):
-            yield "metadata.annotations", "FieldValueInvalid", f"Invalid value: {_quoted(key)}: name part is not valid"
-
-
-def _labels(labels: Json | None, field: str) -> Iterator[Cause]:
-    for key, text in (labels or {}).items():
-        if not _QUALIFIED.fullmatch(key):
-            yield field, "FieldValueInvalid", f"Invalid value: {_quoted(key)}: name part is not valid"
-        if len(str(text)) > 63 or not _LABEL_VALUE.fullmatch(str(text)):
-            yield field, "FieldValueInvalid", (
-                f"Invalid value: {_quoted(text)}: a valid label must be an empty string or consist of alphanumeric "
-                "characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-            )  # fmt: skip
 
 
 def _workload(value: Json) -> Iterator[Cause]:
@@ -88,16 +52,20 @@ def _workload(value: Json) -> Iterator[Cause]:
         yield "spec.selector", "FieldValueRequired", "Required value"
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield "spec.selector", "FieldValueInvalid", "Invalid value: {}: empty selector is invalid for deployment"
+    elif any(_OPERATORS.get(one.get("operator", "")) is not bool(one.get("values"))
+             for one in selector.get("matchExpressions") or ()):  # fmt: skip
+        message = "Invalid value: not a valid selector operator, or one with the wrong number of values"
+        yield "spec.selector.matchExpressions", "FieldValueInvalid", message
     elif not label_selector_of(selector).matches(labels):
         yield "spec.template.metadata.labels", "FieldValueInvalid", (
-            f"Invalid value: {_quoted(labels)}: `selector` does not match template `labels`"
+            f"Invalid value: {quoted(labels)}: `selector` does not match template `labels`"
         )  # fmt: skip
-    yield from _labels(labels, "spec.template.metadata.labels")
+    yield from label_errors(labels, "spec.template.metadata.labels")
     yield from _pod_spec(spec["template"]["spec"], "spec.template.spec")
     if spec["template"]["spec"].get("restartPolicy") != "Always":
         policy = spec["template"]["spec"].get("restartPolicy")
         yield "spec.template.spec.restartPolicy", "FieldValueNotSupported", (
-            f'Unsupported value: {_quoted(policy)}: supported values: "Always"'
+            f'Unsupported value: {quoted(policy)}: supported values: "Always"'
         )  # fmt: skip
 
 
@@ -108,7 +76,7 @@ def _deployment(value: Json) -> Iterator[Cause]:
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] not in ("RollingUpdate", "Recreate"):
         yield "spec.strategy.type", "FieldValueNotSupported", (
-            f'Unsupported value: {_quoted(strategy["type"])}: supported values: "Recreate", "RollingUpdate"'
+            f'Unsupported value: {quoted(strategy["type"])}: supported values: "Recreate", "RollingUpdate"'
         )  # fmt: skip
     elif strategy["type"] == "Recreate" and rolling:
         message = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
@@ -133,7 +101,7 @@ def _pod_spec(spec: Json, at: str) -> Iterator[Cause]:
     if not spec.get("containers"):
         yield f"{at}.containers", "FieldValueRequired", "Required value"
     if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
-        message = f'Unsupported value: {_quoted(spec.get("restartPolicy"))}: supported values: "Always", "Never", '
+        message = f'Unsupported value: {quoted(spec.get("restartPolicy"))}: supported values: "Always", "Never", '
         yield f"{at}.restartPolicy", "FieldValueNotSupported", message + '"OnFailure"'
     yield from _not_negative(spec.get("terminationGracePeriodSeconds"), f"{at}.terminationGracePeriodSeconds")
     volumes = {str(one.get("name")) for one in spec.get("volumes") or ()}
@@ -143,7 +111,7 @@ def _pod_spec(spec: Json, at: str) -> Iterator[Cause]:
             field = f"{at}.{kind}[{number}]"
             yield from _container(container, field, volumes)
             if container.get("name") in names:
-                yield f"{field}.name", "FieldValueDuplicate", f"Duplicate value: {_quoted(container['name'])}"
+                yield f"{field}.name", "FieldValueDuplicate", f"Duplicate value: {quoted(container['name'])}"
             names.add(str(container.get("name")))
 
 
@@ -151,8 +119,8 @@ def _container(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
     name = container.get("name")
     if not name:
         yield f"{at}.name", "FieldValueRequired", "Required value"
-    elif not _LABEL.fullmatch(name) or len(name) > 63:
-        yield f"{at}.name", "FieldValueInvalid", f"Invalid value: {_quoted(name)}: {_SENTENCE_LABEL}"
+    elif not DNS_LABEL.fullmatch(name) or len(name) > 63:
+        yield f"{at}.name", "FieldValueInvalid", f"Invalid value: {quoted(name)}: {DNS_LABEL_SENTENCE}"
     if not container.get("image"):
         yield f"{at}.image", "FieldValueRequired", "Required value"
     yield from _environment(container, at)
@@ -170,7 +138,7 @@ def _environment(container: Json, at: str) -> Iterator[Cause]:
         if not one.get("name"):
             yield f"{at}.env[{number}].name", "FieldValueRequired", "Required value"
         elif not _ENV.fullmatch(one["name"]):
-            message = f"Invalid value: {_quoted(one['name'])}: a valid environment variable name has no '='"
+            message = f"Invalid value: {quoted(one['name'])}: a valid environment variable name has no '='"
             yield f"{at}.env[{number}].name", "FieldValueInvalid", message
         if one.get("value") and one.get("valueFrom"):
             message = 'Invalid value: "": may not be specified when `value` is not empty'
@@ -182,7 +150,7 @@ def _mounts_and_ports(container: Json, at: str, volumes: set[str]) -> Iterator[C
         yield from _port(one.get("containerPort"), f"{at}.ports[{number}].containerPort")
     for number, one in enumerate(container.get("volumeMounts") or ()):
         if one.get("name") not in volumes:
-            yield f"{at}.volumeMounts[{number}].name", "FieldValueNotFound", f"Not found: {_quoted(one.get('name'))}"
+            yield f"{at}.volumeMounts[{number}].name", "FieldValueNotFound", f"Not found: {quoted(one.get('name'))}"
         if not one.get("mountPath"):
             yield f"{at}.volumeMounts[{number}].mountPath", "FieldValueRequired", "Required value"
 
@@ -200,7 +168,7 @@ def _probe(probe: Json, at: str) -> Iterator[Cause]:
 def _service(value: Json) -> Iterator[Cause]:
     spec = value["spec"]
     if spec["type"] not in ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"):
-        yield "spec.type", "FieldValueNotSupported", f"Unsupported value: {_quoted(spec['type'])}"
+        yield "spec.type", "FieldValueNotSupported", f"Unsupported value: {quoted(spec['type'])}"
     ports = spec.get("ports") or []
     if not ports and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
         yield "spec.ports", "FieldValueRequired", "Required value"
@@ -211,35 +179,63 @@ def _service(value: Json) -> Iterator[Cause]:
 
 
 def _binding(value: Json) -> Iterator[Cause]:
-    if not (value.get("roleRef") or {}).get("name"):
+    reference = value.get("roleRef") or {}
+    kinds = ("ClusterRole",) if value["kind"] == "ClusterRoleBinding" else ("Role", "ClusterRole")
+    if not reference.get("name"):
         yield "roleRef.name", "FieldValueRequired", "Required value"
+    if reference.get("kind") not in kinds:
+        listed = ", ".join(map(quoted, kinds))
+        message = f"Unsupported value: {quoted(reference.get('kind'))}: supported values: {listed}"
+        yield "roleRef.kind", "FieldValueNotSupported", message
+    for number, one in enumerate(value.get("subjects") or ()):
+        if not one.get("name"):
+            yield f"subjects[{number}].name", "FieldValueRequired", "Required value"
+        if one.get("kind") not in ("User", "Group", "ServiceAccount"):
+            message = f"Unsupported value: {quoted(one.get('kind'))}"
+            yield f"subjects[{number}].kind", "FieldValueNotSupported", message
+        elif one["kind"] == "ServiceAccount" and not one.get("namespace"):
+            yield f"subjects[{number}].namespace", "FieldValueRequired", "Required value"
 
 
 def _definition(value: Json) -> Iterator[Cause]:
-    spec = value.get("spec")
-    names = spec.get("names") if isinstance(spec, dict) else None
-    complete = isinstance(names, dict) and all(isinstance(names.get(one), str) for one in ("plural", "kind"))
-    if not isinstance(spec, dict) or not complete or not isinstance(spec.get("group"), str):
-        yield "spec", "FieldValueRequired", "Required value: group, scope, names.plural, names.kind and versions"
-        return
-    if value["metadata"]["name"] != f"{spec['names']['plural']}.{spec['group']}":
-        message = f'Invalid value: {_quoted(value["metadata"]["name"])}: must be spec.names.plural+"."+spec.group'
+    spec = value.get("spec") or {}
+    names = spec.get("names") or {}
+    for field, part, name in (
+        ("spec.group", spec, "group"), ("spec.names.plural", names, "plural"), ("spec.names.kind", names, "kind"),
+        ("spec.scope", spec, "scope"), ("spec.versions", spec, "versions"),
+    ):  # fmt: skip
+        if not part.get(name):
+            yield field, "FieldValueRequired", "Required value"
+    if spec.get("group") in BUILT_IN_GROUPS:
+        message = f"Invalid value: {quoted(spec['group'])}: the cluster serves this group itself"
+        yield "spec.group", "FieldValueInvalid", message
+    if value["metadata"]["name"] != f"{names.get('plural')}.{spec.get('group')}":
+        message = f'Invalid value: {quoted(value["metadata"]["name"])}: must be spec.names.plural+"."+spec.group'
         yield "metadata.name", "FieldValueInvalid", message
-    versions = spec.get("versions")
-    well_formed = isinstance(versions, list) and all(
-        isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("subresources") or {}, dict)
-        for one in versions
-    )
-    if not well_formed or not versions:
-        yield "spec.versions", "FieldValueRequired", "Required value: must have at least one version"
+    for number, one in enumerate(spec.get("versions") or ()):
+        if not DNS_LABEL.fullmatch(one.get("name") or ""):
+            message = f"Invalid value: {quoted(one.get('name'))}: {DNS_LABEL_SENTENCE}"
+            yield f"spec.versions[{number}].name", "FieldValueInvalid", message
+
+
+def _data(value: Json) -> Iterator[Cause]:
+    parts = [value.get("data") or {}, value.get("binaryData") or {}]
+    if sum(len(text.encode()) for part in parts for text in part.values()) > _LARGEST_DATA:
+        yield "", "FieldValueTooLong", f"Too long: may not be more than {_LARGEST_DATA} bytes"
+    for key in (key for part in parts for key in part):
+        if not _DATA_KEY.fullmatch(key) or key in (".", ".."):
+            yield f"data[{key}]", "FieldValueInvalid", (
+                f"Invalid value: {quoted(key)}: a valid config key must consist of alphanumeric characters, "
+                "'-', '_' or '.'"
+            )  # fmt: skip
 
 
 def _unchangeable(resource: ResourceType, value: Json, previous: Json) -> Iterator[Cause]:
     new, old = value.get("spec") or {}, previous.get("spec") or {}
-    if resource.kind in ("Deployment", "ReplicaSet") and new.get("selector") != old.get("selector"):
-        message = f"Invalid value: {_quoted(new.get('selector'))}: field is immutable"
+    if resource.own_kind in ("Deployment", "ReplicaSet") and new.get("selector") != old.get("selector"):
+        message = f"Invalid value: {quoted(new.get('selector'))}: field is immutable"
         yield "spec.selector", "FieldValueInvalid", message
-    if resource.kind == "StatefulSet":
+    if resource.own_kind == "StatefulSet":
         fixed = [{k: v for k, v in one.items() if k not in _MUTABLE_OF_SET} for one in (new, old)]
         if fixed[0] != fixed[1]:
             yield "spec", "FieldValueForbidden", (
@@ -247,18 +243,18 @@ def _unchangeable(resource: ResourceType, value: Json, previous: Json) -> Iterat
                 "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
                 "'minReadySeconds' are forbidden"
             )  # fmt: skip
-    if resource.kind == "Pod" and _fixed_pod(new) != _fixed_pod(old):
+    if resource.own_kind == "Pod" and _fixed_pod(new) != _fixed_pod(old):
         message = "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
         yield "spec", "FieldValueForbidden", f"{message} `spec.activeDeadlineSeconds` or `spec.tolerations`"
     known = old.get("clusterIP")
-    if resource.kind == "Service" and known and new.get("clusterIP") != known and new.get("type") != "ExternalName":
-        message = f"Invalid value: {_quoted(new.get('clusterIP'))}: field is immutable"
+    if resource.own_kind == "Service" and known and new.get("clusterIP") != known and new.get("type") != "ExternalName":
+        message = f"Invalid value: {quoted(new.get('clusterIP'))}: field is immutable"
         yield "spec.clusterIPs[0]", "FieldValueInvalid", message
-    if resource.kind.endswith("RoleBinding") and value.get("roleRef") != previous.get("roleRef"):
+    if resource.own_kind.endswith("RoleBinding") and value.get("roleRef") != previous.get("roleRef"):
         yield "roleRef", "FieldValueInvalid", "Invalid value: {}: cannot change roleRef"
-    if resource.kind == "Secret" and value.get("type") != previous.get("type"):
-        yield "type", "FieldValueInvalid", f"Invalid value: {_quoted(value.get('type'))}: field is immutable"
-    if previous.get("immutable") and resource.kind in ("ConfigMap", "Secret"):
+    if resource.own_kind == "Secret" and value.get("type") != previous.get("type"):
+        yield "type", "FieldValueInvalid", f"Invalid value: {quoted(value.get('type'))}: field is immutable"
+    if previous.get("immutable") and resource.own_kind in ("ConfigMap", "Secret"):
         parts = ("data", "binaryData", "immutable")
         if any(value.get(part) != previous.get(part) for part in parts):
             yield "data", "FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set"
@@ -281,7 +277,7 @@ def _not_negative(number: Any, field: str) -> Iterator[Cause]:
 
 def _int_or_percent(value: Any, field: str) -> Iterator[Cause]:
     if isinstance(value, str) and not re.fullmatch(r"\d{1,9}%", value):
-        message = f"Invalid value: {_quoted(value)}: a valid percent string must be a numeric string followed by an "
+        message = f"Invalid value: {quoted(value)}: a valid percent string must be a numeric string followed by an "
         yield field, "FieldValueInvalid", f"{message}ending '%' (e.g. '1%',  or '93%', regex used is '[0-9]+%')"
     if isinstance(value, int):
         yield from _not_negative(value, field)
@@ -301,18 +297,15 @@ def _is_quantity(text: Any, field: str) -> Iterator[Cause]:
         yield (
             field,
             "FieldValueInvalid",
-            f"Invalid value: {_quoted(text)}: quantities must match the regular expression",
+            f"Invalid value: {quoted(text)}: quantities must match the regular expression",
         )
         return
     if number < 0:
-        yield field, "FieldValueInvalid", f"Invalid value: {_quoted(text)}: must be greater than or equal to 0"
-
-
-def _quoted(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)[:200]
+        yield field, "FieldValueInvalid", f"Invalid value: {quoted(text)}: must be greater than or equal to 0"
 
 
 _CHECKS = {
     "Deployment": _deployment, "ReplicaSet": _workload, "StatefulSet": _workload, "Pod": _pod, "Service": _service,
     "RoleBinding": _binding, "ClusterRoleBinding": _binding, "CustomResourceDefinition": _definition,
+    "ConfigMap": _data, "Secret": _data,
 }  # fmt: skip

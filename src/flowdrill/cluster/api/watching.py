@@ -23,11 +23,16 @@ class Watch:
     """One client's view of one resource."""
 
     def __init__(
-        self, store: Store, resource: ResourceType, namespace: str | None, labels: LabelSelector,
-        fields: FieldSelector, form: Form, now: Callable[[], datetime],
+        self, store: Store, request: Request, resource: ResourceType, labels: LabelSelector, fields: FieldSelector,
+        form: Form, now: Callable[[], datetime],
     ) -> None:  # fmt: skip
-        self._store, self._resource, self._namespace, self._form, self._now = store, resource, namespace, form, now
+        """StatusError 400 for a version or a timeout that is no number."""
+        self._store, self._resource, self._form, self._now = store, resource, form, now
+        self._namespace = request.namespace
         self._labels, self._fields = labels, fields
+        self._since = request.number("resourceVersion") or 0
+        self._seconds = request.number("timeoutSeconds") or _DEFAULT_SECONDS
+        self._request = request
         self._waiting: list[Change] = []
         self._wake = asyncio.Event()
         self._ended = False
@@ -37,16 +42,16 @@ class Watch:
         self._ended = True
         self._wake.set()
 
-    async def lines(self, request: Request) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncIterator[bytes]:
         """Yield events, one a line. StatusError 410, from the first step, for a version that is no longer known."""
-        since = request.number("resourceVersion") or 0
+        since, request = self._since, self._request
         initial = request.flag("sendInitialEvents") or not since
         if since > self._store.revision:  # from another life of this cluster
             raise expired(f"too large resource version: {since}, current: {self._store.revision}")
         first = [] if initial else self._store.changes_since(since)
         unsubscribe = self._store.subscribe(self._told)
         loop = asyncio.get_running_loop()
-        end = loop.time() + (request.number("timeoutSeconds") or _DEFAULT_SECONDS)
+        end = loop.time() + self._seconds
         try:
             for line in self._there(request) if initial else filter(None, map(self._line_of, first)):
                 yield line
@@ -93,7 +98,13 @@ class Watch:
         before = change.previous is not None and self._selects(change.previous)
         if after:
             return self._line("MODIFIED" if before else "ADDED", change.object)
-        return self._line("DELETED", change.object) if before else None
+        if not before or change.previous is None:
+            return None
+        if change.type is ChangeType.DELETED:
+            return self._line("DELETED", change.object)
+        # What was selected last, with the version of what came after it.
+        meta = {**change.previous["metadata"], "resourceVersion": str(change.revision)}
+        return self._encoded("DELETED", {**change.previous, "metadata": meta})
 
     def _selects(self, value: Json) -> bool:
         meta = value["metadata"]
@@ -105,9 +116,12 @@ class Watch:
 
     def _line(self, kind: str, value: Json) -> bytes:
         if self._form.kind:
-            event = {"type": kind, "object": shaped(self._form, self._resource, value, self._now())}
-            return json.dumps(event, separators=(",", ":")).encode() + b"\n"
+            return self._encoded(kind, value)
         return b'{"type":"%b","object":%b}\n' % (kind.encode(), self._store.text_of(value))
+
+    def _encoded(self, kind: str, value: Json) -> bytes:
+        event = {"type": kind, "object": shaped(self._form, self._resource, value, self._now())}
+        return json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
     def _bookmark(self, annotations: Json) -> bytes:
         meta: Json = {"resourceVersion": str(self._store.revision), "creationTimestamp": None}

@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowdrill.cluster.api.apply import applied, record_update
+from flowdrill.cluster.api.decoding import decode_error, mismatch, unknown_fields, without_nulls
 from flowdrill.cluster.api.deletion import DeleteOptions, Propagation
 from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.patching import patched
 from flowdrill.cluster.api.request import Request, object_in
-from flowdrill.cluster.api.resource_types import Json, ResourceType
-from flowdrill.cluster.api.schemas import decode_error, unknown_fields
-from flowdrill.cluster.api.status_error import bad_request, conflict, not_found
+from flowdrill.cluster.api.resource_types import LEASES, PODS, Json, ResourceType
+from flowdrill.cluster.api.schemas import DELETE_OPTIONS
+from flowdrill.cluster.api.status_error import bad_request, conflict, invalid, not_found
 
-APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+APPLY = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Writer:
         """POST."""
         value = self._decoded(request, resource, object_in(body, request.media_type))
         warnings = _checked_fields(request, resource, value)
+        if value["metadata"].get("resourceVersion"):
+            raise bad_request("resourceVersion should not be set on objects to be created")
         self._may_keep(request, resource, value)
         # What it will be, first without keeping it: managers own the fields that defaults filled in, too.
         made = copy.deepcopy(self._objects.create(resource, value, dry_run=True))
@@ -50,14 +53,21 @@ class Writer:
         """PUT."""
         value = self._decoded(request, resource, object_in(body, request.media_type))
         warnings = _checked_fields(request, resource, value)
+        if not value["metadata"].get("resourceVersion") and (resource == LEASES or not resource.own_kind):
+            message = "Invalid value: 0: must be specified for an update"
+            raise invalid(resource, request.name or "", [("metadata.resourceVersion", "FieldValueInvalid", message)])
         return Written(self._updated(request, resource, value), 200, warnings)
 
     def patch(self, request: Request, resource: ResourceType, body: bytes) -> Written:
         """PATCH, of every kind."""
-        if request.media_type in APPLY:
+        if request.media_type == APPLY:
             return self._applied(request, resource, body)
         current = self._objects.get(resource, request.namespace, request.name or "")
         value = patched(resource, current, body, request.media_type)
+        malformed = decode_error(resource, value)
+        if malformed is not None:
+            raise invalid(resource, request.name or "", [("patch", "FieldValueInvalid", f"Invalid value: {malformed}")])
+        value = without_nulls(resource, value)
         self._same_object(request, resource, value)
         warnings = _checked_fields(request, resource, value)
         return Written(self._updated(request, resource, value), 200, warnings)
@@ -67,7 +77,7 @@ class Writer:
         options = delete_options(request, body)
         before = self._objects.get(resource, request.namespace, name)
         last = self._objects.delete(resource, request.namespace, name, options)
-        if resource.kind == "Pod" or (self._objects.is_there(resource, before) and not options.dry_run):
+        if resource == PODS or (self._objects.is_there(resource, before) and not options.dry_run):
             return Written(last)
         about = {"name": name, "kind": resource.plural, "uid": last["metadata"]["uid"]}
         about |= {"group": resource.group} if resource.group else {}
@@ -112,44 +122,54 @@ class Writer:
                 f"the object provided is {value['apiVersion']} {value['kind']}, not {resource.api_version} "
                 f"{resource.kind}"
             )
-        if not isinstance(value.setdefault("metadata", {}), dict):
+        if value.get("metadata") is None:
+            value["metadata"] = {}
+        if not isinstance(value["metadata"], dict):
             raise bad_request("metadata: must be an object")
         malformed = decode_error(resource, value)
         if malformed is not None:
             kind = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
             raise bad_request(f"{kind}: json: {malformed}")
+        value = without_nulls(resource, value)
         self._same_object(request, resource, value)
         return value
 
     def _same_object(self, request: Request, resource: ResourceType, value: Json) -> None:
         meta = value["metadata"]
-        if request.name is not None and meta.setdefault("name", request.name) != request.name:
+        if request.name is not None:
+            meta["name"] = meta.get("name") or request.name
+        if resource.namespaced:
+            meta["namespace"] = meta.get("namespace") or request.namespace
+        if request.name is not None and meta["name"] != request.name:
             raise bad_request(
                 f"the name of the object ({meta['name']}) does not match the name on the URL ({request.name})"
             )
-        if resource.namespaced and meta.setdefault("namespace", request.namespace) != request.namespace:
+        if resource.namespaced and meta["namespace"] != request.namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def delete_options(request: Request, body: bytes) -> DeleteOptions:
     """Return how to delete, from the body and the query; StatusError 400."""
     given = object_in(body, request.media_type) if body.strip() else {}
-    conditions = given.get("preconditions") or {}
+    malformed = mismatch(DELETE_OPTIONS, given)
+    if malformed is not None:
+        raise bad_request(f"DeleteOptions cannot be handled as a DeleteOptions: json: {malformed}")
+    conditions, dry_run = given.get("preconditions") or {}, given.get("dryRun") or []
     wanted = given.get("propagationPolicy") or request.query.get("propagationPolicy")
     if given.get("orphanDependents"):
         wanted = "Orphan"
     if wanted not in (None, "", *Propagation):
         raise bad_request(f'propagationPolicy: Unsupported value: "{wanted}"')
+    if dry_run not in ([], ["All"]):
+        raise bad_request(f'dryRun: Unsupported value: {str(dry_run)[:40]}: supported values: "All"')
     grace = given.get("gracePeriodSeconds")
     grace = request.number("gracePeriodSeconds") if grace is None else grace
-    if not isinstance(conditions, dict) or not isinstance(grace, int | None):
-        raise bad_request("the DeleteOptions cannot be decoded")
     return DeleteOptions(
         grace_seconds=grace,
         propagation=Propagation(wanted) if wanted else None,
         uid=conditions.get("uid"),
         resource_version=conditions.get("resourceVersion"),
-        dry_run=request.dry_run or bool(given.get("dryRun")),
+        dry_run=request.dry_run or bool(dry_run),
     )
 
 
