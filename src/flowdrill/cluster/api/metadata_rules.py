@@ -55,7 +55,10 @@ def _name(resource: ResourceType, name: str) -> Iterator[Cause]:
 
 
 def _annotations(annotations: Json) -> Iterator[Cause]:
-    if sum(len(key.encode()) + len(text.encode()) for key, text in annotations.items()) > _LARGEST_ANNOTATIONS:
+    if (
+        sum(len(str(key).encode()) + len(str(text).encode()) for key, text in annotations.items())
+        > _LARGEST_ANNOTATIONS
+    ):
         message = f"Too long: may not be more than {_LARGEST_ANNOTATIONS} bytes"
         yield "metadata.annotations", "FieldValueTooLong", message
     for key in annotations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -96,6 +97,14 @@ def named(resource: ResourceType, name: str, namespace: str | None = "shop", **r
     meta: Json = {"name": name} | ({"namespace": namespace} if namespace else {})
     meta |= {key: rest.pop(key) for key in inner if key in rest}
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta, **rest}
+
+
+def put_odd(objects: Objects, resource: ResourceType, name: str, **odd: Any) -> None:
+    """Give an object metadata that the API refuses: what the file of another version, or a damaged one, may hold."""
+    there = copy.deepcopy(objects.store.get(resource, "shop", name))
+    assert there is not None
+    there["metadata"] |= odd
+    objects.store.put(resource, there)
 
 
 def owned_by(owner: Json, *, blocks: bool = False) -> Json:

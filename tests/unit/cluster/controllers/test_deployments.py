@@ -9,6 +9,7 @@ import pytest
 
 from flowdrill.cluster.api.objects import Part
 from flowdrill.cluster.api.resource_types import DEPLOYMENTS, PODS, REPLICA_SETS, Json
+from tests.unit.cluster.controllers.driven import put_odd
 from tests.unit.cluster.controllers.workload_world import WorkloadWorld, is_ready
 
 REVISION, HISTORY = "deployment.kubernetes.io/revision", "deployment.kubernetes.io/revision-history"
@@ -213,7 +214,7 @@ def test_annotations_that_are_no_numbers_do_not_stop_a_rollout(world: WorkloadWo
     deployed(world)
     name = world.replica_sets()["one"]["metadata"]["name"]
     names = (REVISION, "deployment.kubernetes.io/max-replicas", "deployment.kubernetes.io/desired-replicas")
-    world.annotate(REPLICA_SETS, name, **dict.fromkeys(names, hostile))
+    put_odd(world.objects, REPLICA_SETS, name, annotations=dict.fromkeys(names, hostile))
     rolled(world, "two")
     assert world.sizes() == {"one": 0, "two": 2}
 

@@ -16,7 +16,7 @@ from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Controller, ControllerLoop, Key
 from flowdrill.cluster.controllers.supporting import supporting_controllers
 from flowdrill.cluster.controllers.workloads import workload_controllers
-from tests.unit.cluster.controllers.driven import Clock, fresh_objects, named
+from tests.unit.cluster.controllers.driven import Clock, fresh_objects, named, put_odd
 from tests.unit.cluster.controllers.workload_world import workload_spec
 
 
@@ -136,8 +136,10 @@ def test_all_controllers_start_and_go_on_beside_odd_owners(objects: Objects, cap
     def odd(name: str) -> None:
         spec = workload_spec("one")["template"]["spec"]
         for number, owner in enumerate(ODD_OWNERS):
-            objects.create(PODS, named(PODS, f"{name}-{number}", ownerReferences=[owner], spec=spec))
-            objects.create(CONFIG_MAPS, named(CONFIG_MAPS, f"{name}-{number}", ownerReferences=[owner]))
+            objects.create(PODS, named(PODS, f"{name}-{number}", spec=spec))
+            objects.create(CONFIG_MAPS, named(CONFIG_MAPS, f"{name}-{number}"))
+            for resource in (PODS, CONFIG_MAPS):
+                put_odd(objects, resource, f"{name}-{number}", ownerReferences=[owner])
 
     odd("before")
     counting = Counting()

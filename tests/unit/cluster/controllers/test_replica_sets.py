@@ -9,7 +9,7 @@ from flowdrill.cluster.api.objects import Part
 from flowdrill.cluster.api.resource_types import NAMESPACES, PODS, REPLICA_SETS, Json
 from flowdrill.cluster.controllers.garbage_collection import GarbageCollector
 from flowdrill.cluster.controllers.replica_sets import ReplicaSetController
-from tests.unit.cluster.controllers.driven import Driven, named
+from tests.unit.cluster.controllers.driven import Driven, named, put_odd
 from tests.unit.cluster.controllers.workload_world import WorkloadWorld, workload_spec
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -68,7 +68,7 @@ def test_more_pods_than_are_made_in_one_look_come_all_the_same(world: WorkloadWo
 
 
 def test_one_look_at_a_set_of_billions_ends(world: WorkloadWorld) -> None:
-    world.objects.create(REPLICA_SETS, named(REPLICA_SETS, "web", spec=workload_spec("one") | {"replicas": 2**31}))
+    world.objects.create(REPLICA_SETS, named(REPLICA_SETS, "web", spec=workload_spec("one") | {"replicas": 2**31 - 1}))
     ReplicaSetController(world.objects).sync(("shop", "web"))
     assert len(world.pods()) == 100
 
@@ -211,7 +211,8 @@ def test_a_pod_that_does_not_say_since_when_it_is_ready_is_counted_all_the_same(
 def test_references_to_no_owner_in_particular_disturb_nobody(world: WorkloadWorld, owner: Json | None) -> None:
     gc = Driven(world.objects, GarbageCollector(world.objects))
     spec = workload_spec("one")["template"]["spec"]
-    world.objects.create(PODS, named(PODS, "odd", labels={"app": "web"}, ownerReferences=[owner], spec=spec))
+    world.objects.create(PODS, named(PODS, "odd", labels={"app": "other"}, spec=spec))
+    put_odd(world.objects, PODS, "odd", labels={"app": "web"}, ownerReferences=[owner])
     world.create(REPLICA_SETS, replicas=2)
     gc.settle()
     assert len(world.pods()) == (3 if owner and owner.get("uid") else 2)

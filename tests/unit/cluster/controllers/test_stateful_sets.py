@@ -86,7 +86,7 @@ def test_parallel_pods_do_not_wait_for_each_other(world: WorkloadWorld) -> None:
 
 
 def test_one_look_at_a_parallel_set_of_billions_ends(world: WorkloadWorld) -> None:
-    spec = workload_spec("one") | PARALLEL | {"replicas": 2**31}
+    spec = workload_spec("one") | PARALLEL | {"replicas": 2**31 - 1}
     world.objects.create(STATEFUL_SETS, named(STATEFUL_SETS, "web", spec=spec))
     StatefulSetController(world.objects).sync(("shop", "web"))
     assert len(world.pods()) == 100
