@@ -250,7 +250,7 @@ class ContainerRunner:
     async def _watch_memory(self, running: Running, limit: int) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if held_bytes(running.pid) > limit:
+            if held_bytes(running.overseer) > limit:
                 self._killed_for = "OOMKilled"
                 self._shop.keeper.signal(running, signal.SIGKILL)
                 return
