@@ -159,7 +159,7 @@ class ContainerRunner:
         if root.exists():
             await asyncio.to_thread(shutil.rmtree, root)
         await self._shop.images.make_root(image, root)
-        self._shop.volumes.mount(container, context.volumes, root)
+        self._shop.volumes.mount(container, context.volumes, root, known)
         for name in ("home", "tmp"):
             (home / name).mkdir(parents=True, exist_ok=True)
         mapping = PathMapping(root, context.address)
