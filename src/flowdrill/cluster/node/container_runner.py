@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import os
 import shutil
 import signal
 from collections.abc import Callable, Coroutine, Mapping
@@ -18,6 +19,7 @@ from flowdrill.cluster.node.environment import ConfigError, container_environmen
 from flowdrill.cluster.node.images import InvalidImageNameError, PulledImage, PullError
 from flowdrill.cluster.node.keeper_client import ProcessPlan, Running, StartError
 from flowdrill.cluster.node.limits import LOOK_SECONDS, held_bytes, limit_of
+from flowdrill.cluster.node.logs import last_words
 from flowdrill.cluster.node.path_mapping import PathMapping
 from flowdrill.cluster.node.pod_status import ContainerState
 from flowdrill.cluster.node.probes import Prober, probing
@@ -28,7 +30,7 @@ _FIRST_BACK_OFF, _LONGEST_BACK_OFF = 10.0, 300.0
 _FORGIVEN_AFTER_SECONDS = 600.0
 _CONFIG_RETRY_SECONDS = 2.0
 _OUTPUT = 4096  # bytes of a probe's or hook's output that are shown
-_OUT_OF_MEMORY = 137
+_OUT_OF_MEMORY = "OOMKilled"
 _NUMBERS = itertools.count(1)
 
 
@@ -53,7 +55,8 @@ class ContainerRunner:
         self._policy = policy
         self._running: Running | None = None
         self._plan: ProcessPlan | None = None
-        self._killed_for: str | None = None
+        self._is_out_of_memory = False
+        self._ending: asyncio.Task[None] | None = None  # because a probe failed
         self._stopping = False
         self._stop_asked = asyncio.Event()
 
@@ -71,7 +74,7 @@ class ContainerRunner:
                 return
             if not first and asyncio.get_running_loop().time() - began > _FORGIVEN_AFTER_SECONDS:
                 back_off, first = _FIRST_BACK_OFF, True
-            if not first or self.state.restarts:
+            if not first:
                 await self._back_off(back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
             first = False
@@ -85,6 +88,9 @@ class ContainerRunner:
         if running is None or running.ended.done():
             return
         self._event("Normal", "Killing", f"Stopping container {self.state.name}")
+        await self._end(running, grace_seconds)
+
+    async def _end(self, running: Running, grace_seconds: float) -> None:
         end = asyncio.get_running_loop().time() + grace_seconds
         hook = (self._container.get("lifecycle") or {}).get("preStop")
         if hook and grace_seconds > 0:
@@ -121,7 +127,7 @@ class ContainerRunner:
                 continue
             self._event("Normal", "Pulling", f'Pulling image "{name}"')
             try:
-                image = await self._shop.pull(name)
+                image = await self._pulled(name)
             except PullError as error:
                 self._event("Warning", "Failed", f'Failed to pull image "{name}": {error}')
                 reason = "InvalidImageName" if isinstance(error, InvalidImageNameError) else "ErrImagePull"
@@ -136,9 +142,21 @@ class ContainerRunner:
                 await self._stopped_within(back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
             else:
-                self._event("Normal", "Pulled", f'Successfully pulled image "{name}"')
+                if image is not None:
+                    self._event("Normal", "Pulled", f'Successfully pulled image "{name}"')
                 return image
         return None
+
+    async def _pulled(self, name: str) -> PulledImage | None:
+        """An image, None when the pod ended first: it does not wait for a registry that does not answer."""
+        pull = asyncio.create_task(self._shop.pull(name))
+        stop = asyncio.create_task(self._stop_asked.wait())
+        try:
+            await asyncio.wait({pull, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return pull.result() if pull.done() else None
+        finally:
+            pull.cancel()
+            stop.cancel()
 
     async def _prepared(self, image: PulledImage) -> ProcessPlan | None:
         """What to start; None when the pod ended before what it refers to was there."""
@@ -164,6 +182,7 @@ class ContainerRunner:
             (home / name).mkdir(parents=True, exist_ok=True)
         mapping = PathMapping(root, context.address)
         config = image.config
+        folder = _working_folder(mapping, container.get("workingDir") or config.working_dir)
         own = {
             "HOME": str(home / "home"), "TMPDIR": str(home / "tmp"),
             "HOSTNAME": context.pod["spec"].get("hostname") or context.pod["metadata"]["name"],
@@ -178,11 +197,15 @@ class ContainerRunner:
             raise ConfigError(f"container {self.state.name} has no command")
         argv = [mapping.text(part) for part in argv]
         found = shutil.which(argv[0], path=env["PATH"])
-        folder = mapping.path(container.get("workingDir") or config.working_dir or "/")
+        return ProcessPlan([found or argv[0], *argv[1:]], env, folder, self._new_log(), self._groups())
+
+    def _new_log(self) -> Path:
+        """Where the next run's log goes; only the last run's is kept beside it."""
+        folder, name = self._context.folder / "logs", self.state.name
         folder.mkdir(parents=True, exist_ok=True)
-        log = context.folder / "logs" / f"{self.state.name}-{self.state.restarts}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        return ProcessPlan([found or argv[0], *argv[1:]], env, folder, log, self._groups())
+        for ending in ("log", "log.1", "ended"):
+            (folder / f"{name}-{self.state.restarts - 2}.{ending}").unlink(missing_ok=True)
+        return folder / f"{name}-{self.state.restarts}.log"
 
     def _groups(self) -> tuple[str, ...]:
         cores = limit_of(self._container, "cpu")
@@ -204,7 +227,7 @@ class ContainerRunner:
 
     async def _one_life(self, plan: ProcessPlan, image: PulledImage) -> int | None:
         """Start the process and wait for its end; return its exit code, None when the pod ended first."""
-        self._plan, self._killed_for = plan, None
+        self._plan, self._is_out_of_memory, self._ending = plan, False, None
         self.state.image_id = image.image_id
         self._event("Normal", "Created", f"Created container {self.state.name}")
         began = self._stamp()
@@ -212,6 +235,7 @@ class ContainerRunner:
             running = self._running = await self._shop.keeper.start(plan)
         except StartError as error:
             self._event("Warning", "Failed", f"Error: failed to start container: {error}")
+            plan.log.with_suffix(".ended").touch()
             return self._ended(128, "ContainerCannotRun", began, str(error))
         if "running" in self.state.state or "terminated" in self.state.state:
             self.state.last_state = {"terminated": self.state.state.get("terminated", {})}
@@ -229,9 +253,9 @@ class ContainerRunner:
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-        reason = self._killed_for or ("Completed" if code == 0 else "Error")
+        reason = _OUT_OF_MEMORY if self._is_out_of_memory else "Completed" if code == 0 else "Error"
         plan.log.with_suffix(".ended").touch()
-        return self._ended(_OUT_OF_MEMORY if reason == "OOMKilled" else code, reason, began)
+        return self._ended(137 if self._is_out_of_memory else code, reason, began)
 
     def _watchers(self, running: Running) -> list[Coroutine[Any, Any, None]]:
         found = [self._probe(running)]
@@ -251,7 +275,7 @@ class ContainerRunner:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if held_bytes(running.overseer) > limit:
-                self._killed_for = "OOMKilled"
+                self._is_out_of_memory = True
                 self._shop.keeper.signal(running, signal.SIGKILL)
                 return
 
@@ -279,7 +303,7 @@ class ContainerRunner:
         if container.get("readinessProbe"):
             probes.append(probing(prober, container["readinessProbe"], self._judged_ready, self._failed("Readiness")))
         if container.get("livenessProbe"):
-            dead = functools.partial(self._judged_alive, running, "liveness")
+            dead = functools.partial(self._judged_alive, running, "liveness", container["livenessProbe"])
             probes.append(probing(prober, container["livenessProbe"], dead, self._failed("Liveness")))
         if probes:
             await asyncio.gather(*probes)
@@ -288,22 +312,16 @@ class ContainerRunner:
         if good:
             started.set()
         else:
-            self._judged_alive(running, "startup", good)
+            self._judged_alive(running, "startup", self._container["startupProbe"], good)
 
-    def _judged_alive(self, running: Running, kind: str, good: bool) -> None:
-        if not good and not self._stopping and self._killed_for is None:
+    def _judged_alive(self, running: Running, kind: str, probe: Json, good: bool) -> None:
+        if not good and not self._stopping and self._ending is None:
             text = f"Container {self.state.name} failed {kind} probe, will be restarted"
             self._event("Normal", "Killing", text)
-            self._killed_for = "Error"
-            asyncio.get_running_loop().create_task(self._end_softly(running))
-
-    async def _end_softly(self, running: Running) -> None:
-        grace = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
-        self._shop.keeper.signal(running, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(running.ended), grace)
-        if not running.ended.done():
-            self._shop.keeper.signal(running, signal.SIGKILL)
+            grace = probe.get("terminationGracePeriodSeconds")
+            if grace is None:
+                grace = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
+            self._ending = asyncio.create_task(self._end(running, grace))
 
     def _judged_ready(self, good: bool) -> None:
         if self.state.ready != good and self.state.is_running:
@@ -344,19 +362,18 @@ class ContainerRunner:
             return 126, str(error)
         try:
             code = await asyncio.wait_for(asyncio.shield(running.ended), timeout)
-            lines = log.read_bytes().splitlines()
-            said = b"\n".join(line.split(b" ", 3)[-1] for line in lines)[-_OUTPUT:]
-            return code, said.decode("utf-8", "replace")
+            return code, last_words(log, _OUTPUT)
         finally:
             if not running.ended.done():
                 self._shop.keeper.signal(running, signal.SIGKILL)
-            log.unlink(missing_ok=True)
+            for one in (log, log.with_name(f"{log.name}.1")):
+                one.unlink(missing_ok=True)
 
     def _ended(self, code: int, reason: str, began: str, message: str = "") -> int:
         self._running, self.state.ready, self.state.started = None, False, False
         ended = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": self._stamp()}
         ended |= {"containerID": self.state.container_id} if self.state.container_id else {}
-        ended |= {"signal": code - 128} if code > 128 and reason != "OOMKilled" else {}
+        ended |= {"signal": code - 128} if code > 128 and reason != _OUT_OF_MEMORY else {}
         self._set(terminated=ended | ({"message": message} if message else {}))
         return code
 
@@ -391,3 +408,12 @@ class ContainerRunner:
 
     def _stamp(self) -> str:
         return self._shop.objects.now().strftime(_TIME)
+
+
+def _working_folder(mapping: PathMapping, path: str) -> Path:
+    """Return a container's working folder; one that neither the image nor the host has is made, in the image's copy."""
+    found = mapping.path(path or "/")
+    if not found.is_dir():
+        found = mapping.root / os.path.normpath(f"/{path}").lstrip("/")
+        found.mkdir(parents=True, exist_ok=True)
+    return found

@@ -92,18 +92,22 @@ class PodWorker:
             if state.exit_code != 0:
                 return
         pairs = zip(pod["spec"]["containers"], self._main, strict=True)
-        alive = [(one, state) for one, state in pairs if state.exit_code is None or policy == "Always"]
+        alive = [(one, state) for one, state in pairs if _runs_again(state, policy)]
         runners = [self._runner(one, state, policy) for one, state in alive]
         await asyncio.gather(*(one.run() for one in runners))
 
     def _survive(self) -> None:
         """What ran in an earlier life of the cluster was killed with it."""
         for state in [*self._initial, *self._main]:
+            for log in self._folder.glob(f"logs/{state.name}-*.log"):
+                log.with_suffix(".ended").touch()
             if state.is_running:
                 ended = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": "the cluster was stopped"}
                 stamp = self._shop.objects.now().strftime("%Y-%m-%dT%H:%M:%SZ")
                 ended |= {"startedAt": state.state["running"].get("startedAt"), "finishedAt": stamp}
                 state.last_state = {"terminated": ended}
+                state.restarts += 1
+            if (state.state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
                 state.restarts += 1
             if state.is_running or "waiting" in state.state:
                 state.state = {"waiting": {"reason": "ContainerCreating"}}
@@ -114,7 +118,7 @@ class PodWorker:
         while not self._ending.is_set():
             try:
                 made = self._shop.volumes.make(self._context.pod, self._folder / "volumes", self._address)
-            except (ConfigError, UnsupportedVolumeError, OSError) as error:
+            except (ConfigError, UnsupportedVolumeError, OSError, ValueError) as error:
                 self._shop.tell(self._context.pod, "Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
@@ -171,3 +175,7 @@ class PodWorker:
 def _states(containers: list[Json] | None, statuses: list[Json] | None) -> list[ContainerState]:
     known = {one["name"]: one for one in statuses or ()}
     return [state_from(one["name"], one["image"], known.get(one["name"])) for one in containers or ()]
+
+
+def _runs_again(state: ContainerState, policy: str) -> bool:
+    return state.exit_code is None or policy == "Always" or (policy == "OnFailure" and state.exit_code != 0)
