@@ -77,11 +77,12 @@ class FileLogs:
 
 def last_words(path: Path, size: int) -> str:
     """Return the end of what a process has written, at most `size` bytes of it."""
+    start = max(0, path.stat().st_size - 2 * _PIECE)
     with path.open("rb") as file:
-        file.seek(-min(path.stat().st_size, 2 * size), os.SEEK_END)
+        file.seek(start)
         lines = file.read().split(b"\n")
-    said = b"".join(_Shown(LogOptions("")).pieces(lines))
-    return said[-size:].decode("utf-8", "replace").strip()
+    said = b"".join(_Shown(LogOptions("")).pieces(lines[1:] if start else lines))
+    return said[-size:].decode("utf-8", "replace").rstrip("\n")
 
 
 class _Shown:
