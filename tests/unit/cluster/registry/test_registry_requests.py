@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,7 @@ class Client:
         return document
 
     def uploads(self) -> int:
-        return len(os.listdir(self.folder / "uploads"))
+        return len([*(self.folder / "uploads").iterdir()])
 
     @staticmethod
     def _pieces(body: Iterable[bytes], *, broken_off: bool) -> Iterable[Any]:
@@ -210,8 +209,8 @@ def test_referrers_are_listed_and_a_push_says_that_they_are(client: Client) -> N
     "path",
     [
         "/v2/app/blobs/..", "/v2/app/blobs/.", "/v2/../blobs/x", "/v2/app/../x/manifests/t", "/v2/_blobs/manifests/t",
-        "/v2/app/manifests/..", "/v2/app/blobs/uploads/..", "/v2/app/_manifests/tags/list", "/v2/" + "a" * 256 + "/tags/list",
-        "/v2/app//manifests/t", "/v2/a/b/c", "/v2/app/manifests/a\0b",
+        "/v2/app/manifests/..", "/v2/app/blobs/uploads/..", "/v2/app/_manifests/tags/list",
+        "/v2/" + "a" * 256 + "/tags/list", "/v2/app//manifests/t", "/v2/a/b/c", "/v2/app/manifests/a\0b",
     ],
 )  # fmt: skip
 def test_no_path_leads_out_of_what_is_served(client: Client, path: str) -> None:
