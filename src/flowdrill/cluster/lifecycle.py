@@ -203,10 +203,21 @@ def _signal(pid: int, number: int) -> None:
 
 
 def _reap(pid: int) -> None:
+    """Wait for the process itself: it holds nothing any more, and is gone in a moment."""
+    end = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < end and not _is_gone(pid):
+        time.sleep(0.005)
+
+
+def _is_gone(pid: int) -> bool:
     try:
-        os.waitpid(pid, os.WNOHANG)  # only when this very process had started it
+        return os.waitpid(pid, os.WNOHANG)[0] == pid  # only when this very process had started it
     except ChildProcessError:
-        return
+        pass
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
+    except OSError:
+        return True
 
 
 def _ended(folder: StateFolder) -> bool:
