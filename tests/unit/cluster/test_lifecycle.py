@@ -111,6 +111,15 @@ def test_a_killed_cluster_takes_its_pods_along_and_comes_back_with_its_objects(f
     until(lambda: len(processes_with("98762")) >= 4, "each has left a process behind")
 
 
+def test_a_cluster_whose_keeper_is_killed_ends_with_all_its_pods(folder: StateFolder) -> None:
+    cluster = start_cluster(folder, Settings())
+    deploy(cluster, "98763")
+    (keeper,) = (int(pid) for pid in Path(f"/proc/{cluster.pid}/task/{cluster.pid}/children").read_text().split())
+    os.kill(keeper, signal.SIGKILL)
+    until(lambda: not processes_with("98763") and running_cluster(folder) is None, "everything has ended")
+    assert "the process that keeps the pods' processes has ended" in folder.log.read_text()
+
+
 def test_a_stopped_cluster_can_be_kept(folder: StateFolder) -> None:
     cluster = start_cluster(folder, Settings())
     with config.new_client_from_config(str(folder.kubeconfig)) as api:

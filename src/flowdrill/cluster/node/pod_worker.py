@@ -28,6 +28,8 @@ class PodWorker:
         status = pod.get("status") or {}
         self._initial = _states(pod["spec"].get("initContainers"), status.get("initContainerStatuses"))
         self._main = _states(pod["spec"]["containers"], status.get("containerStatuses"))
+        for state in self._main if self._initial and not status.get("containerStatuses") else ():
+            state.state = {"waiting": {"reason": "PodInitializing"}}
         self._runners: list[ContainerRunner] = []
         self._ending = asyncio.Event()
         self._gone = False
@@ -40,9 +42,13 @@ class PodWorker:
 
     def update(self, pod: Json) -> None:
         """Take the pod's new state: it may be being deleted now."""
+        before, grace = (one["metadata"].get("deletionGracePeriodSeconds") for one in (self._context.pod, pod))
         self._context.pod = pod
         if "deletionTimestamp" in pod["metadata"]:
             self._ending.set()
+        if before is not None and grace is not None and grace < before:
+            for runner in self._runners:
+                runner.hurry(grace)
 
     def removed(self) -> None:
         """The pod is no longer in the API: end everything now."""
@@ -110,7 +116,8 @@ class PodWorker:
             if (state.state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
                 state.restarts += 1
             if state.is_running or "waiting" in state.state:
-                state.state = {"waiting": {"reason": "ContainerCreating"}}
+                first = "PodInitializing" if self._initial and state in self._main else "ContainerCreating"
+                state.state = {"waiting": {"reason": first}}
         self._write()
 
     async def _make_volumes(self) -> bool:
