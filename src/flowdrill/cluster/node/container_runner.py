@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import os
 import shutil
 import signal
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from flowdrill.cluster.api.resource_types import Json
-from flowdrill.cluster.node.environment import ConfigError, container_environment, expanded
+from flowdrill.cluster.node.container_plan import ContainerPlanner
+from flowdrill.cluster.node.environment import ConfigError
 from flowdrill.cluster.node.images import InvalidImageNameError, PulledImage, PullError
 from flowdrill.cluster.node.keeper_client import ProcessPlan, Running, StartError
 from flowdrill.cluster.node.limits import LOOK_SECONDS, held_bytes, limit_of
 from flowdrill.cluster.node.logs import last_words
 from flowdrill.cluster.node.path_mapping import PathMapping
+from flowdrill.cluster.node.pod_context import PodContext
 from flowdrill.cluster.node.pod_status import ContainerState
 from flowdrill.cluster.node.probes import Prober, probing
 from flowdrill.cluster.node.workshop import Workshop
@@ -34,17 +33,6 @@ _OUT_OF_MEMORY = "OOMKilled"
 _NUMBERS = itertools.count(1)
 
 
-@dataclass(slots=True)
-class PodContext:
-    """What a pod's containers share. `pod` is always the latest state."""
-
-    pod: Json
-    folder: Path
-    address: str
-    volumes: Mapping[str, Path]
-    changed: Callable[[], None]  # to be called whenever a container's state has
-
-
 class ContainerRunner:
     """Runs one container until its pod ends it, or until it has ended for good."""
 
@@ -53,6 +41,7 @@ class ContainerRunner:
     ) -> None:
         self._shop, self._context, self._container, self.state = shop, context, container, state
         self._policy = policy
+        self._planner = ContainerPlanner(shop, context, container, self._event)
         self._running: Running | None = None
         self._plan: ProcessPlan | None = None
         self._is_out_of_memory = False
@@ -168,68 +157,12 @@ class ContainerRunner:
         """What to start; None when the pod ended before what it refers to was there."""
         while not self._stopping:
             try:
-                return await self._planned(image)
+                return await self._planner.plan(image, self.state.restarts)
             except (ConfigError, OSError, ValueError) as error:
                 reason = "CreateContainerConfigError" if isinstance(error, ConfigError) else "CreateContainerError"
                 self._event("Warning", "Failed", f"Error: {error}")
                 await self._wait(reason, str(error), _CONFIG_RETRY_SECONDS)
         return None
-
-    async def _planned(self, image: PulledImage) -> ProcessPlan:
-        context, container = self._context, self._container
-        known = container_environment(self._shop.objects, context.pod, container, context.address)
-        home = context.folder / "containers" / self.state.name
-        root = home / "root"
-        if root.exists():
-            await asyncio.to_thread(shutil.rmtree, root)
-        await self._shop.images.make_root(image, root)
-        self._shop.volumes.mount(container, context.volumes, root, known)
-        for name in ("home", "tmp"):
-            (home / name).mkdir(parents=True, exist_ok=True)
-        mapping = PathMapping(root, context.address)
-        config = image.config
-        folder = _working_folder(mapping, container.get("workingDir") or config.working_dir)
-        own = {
-            "HOME": str(home / "home"), "TMPDIR": str(home / "tmp"),
-            "HOSTNAME": context.pod["spec"].get("hostname") or context.pod["metadata"]["name"],
-        }  # fmt: skip
-        env = {**config.env, **known}
-        path = self._shop.search_path(env.pop("PATH", ""))
-        env = {**own, **{name: mapping.text(text) for name, text in env.items()}, "PATH": mapping.text(path)}
-        command = [expanded(str(part), known) for part in container.get("command") or ()]
-        arguments = [expanded(str(part), known) for part in container.get("args") or ()]
-        argv = [*(command or config.entrypoint), *(arguments or (() if command else config.cmd))]
-        if not argv:
-            raise ConfigError(f"container {self.state.name} has no command")
-        argv = [mapping.text(part) for part in argv]
-        found = shutil.which(argv[0], path=env["PATH"])
-        return ProcessPlan([found or argv[0], *argv[1:]], env, folder, self._new_log(), self._groups())
-
-    def _new_log(self) -> Path:
-        """Where the next run's log goes; only the last run's is kept beside it."""
-        folder, name = self._context.folder / "logs", self.state.name
-        folder.mkdir(parents=True, exist_ok=True)
-        for ending in ("log", "log.1", "ended"):
-            (folder / f"{name}-{self.state.restarts - 2}.{ending}").unlink(missing_ok=True)
-        return folder / f"{name}-{self.state.restarts}.log"
-
-    def _groups(self) -> tuple[str, ...]:
-        cores = limit_of(self._container, "cpu")
-        if cores is None:
-            return ()
-        name = f"flowdrill-{self._context.pod['metadata']['uid']}-{next(_NUMBERS)}"
-        try:
-            return (
-                (self._shop.cpu.make(name, cores),)
-                if self._shop.cpu.parent
-                else self._unlimited(self._shop.cpu.problem)
-            )
-        except OSError as error:
-            return self._unlimited(str(error))
-
-    def _unlimited(self, why: str) -> tuple[str, ...]:
-        self._event("Warning", "CPULimitNotEnforced", f"the CPU limit is not enforced: {why}")
-        return ()
 
     async def _one_life(self, plan: ProcessPlan, image: PulledImage) -> int | None:
         """Start the process and wait for its end; return its exit code, None when the pod ended first."""
@@ -414,12 +347,3 @@ class ContainerRunner:
 
     def _stamp(self) -> str:
         return self._shop.objects.now().strftime(_TIME)
-
-
-def _working_folder(mapping: PathMapping, path: str) -> Path:
-    """Return a container's working folder; one that neither the image nor the host has is made, in the image's copy."""
-    found = mapping.path(path or "/")
-    if not found.is_dir():
-        found = mapping.root / os.path.normpath(f"/{path}").lstrip("/")
-        found.mkdir(parents=True, exist_ok=True)
-    return found

@@ -10,8 +10,9 @@ from flowdrill.cluster.api.deletion import DeleteOptions
 from flowdrill.cluster.api.objects import Part
 from flowdrill.cluster.api.resource_types import PODS, Json
 from flowdrill.cluster.api.status_error import StatusError
-from flowdrill.cluster.node.container_runner import ContainerRunner, PodContext
+from flowdrill.cluster.node.container_runner import ContainerRunner
 from flowdrill.cluster.node.environment import ConfigError
+from flowdrill.cluster.node.pod_context import PodContext
 from flowdrill.cluster.node.pod_status import ContainerState, pod_status, state_from
 from flowdrill.cluster.node.volumes import UnsupportedVolumeError
 from flowdrill.cluster.node.workshop import Workshop
