@@ -131,6 +131,18 @@ def test_a_stopped_cluster_can_be_kept(folder: StateFolder) -> None:
         assert client.CoreV1Api(api).read_namespaced_config_map("kept", "default")
 
 
+def test_the_registrys_garbage_goes_at_the_next_start_when_it_is_old(folder: StateFolder) -> None:
+    push_base_image(start_cluster(folder, Settings()).registry, "kept")
+    stop_cluster(folder, keep=True)
+    old, young = (folder.registry / "uploads" / (letter * 32) for letter in "ab")
+    for left in (old, young):
+        left.touch()
+    os.utime(old, (0, 0))
+    cluster = start_cluster(folder, Settings())
+    assert (old.exists(), young.exists()) == (False, True), "a push may be going on where it stopped"
+    assert push_base_image(cluster.registry, "kept")
+
+
 def test_two_clusters_do_not_disturb_each_other(folder: StateFolder) -> None:
     one = start_cluster(folder, Settings())
     with temporary_cluster(Settings()) as other:

@@ -278,16 +278,19 @@ def _say(message: dict[str, Any]) -> None:
         os.write(1, line)
 
 
-def _kill_all(pids: Iterable[int], number: int = signal.SIGKILL) -> None:
+def _kill_all(pids: Iterable[int], number: int = signal.SIGKILL) -> bool:
+    """Send a signal; return whether any may be sent one: set-user-id programs may not, and are given up."""
+    any_left = False
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
+            any_left = True
+    return any_left
 
 
 def _end_all_below_this(spared: Collection[int] = ()) -> None:
     """Kill everything below this process but some, and wait until nothing is left."""
-    while below := _below(os.getpid(), spared):
-        _kill_all(below, signal.SIGSTOP)  # first: what is stopped starts nothing new while others are killed
+    while _kill_all(below := _below(os.getpid(), spared), signal.SIGSTOP):  # what is stopped starts nothing new
         _kill_all(below)
         for pid in below:
             with contextlib.suppress(ChildProcessError):
