@@ -31,10 +31,10 @@ drill: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/flowdrill run drills/edge-missing.yaml
 
 test: $(VENV)/.ready $(LFX)/.ready
-	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -m "not kubernetes and not registry"
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -m "not kubernetes and not registry and not catalogue"
 
 test-all: $(VENV)/.ready $(LFX)/.ready
-	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit $(BIN)/pytest -m "kubernetes or registry"
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit $(BIN)/pytest -m "kubernetes or registry or catalogue"
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -30,6 +30,7 @@ def main() -> int:
         if options.tell is not None:
             os.write(options.tell, line)
             os.close(options.tell)
+            options.tell = None
 
     try:
         if not folder.hold():

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import replace
@@ -35,11 +36,14 @@ from flowdrill.cluster.node.node import Node
 from flowdrill.cluster.node.service_proxy import ServiceProxy
 from flowdrill.cluster.node.volumes import Volumes
 from flowdrill.cluster.registry.app import RegistryApp
+from flowdrill.cluster.registry.storage import Storage
 from flowdrill.cluster.serving import serving
 from flowdrill.cluster.state_folder import Settings, StateFolder
 from flowdrill.errors import ClusterError
 
 VERSION = "v1.36.0+flowdrill"  # what is served is that release's API, as far as it goes
+
+_GARBAGE_AFTER_SECONDS = 3600.0
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +97,10 @@ async def _run_parts(
     async with AsyncExitStack() as running:
         await running.enter_async_context(serving(api, listening.api, folder.certificates))
         running.callback(api.stop)
-        await running.enter_async_context(serving(RegistryApp(folder.registry), listening.registry))
+        storage = Storage(folder.registry)
+        # Before it serves: what a push has begun, and will go on with, is not to go away under it.
+        await asyncio.to_thread(storage.collect_garbage, _GARBAGE_AFTER_SECONDS, time.time())
+        await running.enter_async_context(serving(RegistryApp(storage), listening.registry))
         if settings.runtime_version is not None:
             await asyncio.to_thread(push_base_image, registry, settings.runtime_version)
         parts = [asyncio.create_task(_part(one, stop)) for one in (controllers.run(), node.run(), proxy.run())]

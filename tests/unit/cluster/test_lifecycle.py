@@ -118,6 +118,15 @@ def test_a_killed_cluster_takes_its_pods_along_and_comes_back_with_its_objects(f
     until(lambda: len(processes_with(mark)) >= 4, "each has left a process behind")
 
 
+def test_a_cluster_whose_keeper_is_killed_ends_with_all_its_pods(folder: StateFolder, mark: str) -> None:
+    cluster = start_cluster(folder, Settings())
+    deploy(cluster, mark)
+    (keeper,) = (int(pid) for pid in Path(f"/proc/{cluster.pid}/task/{cluster.pid}/children").read_text().split())
+    os.kill(keeper, signal.SIGKILL)
+    until(lambda: not processes_with(mark) and running_cluster(folder) is None, "everything has ended")
+    assert "the process that keeps the pods' processes has ended" in folder.log.read_text()
+
+
 def test_a_stopped_cluster_can_be_kept(folder: StateFolder) -> None:
     cluster = start_cluster(folder, Settings())
     with config.new_client_from_config(str(folder.kubeconfig)) as api:
@@ -127,6 +136,18 @@ def test_a_stopped_cluster_can_be_kept(folder: StateFolder) -> None:
     assert start_cluster(folder, Settings()).api == cluster.api
     with config.new_client_from_config(str(folder.kubeconfig)) as api:
         assert client.CoreV1Api(api).read_namespaced_config_map("kept", "default")
+
+
+def test_the_registrys_garbage_goes_at_the_next_start_when_it_is_old(folder: StateFolder) -> None:
+    push_base_image(start_cluster(folder, Settings()).registry, "kept")
+    stop_cluster(folder, keep=True)
+    old, young = (folder.registry / "uploads" / (letter * 32) for letter in "ab")
+    for left in (old, young):
+        left.touch()
+    os.utime(old, (0, 0))
+    cluster = start_cluster(folder, Settings())
+    assert (old.exists(), young.exists()) == (False, True), "a push may be going on where it stopped"
+    assert push_base_image(cluster.registry, "kept")
 
 
 def test_two_clusters_do_not_disturb_each_other(folder: StateFolder, mark: str) -> None:

@@ -8,17 +8,18 @@ import functools
 import itertools
 import shutil
 import signal
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from flowdrill.cluster.api.resource_types import Json
-from flowdrill.cluster.node.environment import ConfigError, container_environment, expanded
+from flowdrill.cluster.node.container_plan import ContainerPlanner
+from flowdrill.cluster.node.environment import ConfigError
 from flowdrill.cluster.node.images import InvalidImageNameError, PulledImage, PullError
 from flowdrill.cluster.node.keeper_client import ProcessPlan, Running, StartError
 from flowdrill.cluster.node.limits import LOOK_SECONDS, held_bytes, limit_of
+from flowdrill.cluster.node.logs import last_words
 from flowdrill.cluster.node.path_mapping import PathMapping
+from flowdrill.cluster.node.pod_context import PodContext
 from flowdrill.cluster.node.pod_status import ContainerState
 from flowdrill.cluster.node.probes import Prober, probing
 from flowdrill.cluster.node.workshop import Workshop
@@ -28,19 +29,8 @@ _FIRST_BACK_OFF, _LONGEST_BACK_OFF = 10.0, 300.0
 _FORGIVEN_AFTER_SECONDS = 600.0
 _CONFIG_RETRY_SECONDS = 2.0
 _OUTPUT = 4096  # bytes of a probe's or hook's output that are shown
-_OUT_OF_MEMORY = 137
+_OUT_OF_MEMORY = "OOMKilled"
 _NUMBERS = itertools.count(1)
-
-
-@dataclass(slots=True)
-class PodContext:
-    """What a pod's containers share. `pod` is always the latest state."""
-
-    pod: Json
-    folder: Path
-    address: str
-    volumes: Mapping[str, Path]
-    changed: Callable[[], None]  # to be called whenever a container's state has
 
 
 class ContainerRunner:
@@ -51,9 +41,11 @@ class ContainerRunner:
     ) -> None:
         self._shop, self._context, self._container, self.state = shop, context, container, state
         self._policy = policy
+        self._planner = ContainerPlanner(shop, context, container, self._event)
         self._running: Running | None = None
         self._plan: ProcessPlan | None = None
-        self._killed_for: str | None = None
+        self._is_out_of_memory = False
+        self._ending: asyncio.Task[None] | None = None  # because a probe failed
         self._stopping = False
         self._stop_asked = asyncio.Event()
 
@@ -71,7 +63,7 @@ class ContainerRunner:
                 return
             if not first and asyncio.get_running_loop().time() - began > _FORGIVEN_AFTER_SECONDS:
                 back_off, first = _FIRST_BACK_OFF, True
-            if not first or self.state.restarts:
+            if not first:
                 await self._back_off(back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
             first = False
@@ -85,11 +77,16 @@ class ContainerRunner:
         if running is None or running.ended.done():
             return
         self._event("Normal", "Killing", f"Stopping container {self.state.name}")
+        await self._end(running, grace_seconds)
+
+    async def _end(self, running: Running, grace_seconds: float) -> None:
         end = asyncio.get_running_loop().time() + grace_seconds
         hook = (self._container.get("lifecycle") or {}).get("preStop")
         if hook and grace_seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hook(hook, "FailedPreStopHook"), grace_seconds)
+            hooked = asyncio.create_task(self._hook(hook, "FailedPreStopHook"))
+            first: set[asyncio.Future[Any]] = {hooked, running.ended}
+            await asyncio.wait(first, timeout=grace_seconds, return_when=asyncio.FIRST_COMPLETED)
+            hooked.cancel()
         self._shop.keeper.signal(running, signal.SIGTERM)
         left = max(0.0 if grace_seconds <= 0 else 1.0, end - asyncio.get_running_loop().time())
         with contextlib.suppress(TimeoutError):
@@ -97,6 +94,10 @@ class ContainerRunner:
         if not running.ended.done():
             self._shop.keeper.signal(running, signal.SIGKILL)
         await running.ended
+
+    def hurry(self, grace_seconds: float) -> None:
+        """End it sooner than `stop` was told to."""
+        asyncio.get_running_loop().call_later(grace_seconds, self.kill)
 
     def kill(self) -> None:
         """End it at once."""
@@ -121,7 +122,7 @@ class ContainerRunner:
                 continue
             self._event("Normal", "Pulling", f'Pulling image "{name}"')
             try:
-                image = await self._shop.pull(name)
+                image = await self._pulled(name)
             except PullError as error:
                 self._event("Warning", "Failed", f'Failed to pull image "{name}": {error}')
                 reason = "InvalidImageName" if isinstance(error, InvalidImageNameError) else "ErrImagePull"
@@ -136,75 +137,36 @@ class ContainerRunner:
                 await self._stopped_within(back_off)
                 back_off = min(2 * back_off, _LONGEST_BACK_OFF)
             else:
-                self._event("Normal", "Pulled", f'Successfully pulled image "{name}"')
+                if image is not None:
+                    self._event("Normal", "Pulled", f'Successfully pulled image "{name}"')
                 return image
         return None
+
+    async def _pulled(self, name: str) -> PulledImage | None:
+        """An image, None when the pod ended first: it does not wait for a registry that does not answer."""
+        pull = asyncio.create_task(self._shop.pull(name))
+        stop = asyncio.create_task(self._stop_asked.wait())
+        try:
+            await asyncio.wait({pull, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return pull.result() if pull.done() else None
+        finally:
+            pull.cancel()
+            stop.cancel()
 
     async def _prepared(self, image: PulledImage) -> ProcessPlan | None:
         """What to start; None when the pod ended before what it refers to was there."""
         while not self._stopping:
             try:
-                return await self._planned(image)
+                return await self._planner.plan(image, self.state.restarts)
             except (ConfigError, OSError, ValueError) as error:
                 reason = "CreateContainerConfigError" if isinstance(error, ConfigError) else "CreateContainerError"
                 self._event("Warning", "Failed", f"Error: {error}")
                 await self._wait(reason, str(error), _CONFIG_RETRY_SECONDS)
         return None
 
-    async def _planned(self, image: PulledImage) -> ProcessPlan:
-        context, container = self._context, self._container
-        known = container_environment(self._shop.objects, context.pod, container, context.address)
-        home = context.folder / "containers" / self.state.name
-        root = home / "root"
-        if root.exists():
-            await asyncio.to_thread(shutil.rmtree, root)
-        await self._shop.images.make_root(image, root)
-        self._shop.volumes.mount(container, context.volumes, root)
-        for name in ("home", "tmp"):
-            (home / name).mkdir(parents=True, exist_ok=True)
-        mapping = PathMapping(root, context.address)
-        config = image.config
-        own = {
-            "HOME": str(home / "home"), "TMPDIR": str(home / "tmp"),
-            "HOSTNAME": context.pod["spec"].get("hostname") or context.pod["metadata"]["name"],
-        }  # fmt: skip
-        env = {**config.env, **known}
-        path = self._shop.search_path(env.pop("PATH", ""))
-        env = {**own, **{name: mapping.text(text) for name, text in env.items()}, "PATH": mapping.text(path)}
-        command = [expanded(str(part), known) for part in container.get("command") or ()]
-        arguments = [expanded(str(part), known) for part in container.get("args") or ()]
-        argv = [*(command or config.entrypoint), *(arguments or (() if command else config.cmd))]
-        if not argv:
-            raise ConfigError(f"container {self.state.name} has no command")
-        argv = [mapping.text(part) for part in argv]
-        found = shutil.which(argv[0], path=env["PATH"])
-        folder = mapping.path(container.get("workingDir") or config.working_dir or "/")
-        folder.mkdir(parents=True, exist_ok=True)
-        log = context.folder / "logs" / f"{self.state.name}-{self.state.restarts}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        return ProcessPlan([found or argv[0], *argv[1:]], env, folder, log, self._groups())
-
-    def _groups(self) -> tuple[str, ...]:
-        cores = limit_of(self._container, "cpu")
-        if cores is None:
-            return ()
-        name = f"flowdrill-{self._context.pod['metadata']['uid']}-{next(_NUMBERS)}"
-        try:
-            return (
-                (self._shop.cpu.make(name, cores),)
-                if self._shop.cpu.parent
-                else self._unlimited(self._shop.cpu.problem)
-            )
-        except OSError as error:
-            return self._unlimited(str(error))
-
-    def _unlimited(self, why: str) -> tuple[str, ...]:
-        self._event("Warning", "CPULimitNotEnforced", f"the CPU limit is not enforced: {why}")
-        return ()
-
     async def _one_life(self, plan: ProcessPlan, image: PulledImage) -> int | None:
         """Start the process and wait for its end; return its exit code, None when the pod ended first."""
-        self._plan, self._killed_for = plan, None
+        self._plan, self._is_out_of_memory, self._ending = plan, False, None
         self.state.image_id = image.image_id
         self._event("Normal", "Created", f"Created container {self.state.name}")
         began = self._stamp()
@@ -212,6 +174,7 @@ class ContainerRunner:
             running = self._running = await self._shop.keeper.start(plan)
         except StartError as error:
             self._event("Warning", "Failed", f"Error: failed to start container: {error}")
+            plan.log.with_suffix(".ended").touch()
             return self._ended(128, "ContainerCannotRun", began, str(error))
         if "running" in self.state.state or "terminated" in self.state.state:
             self.state.last_state = {"terminated": self.state.state.get("terminated", {})}
@@ -229,9 +192,9 @@ class ContainerRunner:
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-        reason = self._killed_for or ("Completed" if code == 0 else "Error")
+        reason = _OUT_OF_MEMORY if self._is_out_of_memory else "Completed" if code == 0 else "Error"
         plan.log.with_suffix(".ended").touch()
-        return self._ended(_OUT_OF_MEMORY if reason == "OOMKilled" else code, reason, began)
+        return self._ended(137 if self._is_out_of_memory else code, reason, began)
 
     def _watchers(self, running: Running) -> list[Coroutine[Any, Any, None]]:
         found = [self._probe(running)]
@@ -250,8 +213,8 @@ class ContainerRunner:
     async def _watch_memory(self, running: Running, limit: int) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if held_bytes(running.pid) > limit:
-                self._killed_for = "OOMKilled"
+            if held_bytes(running.overseer) > limit:
+                self._is_out_of_memory = True
                 self._shop.keeper.signal(running, signal.SIGKILL)
                 return
 
@@ -279,7 +242,7 @@ class ContainerRunner:
         if container.get("readinessProbe"):
             probes.append(probing(prober, container["readinessProbe"], self._judged_ready, self._failed("Readiness")))
         if container.get("livenessProbe"):
-            dead = functools.partial(self._judged_alive, running, "liveness")
+            dead = functools.partial(self._judged_alive, running, "liveness", container["livenessProbe"])
             probes.append(probing(prober, container["livenessProbe"], dead, self._failed("Liveness")))
         if probes:
             await asyncio.gather(*probes)
@@ -288,22 +251,16 @@ class ContainerRunner:
         if good:
             started.set()
         else:
-            self._judged_alive(running, "startup", good)
+            self._judged_alive(running, "startup", self._container["startupProbe"], good)
 
-    def _judged_alive(self, running: Running, kind: str, good: bool) -> None:
-        if not good and not self._stopping and self._killed_for is None:
+    def _judged_alive(self, running: Running, kind: str, probe: Json, good: bool) -> None:
+        if not good and not self._stopping and self._ending is None:
             text = f"Container {self.state.name} failed {kind} probe, will be restarted"
             self._event("Normal", "Killing", text)
-            self._killed_for = "Error"
-            asyncio.get_running_loop().create_task(self._end_softly(running))
-
-    async def _end_softly(self, running: Running) -> None:
-        grace = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
-        self._shop.keeper.signal(running, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(running.ended), grace)
-        if not running.ended.done():
-            self._shop.keeper.signal(running, signal.SIGKILL)
+            grace = probe.get("terminationGracePeriodSeconds")
+            if grace is None:
+                grace = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
+            self._ending = asyncio.create_task(self._end(running, grace))
 
     def _judged_ready(self, good: bool) -> None:
         if self.state.ready != good and self.state.is_running:
@@ -344,19 +301,18 @@ class ContainerRunner:
             return 126, str(error)
         try:
             code = await asyncio.wait_for(asyncio.shield(running.ended), timeout)
-            lines = log.read_bytes().splitlines()
-            said = b"\n".join(line.split(b" ", 3)[-1] for line in lines)[-_OUTPUT:]
-            return code, said.decode("utf-8", "replace")
+            return code, last_words(log, _OUTPUT)
         finally:
             if not running.ended.done():
                 self._shop.keeper.signal(running, signal.SIGKILL)
-            log.unlink(missing_ok=True)
+            for one in (log, log.with_name(f"{log.name}.1")):
+                one.unlink(missing_ok=True)
 
     def _ended(self, code: int, reason: str, began: str, message: str = "") -> int:
         self._running, self.state.ready, self.state.started = None, False, False
         ended = {"exitCode": code, "reason": reason, "startedAt": began, "finishedAt": self._stamp()}
         ended |= {"containerID": self.state.container_id} if self.state.container_id else {}
-        ended |= {"signal": code - 128} if code > 128 and reason != "OOMKilled" else {}
+        ended |= {"signal": code - 128} if code > 128 and reason != _OUT_OF_MEMORY else {}
         self._set(terminated=ended | ({"message": message} if message else {}))
         return code
 

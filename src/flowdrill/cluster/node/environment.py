@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Mapping
 
@@ -42,11 +43,10 @@ def container_environment(objects: Objects, pod: Json, container: Json, pod_ip: 
                 content = _content(objects, resource.kind, namespace, source[kind])
                 known |= {f"{prefix}{name}": text for name, text in content.items()}
     for one in container.get("env") or ():
-        text = one.get("value")
-        if one.get("valueFrom"):
-            text = _value_from(objects, pod, container, one["valueFrom"], pod_ip)
-        if text is not None or not one.get("valueFrom"):
-            known[one["name"]] = expanded(text or "", known)
+        if not one.get("valueFrom"):
+            known[one["name"]] = expanded(one.get("value") or "", known)
+        elif (text := _value_from(objects, pod, container, one["valueFrom"], pod_ip)) is not None:
+            known[one["name"]] = text  # as it is: a password may have a $ in it
     return known
 
 
@@ -76,7 +76,7 @@ def resource_value(container: Json, reference: Json) -> str:
     if part not in ("limits", "requests"):
         raise ConfigError(f"unsupported container resource: {reference.get('resource')}")
     divisor = quantity(reference.get("divisor") or "1") or 1
-    return str(-int(-(quantity(resources.get(name, "0")) // divisor)))
+    return str(math.ceil(quantity(resources.get(name, "0")) / divisor))
 
 
 def reference_content(objects: Objects, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
@@ -96,7 +96,7 @@ def _content(objects: Objects, kind: str, namespace: str, reference: Json) -> di
         if reference.get("optional"):
             return {}
         raise ConfigError(f'{kind.lower()} "{reference.get("name")}" not found')
-    return {key: content.decode("utf-8", "replace") for key, content in found.items()}
+    return {key: content.decode("utf-8", "surrogateescape") for key, content in found.items()}
 
 
 def _value_from(objects: Objects, pod: Json, container: Json, source: Json, pod_ip: str) -> str | None:

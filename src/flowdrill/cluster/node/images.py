@@ -6,12 +6,13 @@ import asyncio
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowdrill.cluster.node.unpacking import UNPACKING_ERRORS, Unpacker
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, RegistryError
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.oci.client import open_registry
 from flowdrill.oci.image_config import ImageConfig, parse_config
@@ -48,12 +49,12 @@ class ImageStore:
         self._locks: dict[str, asyncio.Lock] = {}
         self._known: dict[str, PulledImage] = {}
         self._index = folder / "index.json"
-        if self._index.exists():
-            for name, (image_id, size) in json.loads(self._index.read_text()).items():
-                root = self._root_of(image_id.rpartition("@")[2])
-                config = root.with_suffix(".config")
-                if root.is_dir() and config.exists():
-                    self._known[name] = PulledImage(name, image_id, size, parse_config(config.read_bytes(), name), root)
+        for left in folder.glob("unpacking-*"):  # by a cluster that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            self._known = dict(self._listed())
+        except (OSError, ValueError, TypeError, AttributeError, RegistryError):
+            self._known = {}  # damaged by what killed an earlier cluster: images are pulled again
 
     def present(self, reference: str) -> PulledImage | None:
         """Return an image that was pulled by this name before, None when none was."""
@@ -71,12 +72,22 @@ class ImageStore:
             image = await asyncio.to_thread(self._pull, parsed, reference)
         self._known[reference] = image
         entries = {name: (one.image_id, one.size_bytes) for name, one in self._known.items()}
-        self._index.write_text(json.dumps(entries))
+        part = self._index.with_suffix(".part")
+        part.write_text(json.dumps(entries))
+        part.replace(self._index)
         return image
 
     async def make_root(self, image: PulledImage, folder: Path) -> None:
         """Copy an image's files for one container; OSError."""
         await asyncio.to_thread(shutil.copytree, image.root, folder, symlinks=True, dirs_exist_ok=True)
+
+    def _listed(self) -> Iterator[tuple[str, PulledImage]]:
+        listed = json.loads(self._index.read_text()) if self._index.exists() else {}
+        for name, (image_id, size) in listed.items():
+            root = self._root_of(image_id.rpartition("@")[2])
+            config = root.with_suffix(".config")
+            if root.is_dir() and config.exists():
+                yield name, PulledImage(name, image_id, size, parse_config(config.read_bytes(), name), root)
 
     def _parsed(self, reference: str) -> ImageReference:
         try:
@@ -114,7 +125,11 @@ class ImageStore:
                 for layer in image.manifest.layers:
                     unpacker.lay(repository.blob_pieces(layer), f"layer {layer.digest}")
                 root.with_suffix(".config").write_bytes(image.config.document)
-                unpacked.rename(root)
+                try:
+                    unpacked.rename(root)
+                except OSError:
+                    if not root.is_dir():  # else it was pulled by another name in the meantime
+                        raise
         image_id = f"{parsed.name}@{digest}"
         return PulledImage(reference, image_id, size, image.config, root)
 

@@ -2,6 +2,9 @@
 
 A program of its own (`python -S -E keeper.py`), so that a cluster that is killed leaves nothing running: the end of its
 standard input is the end of everything it has started. It speaks JSON, a line a message, and imports nothing of ours.
+
+Each container has an overseer, a fork of the keeper: the subreaper of everything the container starts, whatever leaves
+its session or clears its environment. It ends all that when the first process ends, or when the keeper dies.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NoReturn
 
 _SUBREAPER, _DEATH_SIGNAL = 36, 1  # prctl(2)
 _LONGEST_LINE = 16 << 10
 _MOST_LOG_BYTES = 10 << 20
-_MARK = "FLOWDRILL_CONTAINER"
+_MOST_LEFT_IN_PIPE = 64  # reads: more than a pipe can hold
+_MOST_WHY = 500  # characters of a failure: a message is written at once
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -58,14 +62,19 @@ class Log:
             self._file.write(entry)
         self._size += len(entry)
         if self._size > _MOST_LOG_BYTES:
-            with contextlib.suppress(OSError):
+            self._size = 0
+            with contextlib.suppress(OSError):  # then it goes on in the old file
                 os.replace(self._path, self._path + ".1")  # noqa: PTH105
+                fresh = open(self._path, "ab", buffering=0)  # noqa: SIM115, PTH123
                 self._file.close()
-                self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115, PTH123
-                self._size = 0
+                self._file = fresh
 
 
-_Known = tuple["subprocess.Popen[bytes]", Log, list[str]]  # process, log, cgroup folders
+class Container:
+    """What the keeper knows of a container that runs."""
+
+    def __init__(self, overseer: int, main: int, log: Log, groups: list[str], pipes: dict[int, bytes]) -> None:
+        self.overseer, self.main, self.log, self.groups, self.pipes = overseer, main, log, groups, pipes
 
 
 class Keeper:
@@ -73,8 +82,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._processes: dict[str, _Known] = {}  # id -> (process, log, cgroup folders)
-        self._pipes: dict[Any, tuple[Log, bytes]] = {}  # file -> (log, stream)
+        self._containers: dict[str, Container] = {}
         self._input = b""
 
     def run(self) -> None:
@@ -84,9 +92,9 @@ class Keeper:
         os.set_blocking(wake_write, False)
         os.set_blocking(wake_read, False)
         signal.set_wakeup_fd(wake_write)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)  # not SIG_IGN: containers would inherit that
+        signal.signal(signal.SIGTERM, _leave)
         self._selector.register(0, selectors.EVENT_READ, self._read_input)
         self._selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 4096))
         try:
@@ -95,7 +103,10 @@ class Keeper:
                     key.data()
                 self._reap()
         finally:
-            self._end_everything()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            _end_all_below_this()
+            for one in self._containers.values():
+                _remove_groups(one.groups)
 
     def _read_input(self) -> None:
         content = os.read(0, 1 << 16)
@@ -110,65 +121,51 @@ class Keeper:
                 self._signal(message)
 
     def _start(self, message: dict[str, Any]) -> None:
-        name = message["id"]
+        name, groups = message["id"], message["cgroups"]
         try:
-            log = Log(message["log"])
+            self._containers[name] = one = _started(message)
         except OSError as error:
-            _say({"id": name, "failed": str(error)})
+            _remove_groups(groups)
+            _say({"id": name, "failed": str(error)[:_MOST_WHY]})
             return
-        groups = message.get("cgroups") or []
+        for pipe in one.pipes:
+            os.set_blocking(pipe, False)
+            self._selector.register(pipe, selectors.EVENT_READ, self._reader(one, pipe))
+        _say({"id": name, "overseer": one.overseer})
 
-        def prepare() -> None:
-            _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-            for group in groups:
-                with open(group + "/cgroup.procs", "w") as file:  # noqa: PTH123
-                    file.write("0")
-
-        try:
-            process = subprocess.Popen(  # noqa: S603 - what a pod asks for
-                message["argv"], env={**message["env"], _MARK: name}, cwd=message["cwd"], stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=prepare,  # noqa: PLW1509 - one thread
-                bufsize=0,
-            )  # fmt: skip
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            log.close()
-            _say({"id": name, "failed": str(error)})
-            return
-        self._processes[name] = (process, log, groups)
-        pipes: tuple[tuple[Any, bytes], ...] = ((process.stdout, b"stdout"), (process.stderr, b"stderr"))
-        for file, stream in pipes:
-            os.set_blocking(file.fileno(), False)
-            self._selector.register(file, selectors.EVENT_READ, lambda file=file: self._read_pipe(file))
-            self._pipes[file] = (log, stream)
-        _say({"id": name, "pid": process.pid})
-
-    def _read_pipe(self, file: Any) -> None:
-        if file not in self._pipes:
-            return
-        log, stream = self._pipes[file]
-        with contextlib.suppress(BlockingIOError):
-            content = os.read(file.fileno(), 1 << 16)
+    def _reader(self, one: Container, pipe: int) -> Callable[[], bool]:
+        def read() -> bool:
+            """Take what is there; return whether there may be more."""
+            if pipe not in one.pipes:
+                return False
+            try:
+                content = os.read(pipe, 1 << 16)
+            except BlockingIOError:
+                return False
             if content:
-                log.take(stream, content)
+                one.log.take(one.pipes[pipe], content)
             else:
-                self._drop_pipe(file)
+                self._drop_pipe(one, pipe)
+            return bool(content)
 
-    def _drop_pipe(self, file: Any) -> None:
-        self._selector.unregister(file)
-        self._pipes.pop(file)
-        file.close()
+        return read
+
+    def _drop_pipe(self, one: Container, pipe: int) -> None:
+        self._selector.unregister(pipe)
+        del one.pipes[pipe]
+        os.close(pipe)
 
     def _signal(self, message: dict[str, Any]) -> None:
-        known = self._processes.get(message["id"])
-        if known is None:
+        one = self._containers.get(message["id"])
+        if one is None:
             return
         if message["signal"] == signal.SIGKILL:
-            _kill_all(_belonging(message["id"], known[0].pid))
+            _kill_all(_below(one.overseer))
         with contextlib.suppress(ProcessLookupError):
-            os.kill(known[0].pid, message["signal"])
+            os.kill(one.main, message["signal"])
 
     def _reap(self) -> None:
-        """Look for ends: those of containers are told, those of orphans that came to us are only waited for."""
+        """Look for ends: those of overseers are told, those of what came to us are only waited for."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -176,41 +173,103 @@ class Keeper:
                 return
             if pid == 0:
                 return
-            for name, (process, log, groups) in list(self._processes.items()):
-                if process.pid == pid:
-                    process.returncode = 0
-                    self._ended(name, pid, status, (process, log, groups))
+            for name, one in list(self._containers.items()):
+                if one.overseer == pid:
+                    del self._containers[name]
+                    self._ended(name, one, status)
 
-    def _ended(self, name: str, pid: int, status: int, known: _Known) -> None:
-        process, log, groups = known
-        del self._processes[name]
-        _kill_all(_belonging(name, pid))  # as the end of a container's first process does
-        files: tuple[Any, ...] = (process.stdout, process.stderr)
-        for file in files:
-            if file in self._pipes:
-                with contextlib.suppress(BlockingIOError):
-                    while content := os.read(file.fileno(), 1 << 16):
-                        log.take(self._pipes[file][1], content)
-                if file in self._pipes:
-                    self._drop_pipe(file)
-        log.close()
-        _remove_groups(groups)
-        ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        _say({"id": name, "exit": 128 + ended_by if ended_by else os.WEXITSTATUS(status), "signal": ended_by})
+    def _ended(self, name: str, one: Container, status: int) -> None:
+        if os.WIFSIGNALED(status):  # the overseer was killed: what it was to end has come to us
+            _end_all_below_this({other.overseer for other in self._containers.values()})
+        for pipe in list(one.pipes):
+            read = self._reader(one, pipe)
+            for _ in range(_MOST_LEFT_IN_PIPE):
+                if not read():
+                    break
+            if pipe in one.pipes:
+                self._drop_pipe(one, pipe)
+        one.log.close()
+        _remove_groups(one.groups)
+        _say({"id": name, "exit": 128 + signal.SIGKILL if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)})
 
-    def _end_everything(self) -> None:
+
+def _started(message: dict[str, Any]) -> Container:
+    """Start a container below an overseer of its own; OSError says why it cannot be."""
+    log = Log(message["log"])
+    with contextlib.ExitStack() as undo:
+        undo.callback(log.close)
+        (told, tell), (out, write_out), (err, write_err) = os.pipe(), os.pipe(), os.pipe()
+        for pipe in (told, out, err):
+            undo.callback(os.close, pipe)
+        try:
+            overseer = os.fork()
+            if overseer == 0:
+                _oversee(message, tell, write_out, write_err, os.getppid())
+        finally:
+            for pipe in (tell, write_out, write_err):
+                os.close(pipe)
+        answer = os.read(told, 4 * _MOST_WHY).decode()
+        if not answer.isdigit():
+            raise OSError(answer or "its overseer was killed")
+        undo.pop_all()
+    os.close(told)
+    return Container(overseer, int(answer), log, message["cgroups"], {out: b"stdout", err: b"stderr"})
+
+
+def _oversee(message: dict[str, Any], tell: int, out: int, err: int, keeper: int) -> NoReturn:
+    """In a process of its own: start a container's first process, tell its id or why there is none, wait for its end,
+    end everything it has left, and exit as it did. Until then it stays a zombie: nobody else gets its id."""
+    code, ended = 1, 0
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, _leave)
+        _libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+        _libc.prctl(_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() == keeper:
+            _close_all_but(tell, out, err)
+            main = _first_process(message, tell, out, err)
+            while main != ended and (seen := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)) is not None:
+                if seen.si_pid == main:
+                    code, ended = seen.si_status + (0 if seen.si_code == os.CLD_EXITED else 128), main
+                else:
+                    os.waitpid(seen.si_pid, 0)
+    finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        while True:
-            left = _descendants(os.getpid())
-            if not left:
-                break
-            _kill_all(left)
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            time.sleep(0.002)  # until the kernel is done with them
-        for _, _, groups in self._processes.values():
-            _remove_groups(groups)
+        _end_all_below_this({ended})
+        os._exit(code)
+
+
+def _first_process(message: dict[str, Any], tell: int, out: int, err: int) -> int:
+    def prepare() -> None:
+        _libc.prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        for group in message["cgroups"]:
+            with open(group + "/cgroup.procs", "w") as file:  # noqa: PTH123
+                file.write("0")
+
+    try:
+        process = subprocess.Popen(  # noqa: S603 - what a pod asks for
+            message["argv"], env=message["env"], cwd=message["cwd"], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            start_new_session=True, preexec_fn=prepare,  # noqa: PLW1509 - one thread
+        )  # fmt: skip
+        process.returncode = 0  # else it waits for it when it is collected
+        answer, main = str(process.pid), process.pid
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        answer, main = str(error)[:_MOST_WHY] or type(error).__name__, 0
+    os.write(tell, answer.encode("utf-8", "replace"))
+    for pipe in (tell, out, err):
+        os.close(pipe)
+    return main
+
+
+def _leave(*_: object) -> None:
+    sys.exit(0)
+
+
+def _close_all_but(*kept: int) -> None:
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        if int(name) > 2 and int(name) not in kept:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
 
 
 def _say(message: dict[str, Any]) -> None:
@@ -219,52 +278,41 @@ def _say(message: dict[str, Any]) -> None:
         os.write(1, line)
 
 
-def _kill_all(pids: Iterable[int]) -> None:
+def _kill_all(pids: Iterable[int], number: int = signal.SIGKILL) -> bool:
+    """Send a signal; return whether any may be sent one: set-user-id programs may not, and are given up."""
+    any_left = False
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
+            any_left = True
+    return any_left
 
 
-def _table() -> dict[int, int]:
-    """Every process: pid -> parent."""
-    found = {}
+def _end_all_below_this(spared: Collection[int] = ()) -> None:
+    """Kill everything below this process but some, and wait until nothing is left."""
+    while _kill_all(below := _below(os.getpid(), spared), signal.SIGSTOP):  # what is stopped starts nothing new
+        _kill_all(below)
+        for pid in below:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.002)  # until the kernel is done with them
+
+
+def _below(root: int, spared: Collection[int] = ()) -> list[int]:
+    """All processes below one; without the spared ones and what is below them."""
+    children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
             with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                fields = file.read().rpartition(b")")[2].split()
-                found[int(name)] = int(fields[1])
-    return found
-
-
-def _descendants(root: int) -> list[int]:
-    """All processes below one that are not dead yet."""
-    table = _table()
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+                children.setdefault(parent, []).append(int(name))
     below: list[int] = []
     todo = [root]
     while todo:
-        parent = todo.pop()
-        children = [pid for pid, of in table.items() if of == parent]
-        below += children
-        todo += children
+        found = [pid for pid in children.get(todo.pop(), ()) if pid not in spared]
+        below += found
+        todo += found
     return below
-
-
-def _belonging(name: str, main: int) -> list[int]:
-    """The processes of a container but its first: by session, or by the mark in their environment."""
-    mark = f"{_MARK}={name}".encode()
-    found = []
-    me = os.getpid()
-    for pid in _descendants(me):
-        if pid == main:
-            continue
-        with contextlib.suppress(OSError):
-            if os.getsid(pid) == main:
-                found.append(pid)
-                continue
-            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
-                if mark in file.read().split(b"\0"):
-                    found.append(pid)
-    return found
 
 
 def _remove_groups(groups: Iterable[str]) -> None:

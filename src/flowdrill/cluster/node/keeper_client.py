@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _PROGRAM = Path(__file__).with_name("keeper.py")
+_GONE = "the keeper of the processes has ended"
 
 
 class StartError(Exception):
@@ -34,7 +36,7 @@ class Running:
     """A process that runs, or has. `ended` is its exit code, 128 + signal for one that was killed."""
 
     id: str
-    pid: int
+    overseer: int  # the process below which everything is that it has started
     ended: asyncio.Future[int]
 
 
@@ -65,7 +67,9 @@ class KeeperClient:
         return self._process.stdin
 
     async def start(self, plan: ProcessPlan) -> Running:
-        """Start a process; StartError when it cannot be."""
+        """Start a process; StartError when it cannot be. One that nobody waits for any more is killed."""
+        if self._reading.done():
+            raise StartError(_GONE)
         name = f"c{next(self._names)}"
         starting = self._starting[name] = asyncio.get_running_loop().create_future()
         message = {"op": "start", "id": name, "argv": list(plan.argv), "env": dict(plan.env), "cwd": str(plan.cwd)}
@@ -77,6 +81,10 @@ class KeeperClient:
         """Send a signal; SIGKILL goes to everything the process has started, too. Harmless when it has ended."""
         self._send({"op": "signal", "id": running.id, "signal": int(number)})
 
+    async def ended(self) -> None:
+        """Return when the keeper has ended, and with it everything it had started."""
+        await asyncio.shield(self._reading)
+
     def _send(self, message: Mapping[str, Any]) -> None:
         self._stdin.write(json.dumps(message).encode() + b"\n")
 
@@ -85,10 +93,13 @@ class KeeperClient:
         async for line in self._process.stdout:
             message = json.loads(line)
             name = message["id"]
-            if "pid" in message:
-                running = Running(name, message["pid"], asyncio.get_running_loop().create_future())
+            if "overseer" in message:
+                running = Running(name, message["overseer"], asyncio.get_running_loop().create_future())
                 self._running[name] = running
-                _finish(self._starting.pop(name), running)
+                starting = self._starting.pop(name)
+                if starting.done():
+                    self.signal(running, signal.SIGKILL)
+                _finish(starting, running)
             elif "failed" in message:
                 starting = self._starting.pop(name)
                 if not starting.done():
@@ -98,7 +109,8 @@ class KeeperClient:
         for ended in [one.ended for one in self._running.values()]:
             _finish(ended, 137)
         for starting in self._starting.values():
-            starting.cancel()
+            if not starting.done():
+                starting.set_exception(StartError(_GONE))
 
 
 def _finish(future: asyncio.Future[Any], value: Any) -> None:

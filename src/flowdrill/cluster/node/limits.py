@@ -22,13 +22,14 @@ def limit_of(container: Json, name: str) -> Decimal | None:
     return None if text is None else quantity(text)
 
 
-def held_bytes(pid: int) -> int:
-    """Return the resident memory of a process and all below it; shared pages count for each."""
-    total, todo = 0, [pid]
+def held_bytes(overseer: int) -> int:
+    """Return the resident memory of all processes below one; shared pages count for each."""
+    total, todo = 0, [overseer]
     while todo:
         one = todo.pop()
         try:
-            total += int(Path(f"/proc/{one}/statm").read_bytes().split()[1]) * _PAGE
+            if one != overseer:
+                total += int(Path(f"/proc/{one}/statm").read_bytes().split()[1]) * _PAGE
             for task in Path(f"/proc/{one}/task").iterdir():
                 todo += [int(child) for child in (task / "children").read_bytes().split()]
         except (OSError, ValueError, IndexError):

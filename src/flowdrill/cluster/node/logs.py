@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from flowdrill.cluster.api.pod_logs import LogOptions
 from flowdrill.cluster.api.resource_types import Json
@@ -28,45 +31,21 @@ class FileLogs:
         since = options.since_time
         if options.since_seconds is not None:
             since = self._now() - timedelta(seconds=options.since_seconds)
-        chosen: Iterator[bytes] | deque[bytes] = (
-            line for line in _lines_of(path) if since is None or _time_of(line) >= since
-        )
-        if options.tail_lines is not None:
-            chosen = deque(chosen, maxlen=options.tail_lines)
-        left = options.limit_bytes
-        position = path.stat().st_size
-        for line in chosen:
-            text = _shown(line, timestamps=options.timestamps)
-            if left is not None:
-                text, left = text[:left], left - len(text)
-            if text:
-                yield text
-            if left is not None and left <= 0:
+        shown = _Shown(options)
+        with path.open("rb") as file:
+            written = _lines_so_far(path, file)
+            chosen = (line for line in written if since is None or _time_of(line) >= since)
+            last = chosen if options.tail_lines is None else deque(chosen, maxlen=options.tail_lines)
+            for piece in shown.pieces(last):
+                yield piece
+                await asyncio.sleep(0)  # a large log must not hold up everything else
+            if not options.follow or options.previous:
                 return
-        if options.follow and not options.previous:
-            async for line in self._following(path, position):
-                yield _shown(line, timestamps=options.timestamps)
-
-    async def _following(self, path: Path, position: int) -> AsyncIterator[bytes]:
-        """What is written from now on, until the container has ended."""
-        rest = b""
-        while True:
-            ended = (path.with_suffix(".ended")).exists() or not path.exists()
-            size = path.stat().st_size if path.exists() else position
-            if size < position:  # rotated
-                position = 0
-            if size > position:
-                with path.open("rb") as file:
-                    file.seek(position)
-                    content = file.read(_PIECE)
-                position += len(content)
-                *lines, rest = (rest + content).split(b"\n")
-                for line in lines:
-                    yield line
-            elif ended:
-                return
-            else:
-                await asyncio.sleep(_LOOK_SECONDS)
+            async for lines in _following(path, file):
+                for piece in () if shown.is_full else shown.pieces(lines):
+                    yield piece
+                if shown.is_full:
+                    return
 
     def _path(self, pod: Json, options: LogOptions) -> Path:
         name, statuses = pod["metadata"]["name"], pod.get("status") or {}
@@ -76,7 +55,8 @@ class FileLogs:
         if options.previous:
             if not restarts and "terminated" not in (status.get("lastState") or {}):
                 raise bad_request(f'previous terminated container "{options.container}" in pod "{name}" not found')
-            restarts -= 1
+            if "waiting" not in state or not self._file(pod, options.container, restarts).exists():
+                restarts -= 1
         elif "waiting" in state and not restarts and "terminated" not in (status.get("lastState") or {}):
             reason = state["waiting"].get("reason", "ContainerCreating")
             if reason in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName"):
@@ -95,21 +75,105 @@ class FileLogs:
         return self._folder_of(pod) / "logs" / f"{container}-{restarts}.log"
 
 
-def _lines_of(path: Path) -> Iterator[bytes]:
-    for one in (path.with_name(f"{path.name}.1"), path):
-        if one.exists():
-            with one.open("rb") as file:
-                for line in file:
-                    yield line.rstrip(b"\n")
+def last_words(path: Path, size: int) -> str:
+    """Return the end of what a process has written, at most `size` bytes of it."""
+    start = max(0, path.stat().st_size - 2 * _PIECE)
+    with path.open("rb") as file:
+        file.seek(start)
+        lines = file.read().split(b"\n")
+    said = b"".join(_Shown(LogOptions("")).pieces(lines[1:] if start else lines))
+    return said[-size:].decode("utf-8", "replace").rstrip("\n")
+
+
+class _Shown:
+    """Lines of a log as they were asked for: put together again where they were split, up to a limit."""
+
+    def __init__(self, options: LogOptions) -> None:
+        self._timestamps, self._left = options.timestamps, options.limit_bytes
+        self._split: set[bytes] = set()  # streams whose last line goes on
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may be shown."""
+        return self._left is not None and self._left <= 0
+
+    def pieces(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield what is to be shown of more lines, in pieces of some size."""
+        piece = bytearray()
+        for line in lines:
+            text = self._text(line)[: self._left]
+            piece += text
+            if self._left is not None:
+                self._left -= len(text)
+            if self.is_full:
+                break
+            if len(piece) >= _PIECE:
+                yield bytes(piece)
+                piece.clear()
+        if piece:
+            yield bytes(piece)
+
+    def _text(self, line: bytes) -> bytes:
+        parts = line.split(b" ", 3)
+        if len(parts) < 4:
+            return b""  # a full disk has cut it off
+        stamp, stream, tag, text = parts
+        before = stamp + b" " if self._timestamps and stream not in self._split else b""
+        if tag == b"P":
+            self._split.add(stream)
+            return before + text
+        self._split.discard(stream)
+        return before + text + b"\n"
+
+
+def _lines_so_far(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    """What was rotated away, and what the file has now; not what is written meanwhile."""
+    end = os.fstat(file.fileno()).st_size
+    with contextlib.suppress(FileNotFoundError), path.with_name(f"{path.name}.1").open("rb") as older:
+        if not os.path.sameopenfile(older.fileno(), file.fileno()):  # it has been rotated at this moment
+            yield from _whole_lines(older, os.fstat(older.fileno()).st_size)
+    yield from _whole_lines(file, end)
+
+
+async def _following(path: Path, file: BinaryIO) -> AsyncIterator[list[bytes]]:
+    """What is written from now on, until the container has ended; through the files that follow each other."""
+    with contextlib.ExitStack() as opened:
+        while True:
+            ended = path.with_suffix(".ended").exists() or not path.exists()
+            if lines := list(_whole_lines(file, file.tell() + _PIECE)):
+                yield lines
+            elif (fresh := _rotated_to(path, file)) is not None:
+                opened.close()
+                file = opened.enter_context(fresh)
+            elif ended:
+                return
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _rotated_to(path: Path, file: BinaryIO) -> BinaryIO | None:
+    try:
+        fresh = path.open("rb")
+    except FileNotFoundError:
+        return None
+    if not os.path.sameopenfile(fresh.fileno(), file.fileno()):
+        return fresh
+    fresh.close()
+    return None
+
+
+def _whole_lines(file: BinaryIO, end: int) -> Iterator[bytes]:
+    """The lines that begin before `end`, of those that are complete."""
+    position = file.tell()
+    while position < end and (line := file.readline()).endswith(b"\n"):
+        position += len(line)
+        yield line[:-1]
+    file.seek(position)
 
 
 def _time_of(line: bytes) -> datetime:
-    stamp = line.partition(b" ")[0].decode("ascii", "replace")
-    return datetime.fromisoformat(f"{stamp[:26]}+00:00")
-
-
-def _shown(line: bytes, *, timestamps: bool) -> bytes:
-    stamp, _, rest = line.partition(b" ")
-    _, _, rest = rest.partition(b" ")
-    tag, _, text = rest.partition(b" ")
-    return (stamp + b" " if timestamps else b"") + text + (b"" if tag == b"P" else b"\n")
+    """When a line was written; the beginning of time when that was cut off."""
+    try:
+        return datetime.fromisoformat(f"{line[:26].decode('ascii')}+00:00")
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)

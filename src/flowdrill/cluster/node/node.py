@@ -24,6 +24,7 @@ from flowdrill.cluster.node.pod_worker import PodWorker
 from flowdrill.cluster.node.volumes import Volumes
 from flowdrill.cluster.node.workshop import Workshop
 from flowdrill.cluster.state_folder import StateFolder
+from flowdrill.errors import ClusterError
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Node:
         self.logs = FileLogs(self._folder_of, objects.now)
 
     async def run(self) -> None:
-        """Run pods until cancelled; then every process ends at once."""
+        """Run pods until cancelled; then every process ends at once. ClusterError when their keeper is gone."""
         _raise_file_limit()
         register_node(self._objects, self._version)
         async with KeeperClient() as keeper:
@@ -60,7 +61,9 @@ class Node:
                     self._look_at(pod)
                 while True:
                     heartbeat(self._objects)
-                    await asyncio.sleep(HEARTBEAT_SECONDS)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(keeper.ended(), HEARTBEAT_SECONDS)
+                        raise ClusterError("the process that keeps the pods' processes has ended", "start it again")
             finally:
                 unsubscribe()
                 for task in self._tasks.values():

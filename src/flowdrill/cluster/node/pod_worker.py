@@ -10,8 +10,9 @@ from flowdrill.cluster.api.deletion import DeleteOptions
 from flowdrill.cluster.api.objects import Part
 from flowdrill.cluster.api.resource_types import PODS, Json
 from flowdrill.cluster.api.status_error import StatusError
-from flowdrill.cluster.node.container_runner import ContainerRunner, PodContext
+from flowdrill.cluster.node.container_runner import ContainerRunner
 from flowdrill.cluster.node.environment import ConfigError
+from flowdrill.cluster.node.pod_context import PodContext
 from flowdrill.cluster.node.pod_status import ContainerState, pod_status, state_from
 from flowdrill.cluster.node.volumes import UnsupportedVolumeError
 from flowdrill.cluster.node.workshop import Workshop
@@ -28,6 +29,8 @@ class PodWorker:
         status = pod.get("status") or {}
         self._initial = _states(pod["spec"].get("initContainers"), status.get("initContainerStatuses"))
         self._main = _states(pod["spec"]["containers"], status.get("containerStatuses"))
+        for state in self._main if self._initial and not status.get("containerStatuses") else ():
+            state.state = {"waiting": {"reason": "PodInitializing"}}
         self._runners: list[ContainerRunner] = []
         self._ending = asyncio.Event()
         self._gone = False
@@ -40,9 +43,13 @@ class PodWorker:
 
     def update(self, pod: Json) -> None:
         """Take the pod's new state: it may be being deleted now."""
+        before, grace = (one["metadata"].get("deletionGracePeriodSeconds") for one in (self._context.pod, pod))
         self._context.pod = pod
         if "deletionTimestamp" in pod["metadata"]:
             self._ending.set()
+        if before is not None and grace is not None and grace < before:
+            for runner in self._runners:
+                runner.hurry(grace)
 
     def removed(self) -> None:
         """The pod is no longer in the API: end everything now."""
@@ -92,21 +99,26 @@ class PodWorker:
             if state.exit_code != 0:
                 return
         pairs = zip(pod["spec"]["containers"], self._main, strict=True)
-        alive = [(one, state) for one, state in pairs if state.exit_code is None or policy == "Always"]
+        alive = [(one, state) for one, state in pairs if _runs_again(state, policy)]
         runners = [self._runner(one, state, policy) for one, state in alive]
         await asyncio.gather(*(one.run() for one in runners))
 
     def _survive(self) -> None:
         """What ran in an earlier life of the cluster was killed with it."""
         for state in [*self._initial, *self._main]:
+            for log in self._folder.glob(f"logs/{state.name}-*.log"):
+                log.with_suffix(".ended").touch()
             if state.is_running:
                 ended = {"exitCode": 137, "reason": "ContainerStatusUnknown", "message": "the cluster was stopped"}
                 stamp = self._shop.objects.now().strftime("%Y-%m-%dT%H:%M:%SZ")
                 ended |= {"startedAt": state.state["running"].get("startedAt"), "finishedAt": stamp}
                 state.last_state = {"terminated": ended}
                 state.restarts += 1
+            if (state.state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
+                state.restarts += 1
             if state.is_running or "waiting" in state.state:
-                state.state = {"waiting": {"reason": "ContainerCreating"}}
+                first = "PodInitializing" if self._initial and state in self._main else "ContainerCreating"
+                state.state = {"waiting": {"reason": first}}
         self._write()
 
     async def _make_volumes(self) -> bool:
@@ -114,7 +126,7 @@ class PodWorker:
         while not self._ending.is_set():
             try:
                 made = self._shop.volumes.make(self._context.pod, self._folder / "volumes", self._address)
-            except (ConfigError, UnsupportedVolumeError, OSError) as error:
+            except (ConfigError, UnsupportedVolumeError, OSError, ValueError) as error:
                 self._shop.tell(self._context.pod, "Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
@@ -171,3 +183,7 @@ class PodWorker:
 def _states(containers: list[Json] | None, statuses: list[Json] | None) -> list[ContainerState]:
     known = {one["name"]: one for one in statuses or ()}
     return [state_from(one["name"], one["image"], known.get(one["name"])) for one in containers or ()]
+
+
+def _runs_again(state: ContainerState, policy: str) -> bool:
+    return state.exit_code is None or policy == "Always" or (policy == "OnFailure" and state.exit_code != 0)

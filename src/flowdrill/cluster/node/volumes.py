@@ -9,8 +9,15 @@ from pathlib import Path
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import SERVICE_ACCOUNTS, Json
-from flowdrill.cluster.node.environment import ConfigError, field_value, reference_content, resource_value
+from flowdrill.cluster.node.environment import (
+    ConfigError,
+    expanded,
+    field_value,
+    reference_content,
+    resource_value,
+)
 
+_MODE = 0o644
 _TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
 Issue = Callable[[str, str, str], str]  # namespace, account, uid -> token
 
@@ -39,11 +46,16 @@ class Volumes:
             self._fill_token(pod, place)
         return made
 
-    def mount(self, container: Json, volumes: Mapping[str, Path], root: Path) -> None:
-        """Put volumes where a container mounts them, as links into the pod's folder."""
-        mounts = [(one["name"], one["mountPath"], one.get("subPath")) for one in container.get("volumeMounts") or ()]
-        if "" in volumes:
-            mounts.append(("", _TOKENS, None))
+    def mount(self, container: Json, volumes: Mapping[str, Path], root: Path, known: Mapping[str, str]) -> None:
+        """Put volumes where a container mounts them, as links into the pod's folder; `known` is its environment.
+        ConfigError for what is no place."""
+        mounts = [
+            (one["name"], one["mountPath"], one.get("subPath") or expanded(one.get("subPathExpr") or "", known))
+            for one in container.get("volumeMounts") or ()
+        ]
+        if "" in volumes and not any(os.path.normpath(path) == _TOKENS for _, path, _ in mounts):
+            mounts.append(("", _TOKENS, ""))
+        mounts.sort(key=lambda mount: os.path.normpath(mount[1]).count("/"))  # what holds others comes before them
         for name, path, below in mounts:
             source = volumes[name] / below if below else volumes[name]
             if below and not os.path.normpath(source).startswith(f"{volumes[name]}{os.sep}"):
@@ -74,14 +86,18 @@ class Volumes:
             raise UnsupportedVolumeError(f'volume "{volume["name"]}": the embedded cluster has no {kind} volumes')
 
     def _fill_projected(self, pod: Json, projected: Json, place: Path, pod_ip: str) -> None:
+        mode = {"defaultMode": projected.get("defaultMode", _MODE)}  # a source has none of its own
         for source in projected.get("sources") or ():
             if "serviceAccountToken" in source:
-                self._fill_token(pod, place)
+                token = self._token(pod)
+                if token is None:
+                    raise ConfigError(f'serviceaccount "{_account_of(pod)}" not found')
+                _put(place, str(source["serviceAccountToken"].get("path")), token.encode(), 0o600)
             for part, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
                 if part in source:
-                    self._write(pod, kind, source[part].get("name"), source[part], place)
+                    self._write(pod, kind, source[part].get("name"), {**source[part], **mode}, place)
             if "downwardAPI" in source:
-                self._write_fields(pod, source["downwardAPI"], place, pod_ip)
+                self._write_fields(pod, {**source["downwardAPI"], **mode}, place, pod_ip)
 
     def _write(self, pod: Json, kind: str, name: str | None, source: Json, place: Path) -> None:
         content = reference_content(self._objects, kind, pod["metadata"]["namespace"], str(name))
@@ -89,13 +105,11 @@ class Volumes:
             if source.get("optional"):
                 return
             raise ConfigError(f'{kind.lower()} "{name}" not found')
-        items = source.get("items")
-        chosen = {one["path"]: one["key"] for one in items} if items else {key: key for key in content}
-        for path, key in chosen.items():
-            if key in content:
-                _put(place, path, content[key], source.get("defaultMode", 0o644))
+        for one in source.get("items") or [{"key": key, "path": key} for key in content]:
+            if one["key"] in content:
+                _put(place, one["path"], content[one["key"]], _mode_of(one, source))
             elif not source.get("optional"):
-                raise ConfigError(f"{kind.lower()} references non-existent key: {key}")
+                raise ConfigError(f"{kind.lower()} references non-existent key: {one['key']}")
 
     def _write_fields(self, pod: Json, source: Json, place: Path, pod_ip: str) -> None:
         for one in source.get("items") or ():
@@ -106,16 +120,32 @@ class Volumes:
                 containers = pod["spec"]["containers"]
                 chosen = next((c for c in containers if c["name"] == reference.get("containerName")), containers[0])
                 text = resource_value(chosen, reference)
-            _put(place, one["path"], text.encode(), source.get("defaultMode", 0o644))
+            _put(place, one["path"], text.encode(), _mode_of(one, source))
 
     def _fill_token(self, pod: Json, place: Path) -> None:
         namespace = pod["metadata"]["namespace"]
-        account = self._objects.find(SERVICE_ACCOUNTS, namespace, pod["spec"].get("serviceAccountName", "default"))
-        if account is None or account.get("automountServiceAccountToken") is False:
+        account = self._objects.find(SERVICE_ACCOUNTS, namespace, _account_of(pod))
+        token = self._token(pod)
+        if account is None or token is None or account.get("automountServiceAccountToken") is False:
             return
-        token = self._issue(namespace, account["metadata"]["name"], account["metadata"]["uid"])
         for name, text in (("token", token), ("namespace", namespace), ("ca.crt", self._authority)):
             _put(place, name, text.encode(), 0o600)
+
+    def _token(self, pod: Json) -> str | None:
+        namespace = pod["metadata"]["namespace"]
+        account = self._objects.find(SERVICE_ACCOUNTS, namespace, _account_of(pod))
+        if account is None:
+            return None
+        return self._issue(namespace, account["metadata"]["name"], account["metadata"]["uid"])
+
+
+def _account_of(pod: Json) -> str:
+    return str(pod["spec"].get("serviceAccountName") or "default")
+
+
+def _mode_of(item: Json, source: Json) -> int:
+    mode = item.get("mode")
+    return int(source.get("defaultMode", _MODE) if mode is None else mode)
 
 
 def _put(place: Path, path: str, content: bytes, mode: int) -> None:

@@ -18,6 +18,7 @@ from flowdrill.cluster.registry.storage import (
     append,
     check_name,
     file_pieces,
+    subject_of,
 )
 
 Receive = Callable[[], Awaitable[Any]]
@@ -41,12 +42,15 @@ class _Exchange:
         self.query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         self._receive, self._send = receive, send
+        self.is_answered = False  # at least begun
 
     async def body(self, limit: int) -> bytes:
         """Return a small body; 413."""
         pieces: list[bytes] = []
         while True:
             message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise RefusedError(400, "MANIFEST_INVALID", "the upload was broken off")
             pieces.append(message.get("body", b""))
             if sum(map(len, pieces)) > limit:
                 raise RefusedError(413, "SIZE_INVALID", f"larger than {limit} bytes")
@@ -78,7 +82,7 @@ class _Exchange:
         """Send a file, or the range of it that was asked for."""
         size = path.stat().st_size
         start, end, status = 0, size, 200
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range", ""))
+        asked = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{0,18})", self.headers.get("range", ""))
         if asked is not None:
             start, end, status = int(asked[1]), min(size, int(asked[2]) + 1 if asked[2] else size), 206
             if start >= end:
@@ -88,7 +92,8 @@ class _Exchange:
         headers |= {"content_range": f"bytes {start}-{end - 1}/{size}"} if status == 206 else {}
         await self._begin(status, headers)
         if self.method != "HEAD":
-            for piece in file_pieces(path, start, end):
+            pieces = file_pieces(path, start, end)
+            while piece := await asyncio.to_thread(next, pieces, b""):
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})
 
@@ -98,15 +103,16 @@ class _Exchange:
 
     async def _begin(self, status: int, headers: Mapping[str, str]) -> None:
         named = {"docker_distribution_api_version": "registry/2.0", **headers}
+        self.is_answered = True
         pairs = [(name.replace("_", "-").encode(), value.encode("latin-1", "replace")) for name, value in named.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
 
 
 class RegistryApp:
-    """An ASGI application over a folder."""
+    """An ASGI application."""
 
-    def __init__(self, folder: Path) -> None:
-        self.storage = Storage(folder)
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; refusals are the specification's error documents."""
@@ -119,6 +125,8 @@ class RegistryApp:
             await self._refuse(exchange, refusal)
         except OSError as error:
             _log.warning("%s %s: %s", exchange.method, exchange.path, error)
+            if exchange.is_answered:
+                raise  # the connection is closed: the other side sees that something is missing
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             message = f"the registry's disk: {error.strerror}"
             await self._refuse(exchange, RefusedError(507 if full else 500, "UNKNOWN", message))
@@ -147,9 +155,15 @@ class RegistryApp:
         elif route["tags"] is not None:
             await self._tags(exchange, name)
         else:
-            index = "application/vnd.oci.image.index.v1+json"
-            empty = json.dumps({"schemaVersion": 2, "mediaType": index, "manifests": []}).encode()
-            await exchange.answer(200, empty, content_type=index)
+            await self._referrers(exchange, name, route["referrers"])
+
+    async def _referrers(self, exchange: _Exchange, name: str, digest: str) -> None:
+        index, kind = "application/vnd.oci.image.index.v1+json", exchange.query.get("artifactType")
+        found = self.storage.referrers(name, digest)
+        chosen = [one for one in found if kind is None or one.get("artifactType") == kind]
+        document = json.dumps({"schemaVersion": 2, "mediaType": index, "manifests": chosen}).encode()
+        filtered = {} if kind is None else {"oci_filters_applied": "artifactType"}
+        await exchange.answer(200, document, content_type=index, **filtered)
 
     async def _manifest(self, exchange: _Exchange, name: str, reference: str) -> None:
         match exchange.method:
@@ -162,7 +176,9 @@ class RegistryApp:
                 media_type = exchange.headers.get("content-type", "")
                 digest = self.storage.put_manifest(name, reference, media_type, document)
                 where = f"/v2/{name}/manifests/{digest}"
-                await exchange.answer(201, location=where, docker_content_digest=digest)
+                subject = subject_of(document)
+                about = {} if subject is None else {"oci_subject": subject}
+                await exchange.answer(201, b"", location=where, docker_content_digest=digest, **about)
             case "DELETE":
                 self.storage.delete_manifest(name, reference)
                 await exchange.answer(202)
@@ -184,16 +200,11 @@ class RegistryApp:
             case "POST" if not upload:
                 await self._begin_upload(exchange, name)
             case "PATCH":
-                path = self.storage.upload(upload)
-                size = path.stat().st_size
-                start = exchange.headers.get("content-range", f"{size}-").partition("-")[0]
-                if start != str(size):
-                    raise RefusedError(416, "BLOB_UPLOAD_INVALID", f"the upload goes on at {size}")
-                await exchange.body_to(path)
+                await self._go_on(exchange, self.storage.upload(upload))
                 await self._accepted(exchange, name, upload, 202)
             case "PUT":
                 path = self.storage.upload(upload)
-                await exchange.body_to(path)
+                await self._go_on(exchange, path)
                 await self._finish(exchange, name, path)
             case "GET":
                 await self._accepted(exchange, name, upload, 204)
@@ -212,10 +223,19 @@ class RegistryApp:
         upload = self.storage.new_upload()
         if "digest" in exchange.query:
             path = self.storage.upload(upload)
-            await exchange.body_to(path)
-            await self._finish(exchange, name, path)
+            try:
+                await exchange.body_to(path)
+                await self._finish(exchange, name, path)
+            finally:
+                path.unlink(missing_ok=True)  # nobody knows its name
             return
         await self._accepted(exchange, name, upload, 202)
+
+    async def _go_on(self, exchange: _Exchange, path: Path) -> None:
+        size = path.stat().st_size
+        if exchange.headers.get("content-range", f"{size}-").partition("-")[0] != str(size):
+            raise RefusedError(416, "BLOB_UPLOAD_INVALID", f"the upload goes on at {size}")
+        await exchange.body_to(path)
 
     async def _finish(self, exchange: _Exchange, name: str, path: Path) -> None:
         digest = exchange.query.get("digest", "")
@@ -235,7 +255,7 @@ class RegistryApp:
         found = self.storage.tags(name)
         last, most = exchange.query.get("last", ""), exchange.query.get("n", "")
         rest = [tag for tag in found if tag > last]
-        shown = rest[: int(most)] if most.isdigit() else rest
+        shown = rest[: int(most)] if re.fullmatch("[0-9]{1,9}", most) else rest
         more = (
             {"link": f'</v2/{name}/tags/list?n={most}&last={shown[-1]}>; rel="next"'} if shown != rest and shown else {}
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_PART = ".part-"  # what a file is called until it is complete
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
@@ -49,8 +50,9 @@ class Storage:
 
     def blob(self, repository: str, digest: str) -> Path:
         """Return a blob's file; 404 when the repository does not have it."""
-        if not self._link(repository, "blobs", digest).exists() or not self._blob_file(digest).exists():
-            raise RefusedError(404, "BLOB_UNKNOWN", f"blob {digest} is unknown to {repository}")
+        there = is_digest(digest) and self._link(repository, "blobs", digest).exists()
+        if not there or not self._blob_file(digest).exists():
+            raise RefusedError(404, "BLOB_UNKNOWN", f"blob {digest[:140]} is unknown to {repository}")
         return self._blob_file(digest)
 
     def keep_blob(self, repository: str, upload: Path, digest: str) -> None:
@@ -64,7 +66,9 @@ class Storage:
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
         """Take a blob over from another repository; return whether it was there."""
-        if not is_digest(digest) or not _NAME.fullmatch(source) or not self._link(source, "blobs", digest).exists():
+        try:
+            self.blob(check_name(source), digest)
+        except RefusedError:
             return False
         self._write(self._link(repository, "blobs", digest), b"")
         return True
@@ -122,16 +126,28 @@ class Storage:
                 (self._repositories / repository / "_tags" / tag).unlink()
         self._link(repository, "manifests", found.digest).unlink()
 
+    def referrers(self, repository: str, digest: str) -> list[dict[str, Any]]:
+        """Return descriptors of the repository's manifests whose subject is `digest`, as an index lists them; 400."""
+        if not is_digest(digest):
+            raise RefusedError(400, "DIGEST_INVALID", f"{digest[:140]} is no digest")
+        folder, found = self._repositories / repository / "_manifests", []
+        for path in sorted(folder.glob("*")):
+            if is_digest(path.name.replace("_", ":", 1)):
+                one = self.manifest(repository, path.name.replace("_", ":", 1))
+                if subject_of(one.document) == digest:
+                    found.append(_descriptor(one))
+        return found
+
     def tags(self, repository: str) -> list[str]:
         """Return a repository's tags in order; 404 when there is no such repository."""
         folder = self._repositories / repository
         if not (folder / "_manifests").exists():
             raise RefusedError(404, "NAME_UNKNOWN", f"repository {repository} is not known to the registry")
-        return sorted(one.name for one in (folder / "_tags").glob("*") if not one.name.startswith(".part"))
+        return sorted(one.name for one in (folder / "_tags").glob("*") if not one.name.startswith(_PART))
 
-    def repositories(self) -> list[str]:
-        """Return every repository that has had a manifest, in order."""
-        found = (one.parent.relative_to(self._repositories) for one in self._repositories.rglob("_manifests"))
+    def repositories(self, part: str = "_manifests") -> list[str]:
+        """Return every repository that has had a manifest, in order; or of those that have had another part."""
+        found = (one.parent.relative_to(self._repositories) for one in self._repositories.rglob(part))
         return sorted(map(str, found))
 
     def collect_garbage(self, older_than_seconds: float, now_seconds: float) -> int:
@@ -142,26 +158,31 @@ class Storage:
             return now_seconds - path.stat().st_mtime > older_than_seconds
 
         doomed = [one for one in self._uploads.iterdir() if is_old(one)]
+        doomed += [one for one in self._repositories.rglob(f"{_PART}*") if is_old(one)]
         kept: set[str] = set()
-        for repository in self.repositories():
+        for repository in self.repositories("_blobs"):
             needed = self._needed_in(repository)
             for one in (self._repositories / repository / "_blobs").glob("*"):
                 digest = one.name.replace("_", ":", 1)
-                if digest in needed or not is_old(one):
+                if needed is None or digest in needed or not is_old(one):
                     kept.add(digest)
-                else:
+                elif is_digest(digest):
                     doomed.append(one)
         doomed += [
             one for one in self._blobs.glob("*/*") if f"{one.parent.name}:{one.name}" not in kept and is_old(one)
         ]
         for one in doomed:
-            one.unlink()
+            one.unlink(missing_ok=True)
         return len(doomed)
 
-    def _needed_in(self, repository: str) -> set[str]:
+    def _needed_in(self, repository: str) -> set[str] | None:
+        """The blobs that a repository's manifests need; None when one is damaged: then it may need any."""
         manifests = (self._repositories / repository / "_manifests").glob("*")
-        documents = (one.read_bytes().partition(b"\n")[2] for one in manifests if not one.name.startswith(".part"))
-        return {digest for document in documents for kind, digest in _needed(document) if kind == "blobs"}
+        documents = (one.read_bytes().partition(b"\n")[2] for one in manifests if not one.name.startswith(_PART))
+        try:
+            return {digest for document in documents for kind, digest in _needed(document) if kind == "blobs"}
+        except RefusedError:
+            return None
 
     def _tagged(self, repository: str, tag: str) -> str | None:
         path = self._repositories / repository / "_tags" / tag
@@ -176,9 +197,13 @@ class Storage:
 
     def _write(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".part-{secrets.token_hex(4)}")
-        part.write_bytes(content)
-        part.replace(path)
+        part = path.with_name(f"{_PART}{secrets.token_hex(4)}")
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def check_name(name: str) -> str:
@@ -199,17 +224,39 @@ def file_pieces(path: Path, start: int, end: int) -> Iterator[bytes]:
 
 
 def append(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write at the end of an upload."""
-    with path.open("ab") as file:
-        for piece in pieces:
-            file.write(piece)
-        os.fsync(file.fileno())
+    """Write at the end of an upload: all or, with an OSError, nothing."""
+    before = path.stat().st_size
+    try:
+        with path.open("ab") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        os.truncate(path, before)
+        raise
 
 
 def _digest_of_file(path: Path, wanted: str) -> str:
     algorithm = wanted.partition(":")[0]
     with path.open("rb") as file:
         return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+
+
+def subject_of(document: bytes) -> str | None:
+    """Return the digest of what a manifest refers to, None when it refers to nothing."""
+    subject = json.loads(document).get("subject")
+    digest = subject.get("digest") if isinstance(subject, dict) else None
+    return digest if isinstance(digest, str) and is_digest(digest) else None
+
+
+def _descriptor(one: StoredManifest) -> dict[str, Any]:
+    value = json.loads(one.document)
+    config = value.get("config")
+    kind = value.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else None)
+    found = {"mediaType": one.media_type, "digest": one.digest, "size": len(one.document)}
+    found |= {"artifactType": kind} if kind else {}
+    return found | ({"annotations": value["annotations"]} if value.get("annotations") else {})
 
 
 def _needed(document: bytes) -> list[tuple[str, str]]:
@@ -221,6 +268,6 @@ def _needed(document: bytes) -> list[tuple[str, str]]:
         found += [("manifests", one["digest"]) for one in value.get("manifests") or ()]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RefusedError(400, "MANIFEST_INVALID", f"manifest invalid: {error}") from error
-    if not all(is_digest(digest) for _, digest in found):
+    if not all(isinstance(digest, str) and is_digest(digest) for _, digest in found):
         raise RefusedError(400, "MANIFEST_INVALID", "manifest invalid: a digest is malformed")
     return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from flowdrill.cluster.node.unpacking import Unpacker, UnsafeLayerError
+from flowdrill.cluster.node.unpacking import UNPACKING_ERRORS, Unpacker, UnsafeLayerError
 
 
 def layer(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
@@ -98,3 +99,62 @@ def test_a_bomb_is_stopped(tmp_path: Path) -> None:
     bomb = gzip.compress(layer(file("zeros", bytes(5 << 20))))
     with pytest.raises(UnsafeLayerError, match="more than is allowed"):
         unpack(tmp_path / "root", bomb)
+
+
+@pytest.mark.parametrize("name", [".wh...", "a/.wh...", "a/.wh..", "a/.wh.", "a/.wh.../"])
+def test_a_whiteout_hides_nothing_but_a_file_of_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "precious").touch()
+    with pytest.raises(UnsafeLayerError, match="hides no file"):
+        unpack(tmp_path / "root", layer(file("a/kept"), file(name)))
+    assert (tmp_path / "precious").exists()
+    assert (tmp_path / "root/a/kept").exists()
+
+
+def test_a_layers_whiteouts_spare_what_it_has_laid_itself(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    unpack(root, layer(file("a/b/old"), file("a/c")), layer(file("a/b/new"), file("a/.wh..wh..opq")))
+    assert [str(one.relative_to(root)) for one in root.rglob("*") if one.is_file()] == ["a/b/new"]
+
+
+def test_hard_links_count_as_the_files_they_will_be_in_a_copy(tmp_path: Path) -> None:
+    links = [link(f"link{number}", "file", tarfile.LNKTYPE) for number in range(4)]
+    with pytest.raises(UnsafeLayerError, match="more than is allowed"):
+        unpack(tmp_path / "root", layer(file("file", bytes(1000)), *links), most_bytes=4000)
+
+
+def test_a_folder_takes_the_place_of_a_file_and_a_file_that_of_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    folder = special("one", tarfile.DIRTYPE)
+    unpack(root, layer(file("one"), file("two/inner")), layer(folder, file("one/inner"), file("two", b"now a file")))
+    assert (root / "one/inner").is_file()
+    assert (root / "two").read_bytes() == b"now a file"
+
+
+def test_a_root_below_a_link_is_a_root_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "way").symlink_to(tmp_path / "real")
+    root = tmp_path / "way/root"
+    unpack(root, layer(file("run/file"), link("var/run", "../run"), link("var/run/inner", "file")))
+    assert (root / "var/run/inner").read_bytes() == b"x"
+
+
+def test_a_layer_is_taken_to_its_last_piece(tmp_path: Path) -> None:
+    pieces = iter([layer(file("a")), b"what follows the archive"])
+    (tmp_path / "root").mkdir()
+    Unpacker(tmp_path / "root").lay(pieces, "layer sha256:abc")
+    assert next(pieces, None) is None, "only then its digest is known"
+
+
+def test_what_hostile_bytes_raise_is_a_failed_pull(tmp_path: Path) -> None:
+    good = gzip.compress(layer(file("a", os.urandom(100_000))))
+    long_name = tarfile.TarInfo("././@LongLink")
+    long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 0
+    hostile = {
+        "cut off": good[:50_000],
+        "damaged": good[:50_000] + b"\xff" * 1000 + good[51_000:],
+        "no tar": b"no tar at all" * 100,
+        "endless names": long_name.tobuf() * 3000,
+    }
+    for name, content in hostile.items():
+        with pytest.raises(UNPACKING_ERRORS):
+            unpack(tmp_path / name, content)
