@@ -118,7 +118,8 @@ class ServiceProxy:
                 self._warn(service, "FailedToListen", problem)
             served.problems[address] = problem
         else:
-            served.problems.pop(address, None)
+            if served.problems.pop(address, None) is not None:
+                self._tell(service, "Normal", "Listening", f"listens on {address[0]}:{address[1]} again")
 
     def _say_what_is_not_served(self, service: Json, served: _Served) -> None:
         for port in unserved_ports(service):
@@ -142,11 +143,14 @@ class ServiceProxy:
             listener.close()
 
     def _warn(self, service: Json, reason: str, message: str) -> None:
+        self._tell(service, "Warning", reason, message)
+
+    def _tell(self, service: Json, kind: str, reason: str, message: str) -> None:
         """Record an event, but only once the change that led here has been told to everybody."""
 
         def record() -> None:
             with contextlib.suppress(StatusError):  # its namespace may be going: then nobody needs to know
-                self._recorder.record(service, "Warning", reason, message)
+                self._recorder.record(service, kind, reason, message)
 
         asyncio.get_running_loop().call_soon(record)
 

@@ -25,6 +25,9 @@ def deploy_target(
         for item in items:
             api.apply(_path_of(api, item), item)
         _await_ready(api, find_target(api, target, context), limit_seconds)
+        for item in items:
+            if item["kind"] == "Service":
+                _refuse_unserved(api, item)
     finally:
         api.close()
 
@@ -41,6 +44,25 @@ def _path_of(api: Api, item: Json) -> str:
         )
     space = f"namespaces/{meta.get('namespace', 'default')}/" if known[0]["namespaced"] else ""
     return f"{root}/{space}{known[0]['name']}/{meta['name']}"
+
+
+def _refuse_unserved(api: Api, service: Json) -> None:
+    """A node port that somebody else on this machine listens on would send the drill's load to them."""
+    name, namespace = service["metadata"]["name"], service["metadata"].get("namespace", "default")
+    query = (("fieldSelector", f"involvedObject.kind=Service,involvedObject.name={name}"),)
+    ports = tuple(f":{one['nodePort']}" for one in service["spec"].get("ports") or () if one.get("nodePort"))
+    told = [
+        event
+        for event in api.items(f"/api/v1/namespaces/{namespace}/events", query)
+        if event.get("reason") in ("FailedToListen", "Listening")
+        and any(port in str(event.get("message")) for port in ports)
+    ]
+    last = max(told, key=lambda event: (str(event.get("lastTimestamp")), event["reason"]), default=None)
+    if last is not None and last["reason"] == "FailedToListen":
+        raise ClusterError(
+            f"service/{name} in namespace {namespace} {printable(str(last.get('message')))}",
+            "another embedded cluster may serve the same drill: `flowdrill cluster down --state FOLDER`",
+        )
 
 
 def _await_ready(api: Api, target: FoundTarget, limit_seconds: int) -> None:
