@@ -51,7 +51,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/cluster_speed.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 golden: $(VENV)/.ready
 	for run in tests/golden/*/; do $(BIN)/flowdrill report $$run; done

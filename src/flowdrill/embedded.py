@@ -39,10 +39,20 @@ class EmbeddedDrill:
 
 
 @contextmanager
-def embedded_drill(drill: Drill, near: Path, images: ImageRegistry, say: Say) -> Iterator[EmbeddedDrill]:
+def embedded_cluster(say: Say) -> Iterator[RunningCluster]:
+    """The running embedded cluster, or one for as long as the context lasts."""
+    running = running_cluster(default_state_folder(os.environ))
+    with _started(say) if running is None else nullcontext(running) as cluster:
+        yield cluster
+
+
+@contextmanager
+def embedded_drill(
+    drill: Drill, near: Path, images: ImageRegistry, say: Say, running: RunningCluster | None = None
+) -> Iterator[EmbeddedDrill]:
     """The running embedded cluster, or one for as long as the context lasts, with the drill's target on it. Files are
     named from `near`, the drill file's folder. ClusterError or PlanError when that cannot be."""
-    running = running_cluster(default_state_folder(os.environ))
+    running = running or running_cluster(default_state_folder(os.environ))
     if running is None and drill.embedded is None:
         raise PlanError(
             "run: no cluster is named, and no embedded cluster is up that could have this drill's target",

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,23 +16,30 @@ from pathlib import Path
 from rich.console import Console
 
 from flowdrill.analysis.report_data import report_of
+from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.host.signals import signals_told
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
-from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, read_drill, shipped_scenarios
+from flowdrill.edges.planfiles.reading import (
+    ScenarioFolder,
+    find_scenario,
+    read_drill,
+    read_suite,
+    shipped_scenarios,
+)
 from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.runfolder.folder import RunFolder, plan_text, write_durably
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.live import LiveView
-from flowdrill.embedded import embedded_drill
+from flowdrill.embedded import embedded_cluster, embedded_drill
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import PlanError, RunFolderError
+from flowdrill.errors import FlowdrillError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.events import Event
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
@@ -71,21 +78,44 @@ class MadeImage:
     changes: tuple[str, ...]
 
 
-def run_drill_file(drill_file: Path, *, context: str | None, kubeconfig: str | None, out: Path) -> FinishedRun:
+def run_suite_file(
+    suite_file: Path, *, context: str | None, kubeconfig: str | None, out: Path
+) -> Iterator[FinishedRun | FlowdrillError]:
+    """Carry out a suite's drills one after the other, on one embedded cluster where no context is named. Yields each
+    run, or why it could not begin; a run that was stopped by a signal, or has left its workload broken, is the last.
+    PlanError before anything is done when a file of the suite cannot be used."""
+    _, drills = read_suite(suite_file)
+    with ExitStack() as stack:
+        cluster = None if context is not None else stack.enter_context(embedded_cluster(_say(_console())))
+        for one in drills:
+            try:
+                finished = run_drill_file(one, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster)
+            except FlowdrillError as error:
+                yield error
+                continue
+            yield finished
+            if finished.outcome.stop_signal is not None or isinstance(finished.outcome.error, NotRestoredError):
+                return
+
+
+def run_drill_file(
+    drill_file: Path,
+    *,
+    context: str | None,
+    kubeconfig: str | None,
+    out: Path,
+    cluster: RunningCluster | None = None,
+) -> FinishedRun:
     """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. FlowdrillError
     before a run has begun."""
     drill = read_drill(drill_file)
     found = find_scenario(drill.scenario, near=drill_file.parent)
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = _console()
     environ: Mapping[str, str] = os.environ
-
-    def say(text: str) -> None:
-        console.print(visible(text), soft_wrap=True)
-
     with ExitStack() as stack:
         if context is None:
             images = stack.enter_context(closing(open_images(drill.registry, found.read_source)))
-            here = stack.enter_context(embedded_drill(drill, drill_file.parent, images, say))
+            here = stack.enter_context(embedded_drill(drill, drill_file.parent, images, _say(console), cluster))
             context, kubeconfig, environ = here.context, here.kubeconfig, here.environ
         api_key = api_key_of(drill.load, environ)
         workload = stack.enter_context(
@@ -110,6 +140,14 @@ def run_drill_file(drill_file: Path, *, context: str | None, kubeconfig: str | N
             raise outcome.error from error
         raise
     return FinishedRun(folder.path, outcome, report)
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, markup=False)
+
+
+def _say(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(visible(text), soft_wrap=True)
 
 
 def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
-from flowdrill.model.drill import Drill
+from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.model.flow_operations import FlowChange
 from flowdrill.model.scenario import Changes, Scenario
 from flowdrill.model.strict import Strict
 
 M = TypeVar("M", bound=Strict)
 ROOT = Path(__file__).parents[2]
-DRILLS = sorted(ROOT.glob("drills/*.yaml"))
+DRILLS = sorted(path for path in ROOT.glob("drills/*.yaml") if not is_suite(path))
 SCENARIOS = sorted(ROOT.glob("scenarios/*/scenario.yaml"))
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "scenarios/README.md").read_text(encoding="utf-8"), re.M | re.S)
 MANIFESTS = [
@@ -57,7 +57,7 @@ def test_a_scenario_is_valid_and_named_as_its_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DRILLS, ids=lambda path: path.stem)
 def test_a_drill_is_valid_and_fits_its_target_its_scenario_and_the_sample_flow(path: Path) -> None:
-    drill = parsed(Drill, path.read_text(encoding="utf-8"))
+    drill = read_drill(path)
     assert drill.drill == path.stem
     assert (ROOT / "scenarios" / drill.scenario / "scenario.yaml").is_file()
     assert drill.load.flow == json.loads((ROOT / "scenarios/flows/greeting.json").read_text(encoding="utf-8"))["id"]
@@ -68,6 +68,22 @@ def test_a_drill_is_valid_and_fits_its_target_its_scenario_and_the_sample_flow(p
     assert pod["spec"]["containers"][0]["name"] == drill.target.container
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     assert drill.load.url.endswith(f":{service['spec']['ports'][0]['nodePort']}")
+
+
+def test_every_scenario_has_a_drill_of_its_name() -> None:
+    drilled = {(path.stem, read_drill(path).scenario) for path in DRILLS}
+    assert drilled >= {(path.parent.name, path.parent.name) for path in SCENARIOS}
+
+
+def test_the_gate_is_a_suite_of_eight_drills_that_ship() -> None:
+    suite, drills = read_suite(ROOT / "drills" / "gate.yaml")
+    assert (suite.suite, len(drills)) == ("gate", 8)
+    assert set(drills) <= set(DRILLS)
+
+
+def test_the_flow_in_a_config_map_is_the_sample_flow() -> None:
+    held = manifest("ConfigMap", "langflow-flows")["data"]["greeting.json"]
+    assert json.loads(held) == json.loads((ROOT / "scenarios/flows/greeting.json").read_text(encoding="utf-8"))
 
 
 def test_the_targets_pods_are_alike() -> None:

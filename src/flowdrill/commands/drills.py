@@ -8,8 +8,10 @@ import sys
 
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
+from flowdrill.errors import FlowdrillError
 from flowdrill.model.result import Verdict
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
@@ -21,22 +23,57 @@ _OF_VERDICT = {
 }
 
 
+# of several drills the one that counts: what could not be done, then what failed, then what nobody knows
+_WORST_FIRST = (ExitCode.ERROR, ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.PASS)
+
+
 def run(options: argparse.Namespace) -> ExitCode:
-    """Carry out a drill."""
+    """Carry out a drill, or a suite of drills."""
+    if is_suite(options.drill):
+        return _run_suite(options)
     finished = wiring.run_drill_file(
         options.drill, context=options.context, kubeconfig=options.kubeconfig, out=options.out
     )
-    outcome = finished.outcome
     if options.json:
         print(render_result_json(finished.report), end="")
     else:
         print(visible(summary_of(finished.report.result)))
+    _tell_report_and_error(finished)
+    return _code_of(finished)
+
+
+def _run_suite(options: argparse.Namespace) -> ExitCode:
+    """One summary, and one exit code, for all."""
+    codes, lines, results = [], [], []
+    runs = wiring.run_suite_file(options.drill, context=options.context, kubeconfig=options.kubeconfig, out=options.out)
+    for one in runs:
+        if isinstance(one, FlowdrillError):
+            print(f"flowdrill: {visible(str(one))}", file=sys.stderr)
+            codes.append(ExitCode.ERROR)
+            lines.append(f"ERROR         {visible(one.problem)}")
+            continue
+        result = one.report.result
+        results.append(json.loads(render_result_json(one.report)))
+        codes.append(_code_of(one))
+        lines.append(f"{result.verdict.value.upper():<13} {visible(result.run.drill)}: {visible(result.reasons[0])}")
+        _tell_report_and_error(one)
+    print(json.dumps(results, indent=2) if options.json else "\n".join(lines))
+    stopped = [code for code in codes if code not in _WORST_FIRST]
+    return stopped[0] if stopped else next(code for code in _WORST_FIRST if code in codes)
+
+
+def _tell_report_and_error(finished: wiring.FinishedRun) -> None:
     print(f"report: {finished.folder / 'report.html'}", file=sys.stderr)
-    if outcome.error is not None:
-        print(f"flowdrill: {visible(str(outcome.error))}", file=sys.stderr)
-    if outcome.stop_signal is not None:
-        return ExitCode[outcome.stop_signal]
-    return ExitCode.ERROR if outcome.error is not None else _OF_VERDICT[finished.report.result.verdict]
+    if finished.outcome.error is not None:
+        print(f"flowdrill: {visible(str(finished.outcome.error))}", file=sys.stderr)
+
+
+def _code_of(finished: wiring.FinishedRun) -> ExitCode:
+    if finished.outcome.stop_signal is not None:
+        return ExitCode[finished.outcome.stop_signal]
+    if finished.outcome.error is not None:
+        return ExitCode.ERROR
+    return _OF_VERDICT[finished.report.result.verdict]
 
 
 def report(options: argparse.Namespace) -> ExitCode:
@@ -51,7 +88,14 @@ def report(options: argparse.Namespace) -> ExitCode:
 
 
 def validate(options: argparse.Namespace) -> ExitCode:
-    """Check a drill file and its scenario."""
+    """Check a drill file and its scenario, or a suite and all its drills."""
+    if is_suite(options.drill):
+        suite, drills = read_suite(options.drill)
+        if options.json:
+            print(json.dumps({"valid": True, "suite": suite.suite, "drills": [str(one) for one in drills]}))
+        else:
+            print(f"{options.drill}: valid: suite {suite.suite} of {len(drills)} drills")
+        return ExitCode.PASS
     drill, scenario = wiring.read_plan(options.drill)
     if options.json:
         print(json.dumps({"valid": True, "drill": drill.drill, "scenario": scenario.scenario}))

@@ -8,8 +8,9 @@ from typing import Literal
 from flowdrill.model.drill import Drill
 from flowdrill.model.result import Result
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.suite import Suite
 
-SchemaName = Literal["result", "drill", "scenario"]
+SchemaName = Literal["result", "drill", "scenario", "suite"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -22,4 +23,6 @@ def schema_text(name: SchemaName) -> str:
             schema = Drill.model_json_schema(mode="validation")
         case "scenario":
             schema = Scenario.model_json_schema(mode="validation")
+        case "suite":
+            schema = Suite.model_json_schema(mode="validation")
     return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"

@@ -10,6 +10,7 @@ from flowdrill.edges.planfiles.yaml_lines import Data, YamlText, laid_over, pars
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Changes, Scenario
+from flowdrill.model.suite import Suite
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SHIPPED = _PACKAGE / "shipped" / "scenarios"  # in an installed package
@@ -54,6 +55,20 @@ def read_drill(path: Path) -> Drill:
     """Return the drill of a file; PlanError names file, line and key."""
     source = _text(path, "name a drill file, such as drills/edge-missing.yaml")
     return parse_model(source, Drill, _base_of(path, plain_data(source), (path.resolve(),)))
+
+
+def is_suite(path: Path) -> bool:
+    """Return whether a file is a suite, and no drill. PlanError when it cannot be read."""
+    return "suite" in plain_data(_text(path, "name a drill file, such as drills/edge-missing.yaml"))
+
+
+def read_suite(path: Path) -> tuple[Suite, tuple[Path, ...]]:
+    """Return the suite of a file and the drill files it names, each of which can be read; PlanError else."""
+    suite = parse_model(_text(path, "name a suite, such as drills/gate.yaml"), Suite)
+    drills = tuple(path.parent / name for name in suite.drills)
+    for one in drills:
+        find_scenario(read_drill(one).scenario, near=one.parent)
+    return suite, drills
 
 
 def _base_of(path: Path, data: Data, within: tuple[Path, ...]) -> Data:
