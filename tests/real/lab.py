@@ -62,11 +62,14 @@ class Lab:
     def api(self) -> client.ApiClient:
         return config.new_client_from_config(context=self.context)
 
-    def deploy(self, manifest: str, image: str) -> None:
-        """Apply one of `drills/target/`'s files, as README does with `sed` and `kubectl apply`."""
+    def deploy(self, manifest: str, image: str, change: Callable[[dict[str, Any]], None] = lambda _: None) -> None:
+        """Apply one of `drills/target/`'s files, as README does with `sed` and `kubectl apply`, after `change`."""
         text = (ROOT / "drills" / "target" / manifest).read_text()
         text = re.sub(r"image: .*", f"image: {image}", text).replace("CHOOSE-A-KEY", API_KEY)
-        self.apply([item for item in yaml.safe_load_all(text) if item])
+        items = [item for item in yaml.safe_load_all(text) if item]
+        for item in items:
+            change(item)
+        self.apply(items)
 
     def apply(self, items: list[dict[str, Any]]) -> None:
         """Server-side apply, in order."""
@@ -80,6 +83,10 @@ class Lab:
                     field_manager="flowdrill-tests",
                     force_conflicts=True,
                 )
+
+    def delete_deployment(self, name: str) -> None:
+        with self.api() as api:
+            client.AppsV1Api(api).delete_namespaced_deployment(name, NAMESPACE)
 
     def workload(self, kind: str, name: str) -> Any:
         with self.api() as api:
