@@ -47,7 +47,7 @@ def _verdict(
 ) -> tuple[Verdict, tuple[str, ...]]:
     ended = record.first(RunEnded)
     judged = objectives + checks
-    failed = tuple(_reason(a) for a in judged if a.status is Status.FAIL)
+    failed = tuple(_reason(a) for a in sorted(judged, key=_telling) if a.status is Status.FAIL)
     unknown = tuple(_reason(a) for a in judged if a.status is Status.UNKNOWN)
     if ended is None:
         return Verdict.INCONCLUSIVE, ("the run was cut off: it has no end", *failed)
@@ -64,6 +64,11 @@ def _verdict(
     if unknown:
         return Verdict.INCONCLUSIVE, unknown
     return Verdict.PASS, (f"{len(objectives)} of {len(objectives)} objectives met, {len(checks)} checks passed",)
+
+
+def _telling(assessment: Assessment) -> bool:
+    """Sorts what explains the rest to the front, and leaves the order of the others."""
+    return assessment.name != "rollback_helped"
 
 
 def is_control(record: RunRecord) -> bool:

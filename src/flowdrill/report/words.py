@@ -97,8 +97,9 @@ class NamedInstant:
 
 def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
     """Return the four times in the order in which a reader meets them."""
+    found_before = result.measures.time_to_detect is not None and _before_impact(result)
     times = (
-        ("time_to_detect", "Time to detect", "TTD", "impact", "detected"),
+        ("time_to_detect", "Time to detect", "TTD", "broken" if found_before else "impact", "detected"),
         ("reaction", "Reaction", "Reaction", "detected", "triggered"),
         ("time_to_recover", "Time to recover", "TTR", "triggered", "recovered"),
         ("outage", "Outage", "Outage", "impact", "recovered"),
@@ -119,9 +120,21 @@ def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
     )
 
 
+def never_hit(result: Result) -> bool:
+    """Whether the failure was seen, and no user ever met it."""
+    return result.instants.impact is None and result.measures.outage is not None
+
+
+def _before_impact(result: Result) -> bool:
+    impact, detected = result.instants.impact, result.instants.detected
+    return detected is not None and (impact is None or detected.latest < impact.earliest)
+
+
 def _why_missing(result: Result, objective: Assessment | None, start: str, end: str) -> str:
     if result.end in (End.REFUSED, End.UNSTEADY):
         return "nothing was broken"
+    if never_hit(result):
+        return "no user was ever hit"
     if objective and objective.detail:
         return objective.detail
     if result.end not in (End.COMPLETED, End.NOT_BROKEN):

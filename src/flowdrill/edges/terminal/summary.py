@@ -12,13 +12,15 @@ _MARKS = {Status.PASS: "ok", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}
 def summary_of(result: Result) -> str:
     """Return the verdict, the four times with their bounds, and every objective and check that did not pass."""
     measures = result.measures
+    spared = result.instants.impact is None and measures.outage is not None
+    missing = "no user was ever hit" if spared else "not measured"
     lines = [
         f"{result.verdict.upper()}: {result.run.drill} on {result.run.namespace}/{result.run.workload}",
         *(f"  {reason}" for reason in result.reasons),
-        _time("time to detect", measures.time_to_detect),
-        _time("reaction", measures.reaction),
-        _time("time to recover", measures.time_to_recover),
-        _time("outage", measures.outage),
+        _time("time to detect", measures.time_to_detect, missing),
+        _time("reaction", measures.reaction, missing),
+        _time("time to recover", measures.time_to_recover, missing),
+        _time("outage", measures.outage, missing),
         f"  {'requests':<16} {result.requests.total}, {result.requests.bad} bad",
     ]
     lines += [_assessment(a) for a in result.objectives]
@@ -26,9 +28,9 @@ def summary_of(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _time(name: str, measure: Measure | None) -> str:
+def _time(name: str, measure: Measure | None, missing: str) -> str:
     if measure is None:
-        return f"  {name:<16} not measured"
+        return f"  {name:<16} {missing}"
     bounds = f"between {format_seconds(measure.earliest)} and {format_seconds(measure.latest)}"
     return f"  {name:<16} {format_seconds(measure.seconds)} ({bounds})"
 
