@@ -54,7 +54,7 @@ def embedded_drill(drill: Drill, near: Path, images: ImageRegistry, say: Say) ->
         if drill.embedded is not None:
             image = _image(drill.embedded, near, cluster, images)
             say(f"deploying {drill.target.workload} with {image}")
-            items = _objects(drill, near, image, environ)
+            items = target_objects(drill, near, image, environ)
             provider = [drill.provider.target(drill.target.namespace)] if drill.provider else []
             deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, [*provider, drill.target])
         yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
@@ -106,7 +106,7 @@ def _repository_name(flow_file: Path) -> str:
     return "".join(letters).strip("-") or "flow"
 
 
-def _objects(drill: Drill, near: Path, image: str, environ: Mapping[str, str]) -> list[Json]:
+def target_objects(drill: Drill, near: Path, image: str, environ: Mapping[str, str]) -> list[Json]:
     """The target's objects, with the image and the key put in. What has the same image in the manifest as the target,
     such as its model provider, gets it too."""
     assert drill.embedded is not None  # noqa: S101 - for the type checker

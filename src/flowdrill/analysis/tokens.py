@@ -13,9 +13,10 @@ from flowdrill.model.run_record import RunRecord
 
 
 def tokens_of(record: RunRecord, timeline: Timeline) -> Tokens | None:
-    """Return the tokens of the baseline's window and of the outage (from the impact to the recovery, or to the
-    restore); None when the provider's log was not read. The provider's clock says which request was when: a host whose
-    clock is off by a second moves a second's requests from one window to another."""
+    """Return the tokens of the baseline's window and of the outage; None when the provider's log was not read. A broken
+    pod asks on for requests that users gave up long ago: the outage's bill ends when users are served and no broken pod
+    is left, or with the restore. The provider's clock says which request was when: one that is a second off moves a
+    second's requests from one window to another."""
     if record.provider.baseline is None and record.provider.outage is None:
         return None
     held = record.first(BaselineHeld)
@@ -32,8 +33,8 @@ def _outage(record: RunRecord, timeline: Timeline) -> Instant | None:
         return None
     restore = image_set(record, Purpose.RESTORE)
     end_ns = restore.instant.earliest_ns if restore else last_seen_ns(record)
-    if timeline.recovered is not None:
-        end_ns = timeline.recovered.latest_ns
+    if timeline.recovered is not None and timeline.rolled_back is not None:
+        end_ns = max(timeline.recovered.latest_ns, timeline.rolled_back.latest_ns)
     return Instant(timeline.impact.earliest_ns, max(end_ns, timeline.impact.earliest_ns))
 
 

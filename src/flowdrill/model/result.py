@@ -112,7 +112,9 @@ class Tokens(Strict):
     """What the outage cost at the model provider; null where there was no such window, or the log was not read."""
 
     baseline: TokenUse | None
-    outage: TokenUse | None = Field(description="from the impact to the recovery, or to the restore")
+    outage: TokenUse | None = Field(
+        description="from the impact until users are served and no broken pod is left, or the restore"
+    )
     cost_ratio: float | None = Field(description="tokens per user request: the outage's / the baseline's")
 
 
