@@ -97,10 +97,10 @@ def test_the_targets_provider_is_the_stand_in_and_runs_on_the_image_of_the_flow(
 
 def test_the_sample_component_is_the_code_in_its_flow() -> None:
     flow = json.loads((ROOT / "scenarios/flows/assistant.json").read_text(encoding="utf-8"))
-    code = next(node for node in flow["data"]["nodes"] if node["id"] == "AskModel-m")["data"]["node"]["template"][
-        "code"
-    ]
-    assert code["value"] == (ROOT / "scenarios/flows/ask_model.py").read_text(encoding="utf-8")
+    component = next(node for node in flow["data"]["nodes"] if node["id"] == "AskModel-m")
+    assert component["data"]["node"]["template"]["code"]["value"] == (ROOT / "scenarios/flows/ask_model.py").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_targets_pods_are_alike() -> None:

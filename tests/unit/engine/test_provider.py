@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from flowdrill.analysis.report_data import report_of
-from flowdrill.errors import ClusterError, NotRestoredError, PlanError
+from flowdrill.errors import ClusterError, NotRestoredError, PlanError, TakenOverError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import End, EvidenceTaken, Noted, Status
 from flowdrill.model.result import Verdict
 from flowdrill.model.scenario import Scenario
 from tests.fakes.fake_provider import LABEL
-from tests.fakes.world import SCENARIO, World, drill_of
+from tests.fakes.world import SCENARIO, STABLE, World, drill_of
 
 PLAN: dict[str, Any] = {"provider": {"workload": LABEL}, "rollback": {"limit": "20s"}, "hold": "5s"}
 DOWN = Scenario.model_validate_json(
@@ -92,6 +92,16 @@ def test_a_provider_that_does_not_come_back_keeps_the_undo_and_says_what_to_do()
     assert f"patch {LABEL}" in outcome.error.remedy
     assert world.check("provider_restored").status is Status.FAIL
     assert world.workload.undo is not None
+
+
+def test_the_provider_is_put_back_even_where_somebody_else_has_deployed_meanwhile() -> None:
+    world = world_with_a_provider()
+    world.time.after(20, lambda: world.workload.set_image(f"{STABLE.partition('@')[0]}@sha256:{'d' * 64}", "hotfix"))
+    assert isinstance(world.run().error, TakenOverError)
+    assert world.provider is not None
+    assert world.provider.modes[-1] == "ok"
+    assert world.check("provider_restored").status is Status.PASS
+    assert world.workload.undo is None
 
 
 def test_a_scenario_that_needs_a_provider_is_refused_where_the_drill_names_none() -> None:

@@ -25,7 +25,7 @@ def open_provider(context: str, provider: Target, *, kubeconfig: str | None = No
     connection = connect(context, kubeconfig)
     api = Api(connection.client, connection.server)
     try:
-        return KubernetesProvider(api, find_target(api, provider, context))
+        return KubernetesProvider(api, find_target(api, provider, context, key="provider"))
     except ClusterError:
         api.close()
         raise
