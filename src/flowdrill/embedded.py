@@ -64,8 +64,9 @@ def embedded_drill(
         if drill.embedded is not None:
             image = _image(drill.embedded, near, cluster, images)
             say(f"deploying {drill.target.workload} with {image}")
-            items = _objects(drill, near, image, environ)
-            deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, drill.target)
+            items = target_objects(drill, near, image, environ)
+            provider = [drill.provider.target(drill.target.namespace)] if drill.provider else []
+            deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, [*provider, drill.target])
         yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
 
 
@@ -115,8 +116,9 @@ def _repository_name(flow_file: Path) -> str:
     return "".join(letters).strip("-") or "flow"
 
 
-def _objects(drill: Drill, near: Path, image: str, environ: Mapping[str, str]) -> list[Json]:
-    """The target's objects, with the image and the key put in."""
+def target_objects(drill: Drill, near: Path, image: str, environ: Mapping[str, str]) -> list[Json]:
+    """The target's objects, with the image and the key put in. What has the same image in the manifest as the target,
+    such as its model provider, gets it too."""
     assert drill.embedded is not None  # noqa: S101 - for the type checker
     items = read_manifests(near / drill.embedded.manifests)
     variable = drill.load.api_key_from
@@ -126,16 +128,34 @@ def _objects(drill: Drill, near: Path, image: str, environ: Mapping[str, str]) -
         if isinstance(strings, dict):
             item["stringData"] = {name: key if text == KEY_PLACEHOLDER else text for name, text in strings.items()}
     written = hashlib.sha256(repr((items, key)).encode()).hexdigest()[:16]
-    pod = _target_template(drill, items)
-    annotations = pod.setdefault("metadata", {}).setdefault("annotations", {})
-    annotations[_MADE_FROM] = written
+    target = _target_container(drill, _target_template(drill, items))
+    target.setdefault("image", image)
+    placeholder = target["image"]
+    for pod in filter(None, map(_pod_template, items)):
+        same = [one for one in pod["spec"]["containers"] if one.get("image") == placeholder]
+        for one in same:
+            one["image"] = image
+        if same:
+            pod.setdefault("metadata", {}).setdefault("annotations", {})[_MADE_FROM] = written
+    return items
+
+
+def _target_container(drill: Drill, pod: Json) -> Json:
     containers = pod["spec"]["containers"]
     chosen = [one for one in containers if drill.target.container in (None, one["name"])]
     if len(chosen) != 1:
         names = ", ".join(str(one["name"]) for one in containers)
-        raise PlanError(f"target.container: {drill.embedded.manifests} has the containers {names}", "name one of them")
-    chosen[0]["image"] = image
-    return items
+        file = drill.embedded.manifests if drill.embedded else ""
+        raise PlanError(f"target.container: {file} has the containers {names}", "name one of them")
+    container: Json = chosen[0]
+    return container
+
+
+def _pod_template(item: Json) -> Json | None:
+    """The template of a workload's pods, where the object has one with containers."""
+    template = (item.get("spec") or {}).get("template")
+    has = isinstance(template, dict) and (template.get("spec") or {}).get("containers")
+    return template if has else None
 
 
 def _target_template(drill: Drill, items: list[Json]) -> Json:
@@ -143,8 +163,8 @@ def _target_template(drill: Drill, items: list[Json]) -> Json:
         meta = item["metadata"]
         named = (str(item["kind"]).lower(), meta["name"], meta.get("namespace", "default"))
         if named == (drill.target.kind.value, drill.target.name, drill.target.namespace):
-            template = (item.get("spec") or {}).get("template")
-            if isinstance(template, dict) and (template.get("spec") or {}).get("containers"):
+            template = _pod_template(item)
+            if template is not None:
                 return template
     file = drill.embedded.manifests if drill.embedded else ""
     raise PlanError(

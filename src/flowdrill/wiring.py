@@ -20,6 +20,7 @@ from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.host.signals import signals_told
+from flowdrill.edges.kubernetes.provider import KubernetesProvider, open_provider
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.planfiles.reading import (
@@ -38,6 +39,7 @@ from flowdrill.edges.terminal.live import LiveView
 from flowdrill.embedded import embedded_cluster, embedded_drill
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
+from flowdrill.engine.preflight import refuse_unfit
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.model.drill import Drill, RegistryAccess
@@ -108,8 +110,7 @@ def run_drill_file(
 ) -> FinishedRun:
     """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. FlowdrillError
     before a run has begun."""
-    drill = read_drill(drill_file)
-    found = find_scenario(drill.scenario, near=drill_file.parent)
+    drill, found = _plan(drill_file)
     console = _console()
     environ: Mapping[str, str] = os.environ
     with ExitStack() as stack:
@@ -127,12 +128,16 @@ def run_drill_file(
                 read_source=found.read_source,
             )
         )
+        provider = None
+        if drill.provider is not None:
+            named = drill.provider.target(drill.target.namespace)
+            provider = stack.enter_context(open_provider(context, named, kubeconfig=kubeconfig))
         started = datetime.now(UTC)
         hidden = (api_key,) if api_key else ()
         folder = stack.enter_context(RunFolder.create(out, drill, found.scenario, started, hidden))
         view = stack.enter_context(LiveView(console))
         order = _order(drill, found, workload, started)
-        outcome = _carry_out(order, found, workload, folder, view, environ)
+        outcome = _carry_out(order, found, workload, provider, folder, view, environ)
     try:
         report = write_reports(folder.path)
     except RunFolderError as error:
@@ -152,8 +157,15 @@ def _say(console: Console) -> Callable[[str], None]:
 
 def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
     """Return a drill and its scenario; PlanError when either cannot be used as written."""
+    drill, found = _plan(drill_file)
+    return drill, found.scenario
+
+
+def _plan(drill_file: Path) -> tuple[Drill, ScenarioFolder]:
     drill = read_drill(drill_file)
-    return drill, find_scenario(drill.scenario, near=drill_file.parent).scenario
+    found = find_scenario(drill.scenario, near=drill_file.parent)
+    refuse_unfit(drill, found.scenario)
+    return drill, found
 
 
 def write_reports(folder: Path) -> Report:
@@ -220,6 +232,7 @@ def _carry_out(
     order: RunOrder,
     found: ScenarioFolder,
     workload: KubernetesWorkload,
+    provider: KubernetesProvider | None,
     folder: RunFolder,
     view: LiveView,
     environ: Mapping[str, str],
@@ -247,6 +260,7 @@ def _carry_out(
         registry=registry,
         load=load,
         evidence=folder,
+        provider=provider,
     )
     with closing(registry), signals_told(inbox.tell):
         return run(order, ports, emit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from flowdrill.analysis.workload_changes import release_of
 from flowdrill.engine.facts import WatchLost, WorkloadChanged
 from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError
-from flowdrill.model.release import NO_FIELDS, ConfigText, Fields, Release
+from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
@@ -43,6 +43,7 @@ class FakeWorkload:
         self.image = image
         self.container: dict[str, Any] = {"env": [{"name": "LANGFLOW_API_KEY", "value": "right"}]}
         self.config: dict[str, str] = {}  # what the ConfigMap `flows` holds
+        self.others: dict[str, Callable[[Mapping[str, Any]], None]] = {}  # what takes a patch of an object, by name
         self.restarts = 0
         self.change_cause: str | None = None
         self.wanted_replicas = replicas
@@ -110,10 +111,16 @@ class FakeWorkload:
     def release(self, changes: WorkloadChanges) -> Release:
         return release_of(changes, self.container, {"flows": dict(self.config)}, f"{self.kind}/app", no_sources)
 
-    def set_config(self, config: ConfigText, *, dry_run: bool = False) -> None:
+    def patch_beside(self, object_name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> None:
         self._refuse_while_away()
-        if not dry_run:
-            self.config[config.key] = config.text
+        if object_name != "configmap/flows" and object_name not in self.others:
+            raise ClusterError(f"{object_name} not found", "name what there is")
+        if dry_run:
+            return
+        if object_name == "configmap/flows":
+            self.config.update(patch["data"])
+        else:
+            self.others[object_name](patch)
 
     def restart_pods(self) -> None:
         self._refuse_while_away()

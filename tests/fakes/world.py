@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from flowdrill.analysis.provider_log import provider_requests
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
@@ -14,10 +15,12 @@ from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
 from flowdrill.model.outcome import Reason
+from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.undo import Undo
 from tests.fakes.fake_load import FakeLoad
+from tests.fakes.fake_provider import LABEL, FakeProvider
 from tests.fakes.fake_registry import BROKEN_DIGEST, FakeRegistry
 from tests.fakes.fake_time import FakeTime
 from tests.fakes.fake_workload import FakeWorkload
@@ -77,16 +80,22 @@ class KeptEvidence:
 class World:
     """Everything a run touches, scriptable, in fake time."""
 
-    def __init__(self, *, drill: Drill | None = None, image: str = STABLE, **workload: Any) -> None:
+    def __init__(
+        self, *, drill: Drill | None = None, scenario: Scenario = SCENARIO, image: str = STABLE, **workload: Any
+    ) -> None:
         self.time = FakeTime()
-        self.drill = drill or drill_of()
+        self.drill, self.scenario = drill or drill_of(), scenario
+        self.provider = FakeProvider(self.time) if self.drill.provider is not None else None
         self.workload = FakeWorkload(self.time, image, digests={TAGGED: STABLE_DIGEST}, **workload)
         self.registry = FakeRegistry(REPOSITORY, {"1.0.0": STABLE_DIGEST})
+        if self.provider is not None:
+            self.workload.others[LABEL] = self.provider.patched
         self.load = FakeLoad(self.time, self.answer)
         self.evidence = KeptEvidence()
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
+        self.calls_when_broken = 1  # of the model, where the drill names a provider
         self.journal_fails_after: int | None = None  # events, as on a disk that is full then
 
     def emit(self, event: Event) -> None:
@@ -102,12 +111,16 @@ class World:
         if not pods:
             return Reason.CONNECTION
         broken = BROKEN_DIGEST in pods[sequence % len(pods)].image
+        if self.provider is not None:
+            self.provider.serve(self.calls_when_broken if broken else 1)
+            if self.provider.serving != "ok":
+                return Reason.HTTP_STATUS
         return Reason.HTTP_STATUS if broken and self.bites else Reason.GOOD
 
     def run(self) -> RunOutcome:
         order = RunOrder(
             drill=self.drill,
-            scenario=SCENARIO,
+            scenario=self.scenario,
             run_id="run-1",
             container="flow",
             cluster="test",
@@ -124,6 +137,7 @@ class World:
             registry=self.registry,
             load=self.load,
             evidence=self.evidence,
+            provider=self.provider,
         )
         return run(order, ports, self.emit)
 
@@ -138,7 +152,9 @@ class World:
         return found
 
     def record(self) -> RunRecord:
-        return RunRecord(self.drill, SCENARIO, tuple(self.events), tuple(self.load.records))
+        kept = [self.evidence.files.get(name) for name in (BASELINE_LOG, OUTAGE_LOG)]
+        provider = ProviderLog(*(None if text is None else provider_requests(text) for text in kept))
+        return RunRecord(self.drill, self.scenario, tuple(self.events), tuple(self.load.records), provider)
 
     def problems_left(self) -> list[str]:
         """What is not as it was before the run."""
@@ -148,6 +164,7 @@ class World:
             "pods": any(BROKEN_DIGEST in pod.image for pod in pods),
             "revisions": any(BROKEN_DIGEST in image for image in self.workload.revisions),
             "change cause": self.workload.change_cause is not None,
+            "provider": self.provider is not None and self.provider.modes[-1] != "ok",
             "lock": self.workload.undo is not None,
             "load": self.load.running,
             "broken image": BROKEN_DIGEST in self.registry.digests,

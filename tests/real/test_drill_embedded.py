@@ -62,6 +62,33 @@ def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Pa
     assert "starting an embedded cluster" in done.stderr
 
 
+def test_a_provider_that_fails_is_what_no_rollback_helps_against_and_it_is_put_back(
+    cluster: RunningCluster, tmp_path: Path
+) -> None:
+    drill = ROOT / "drills/provider-down.yaml"
+    done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
+    assert done.returncode == 1, done.stderr
+    result = json.loads(done.stdout)
+    checks = {one["name"]: one for one in result["checks"]}
+    assert result["verdict"] == "fail"
+    assert {name for name, one in checks.items() if one["status"] != "pass"} == {"recovery_held", "rollback_helped"}
+    assert "rollback does not help" in checks["rollback_helped"]["detail"]
+    assert result["tokens"]["baseline"]["tokens_per_user_request"] == pytest.approx(6, rel=0.2)
+    assert result["tokens"]["outage"]["tokens_per_user_request"] == pytest.approx(0, abs=0.5)
+    provider = cluster_json(cluster, "deployment/flowdrill-provider")
+    (container,) = provider["spec"]["template"]["spec"]["containers"]
+    assert {"name": "PROVIDER_MODE", "value": "ok"} in container["env"]
+    assert provider["status"]["readyReplicas"] == 1
+    assert cluster_json(cluster, "leases")["items"] == []
+
+
+def cluster_json(cluster: RunningCluster, what: str) -> Any:
+    kubectl = Path(sys.executable).with_name("kubectl")
+    options = ["--kubeconfig", cluster.folder.kubeconfig, "-n", "flowdrill-demo", "-o", "json"]
+    done = subprocess.run([kubectl, *options, "get", what], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 def changed_drill(tmp_path: Path, **changes: Any) -> Path:
     plan = yaml.safe_load((ROOT / "drills" / "edge-missing.yaml").read_text())
     plan["embedded"] = {name: str(ROOT / "drills" / text) for name, text in plan["embedded"].items()}

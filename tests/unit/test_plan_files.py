@@ -8,6 +8,7 @@ import pytest
 
 from flowdrill.edges.planfiles.reading import find_scenario, read_drill
 from flowdrill.errors import PlanError
+from flowdrill.wiring import read_plan
 
 GOOD = """\
 drill: example
@@ -143,3 +144,17 @@ def test_a_scenario_cannot_read_files_outside_its_folder(tmp_path: Path) -> None
     found = find_scenario("edge-missing")
     with pytest.raises(PlanError, match="outside the scenario's folder"):
         found.read_source("../../pyproject.toml")
+
+
+@pytest.mark.parametrize("workload", ["provider", "job/provider", "deployment/", "deployment/A"])
+def test_a_provider_is_named_as_kubectl_does(tmp_path: Path, workload: str) -> None:
+    path = drill_with(tmp_path, ("scenario:", f"provider:\n  workload: {workload}\nscenario:"))
+    with pytest.raises(PlanError, match=r"needs deployment/NAME or statefulset/NAME"):
+        read_drill(path)
+
+
+def test_a_scenario_that_needs_a_provider_is_refused_before_anything_is_looked_for(tmp_path: Path) -> None:
+    path = drill_with(tmp_path, ("scenario: edge-missing", "scenario: provider-down"))
+    with pytest.raises(PlanError, match="scenario provider-down changes the model provider") as refused:
+        read_plan(path)
+    assert "provider: { workload: deployment/NAME }" in refused.value.remedy

@@ -14,6 +14,7 @@ from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.model.flow_operations import FlowChange
 from flowdrill.model.scenario import Changes, Scenario
 from flowdrill.model.strict import Strict
+from flowdrill.wiring import read_plan
 
 M = TypeVar("M", bound=Strict)
 ROOT = Path(__file__).parents[2]
@@ -60,7 +61,9 @@ def test_a_drill_is_valid_and_fits_its_target_its_scenario_and_the_sample_flow(p
     drill = read_drill(path)
     assert drill.drill == path.stem
     assert (ROOT / "scenarios" / drill.scenario / "scenario.yaml").is_file()
-    assert drill.load.flow == json.loads((ROOT / "scenarios/flows/greeting.json").read_text(encoding="utf-8"))["id"]
+    assert drill.embedded is not None
+    flow = path.parent / str(drill.embedded.flow)
+    assert drill.load.flow == json.loads(flow.read_text(encoding="utf-8"))["id"]
     workload = manifest(drill.target.kind, drill.target.name)
     service = manifest("Service", drill.target.name)
     pod = workload["spec"]["template"]
@@ -84,6 +87,36 @@ def test_the_gate_is_a_suite_of_eight_drills_that_ship() -> None:
 def test_the_flow_in_a_config_map_is_the_sample_flow() -> None:
     held = manifest("ConfigMap", "langflow-flows")["data"]["greeting.json"]
     assert json.loads(held) == json.loads((ROOT / "scenarios/flows/greeting.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", DRILLS, ids=lambda path: path.stem)
+def test_a_drill_names_the_provider_that_its_scenario_needs(path: Path) -> None:
+    drill, scenario = read_plan(path)
+    if scenario.changes.provider is not None:
+        assert drill.provider is not None
+    if drill.provider is not None:
+        target = drill.provider.target(drill.target.namespace)
+        pod = manifest(target.kind, target.name)["spec"]["template"]
+        assert pod["spec"]["containers"][0]["name"] == target.container
+        assert manifest("Service", target.name)["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_targets_provider_is_the_stand_in_and_runs_on_the_image_of_the_flow() -> None:
+    program = (ROOT / "scenarios/provider/provider.py").read_text(encoding="utf-8")
+    assert manifest("ConfigMap", "flowdrill-provider")["data"] == {"provider.py": program}
+    provider, flow = (
+        manifest("Deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"]
+        for name in ("flowdrill-provider", "langflow-assistant")
+    )
+    assert provider == flow
+
+
+def test_the_sample_component_is_the_code_in_its_flow() -> None:
+    flow = json.loads((ROOT / "scenarios/flows/assistant.json").read_text(encoding="utf-8"))
+    component = next(node for node in flow["data"]["nodes"] if node["id"] == "AskModel-m")
+    assert component["data"]["node"]["template"]["code"]["value"] == (ROOT / "scenarios/flows/ask_model.py").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_targets_pods_are_alike() -> None:

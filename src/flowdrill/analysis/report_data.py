@@ -19,6 +19,7 @@ from flowdrill.analysis.run_clock import (
     run_started,
     utc_text,
 )
+from flowdrill.analysis.tokens import tokens_of
 from flowdrill.model.events import (
     BrokenImageMade,
     Detected,
@@ -73,6 +74,7 @@ def report_of(record: RunRecord) -> Report:
         instants=_instants(timeline, clock),
         recovery_stages=recovery_stages(record, timeline),
         requests=requests,
+        tokens=tokens_of(record, timeline),
         detections=_detections(record, clock),
         objectives=judgement.objectives,
         checks=judgement.checks,

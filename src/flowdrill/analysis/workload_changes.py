@@ -11,7 +11,7 @@ from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.flow_changes import changed_flow
 from flowdrill.analysis.redaction import redact
 from flowdrill.errors import PlanError
-from flowdrill.model.release import ConfigText, Fields, Release
+from flowdrill.model.release import Beside, Fields, Release
 from flowdrill.model.scenario import ConfigMapChange, EnvChanges, WorkloadChanges
 
 Json = dict[str, Any]
@@ -50,14 +50,13 @@ def release_of(
                 f"{where}: {name} is already as the scenario sets it", "mend the scenario: it changes nothing"
             )
     stable: Fields = {name: container.get(name) for name in fields}
-    broken_config = stable_config = None
+    broken: Beside = {}
+    kept: Beside = {}
     if changes.config_map is not None:
-        stable_config, broken_config, line = _config(
-            changes.config_map, config_maps, f"{where}.config_map", read_source
-        )
+        kept, broken, line = _config(changes.config_map, config_maps, f"{where}.config_map", read_source)
         lines.append(line)
     told = tuple(redact(f"{workload}: {line}") for line in lines)
-    return Release(fields, stable, broken_config, stable_config, told)
+    return Release(fields, stable, broken, kept, told)
 
 
 def _env(changes: EnvChanges, env: list[Json], where: str) -> tuple[list[Json], list[str]]:
@@ -99,9 +98,9 @@ def _probe(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:
 
 def _config(
     change: ConfigMapChange, config_maps: Mapping[str, Mapping[str, str]], where: str, read_source: ReadSource
-) -> tuple[ConfigText, ConfigText, str]:
+) -> tuple[Beside, Beside, str]:
     flows = [
-        ConfigText(name, key, text)
+        (name, key, text)
         for name, texts in sorted(config_maps.items())
         for key, text in sorted(texts.items())
         if change.name in (None, name) and change.key in (None, key) and (change.key is not None or _is_flow(text))
@@ -113,10 +112,11 @@ def _config(
             f"{where}: {found} the ConfigMaps that the container mounts",
             f"give name and key; they hold: {there or 'nothing'}",
         )
-    stable = flows[0]
-    at = f"configmap/{stable.config_map}, key {stable.key}"
-    changed = changed_flow(stable.text, change.flow, f"{where} ({at})", read_source)
-    return stable, ConfigText(stable.config_map, stable.key, changed.text), f"{at}: {'; '.join(changed.lines)}"
+    name, key, text = flows[0]
+    at = f"configmap/{name}, key {key}"
+    changed = changed_flow(text, change.flow, f"{where} ({at})", read_source)
+    stable, broken = ({f"configmap/{name}": {"data": {key: one}}} for one in (text, changed.text))
+    return stable, broken, f"{at}: {'; '.join(changed.lines)}"
 
 
 def _is_flow(text: str) -> bool:

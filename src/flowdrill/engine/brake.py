@@ -6,7 +6,7 @@ from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.outage import RecoveryWatch, failing_window
 from flowdrill.analysis.rollout import not_on_digest_because, unsettled_because
 from flowdrill.engine.baseline import Baseline
-from flowdrill.engine.evidence import take_evidence
+from flowdrill.engine.evidence import take_evidence, take_provider_log
 from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
@@ -16,6 +16,7 @@ from flowdrill.engine.release_setting import roll_back_release, set_release
 from flowdrill.errors import ForbiddenError
 from flowdrill.model.events import Decided, End, Phase, Purpose, RecoveryHeld, RolledBack, Status
 from flowdrill.model.instant import Instant, seconds_to_ns
+from flowdrill.model.provider_log import OUTAGE_LOG
 from flowdrill.model.scenario import Symptom
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -55,7 +56,9 @@ def drill_the_brake(
         hold_ns=seconds_to_ns(order.drill.hold),
         spared=hit is None,
     )
-    return _settle(order, cleared, watch, triggered, ports, lookout, tell)
+    ended = _settle(order, cleared, watch, triggered, ports, lookout, tell)
+    take_provider_log(OUTAGE_LOG, broken_at.earliest_ns, ports, tell)  # the restore may end the pods that wrote it
+    return ended
 
 
 def _cause(order: RunOrder, what: str) -> str:

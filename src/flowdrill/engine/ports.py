@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from flowdrill.engine.facts import Fact
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
-from flowdrill.model.release import NO_FIELDS, ConfigText, Fields, Release
-from flowdrill.model.scenario import Scenario, WorkloadChanges
+from flowdrill.model.release import NO_FIELDS, Fields, Release
+from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -62,8 +62,9 @@ class Workload(Protocol):
         """Send the same patch as a server-side dry run; raises what the API server would answer."""
         ...
 
-    def set_config(self, config: ConfigText, *, dry_run: bool = False) -> None:
-        """Set one key of a ConfigMap. Returns once accepted."""
+    def patch_beside(self, object_name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> None:
+        """Set values of another object of the namespace (`configmap/NAME`, `deployment/NAME`) by a strategic merge
+        patch. Returns once accepted."""
         ...
 
     def restart_pods(self) -> None:
@@ -100,6 +101,23 @@ class Workload(Protocol):
     def evidence(self, images: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
         """Return (file name, what it shows, text) for manifests, events, and logs, current and previous, of the pods
         that run one of `images`. What cannot be read is said in the text. Secrets are redacted."""
+        ...
+
+
+class Provider(Protocol):
+    """The model provider behind the flow, a stand-in with a mode. Its methods raise ClusterError or ForbiddenError."""
+
+    def release(self, change: ProviderChange) -> Release:
+        """Return what `change` makes of it, and what it was, as patches beside the workload; PlanError when it is no
+        stand-in, or is in that mode already."""
+        ...
+
+    def unsettled(self) -> str | None:
+        """Return what keeps every pod of it from being ready on its present template, or None."""
+        ...
+
+    def log(self, since_seconds: float) -> str:
+        """Return what its pods have written since then, as it came: at least one line for each request it served."""
         ...
 
 
@@ -163,3 +181,4 @@ class Ports:
     registry: Registry
     load: Load
     evidence: EvidenceFolder
+    provider: Provider | None = None  # where the drill names one

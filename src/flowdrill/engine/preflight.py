@@ -8,12 +8,13 @@ from flowdrill.analysis.rollout import running_digests, unsettled_because
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
-from flowdrill.errors import DrillRefusedError, FlowdrillError
+from flowdrill.errors import DrillRefusedError, FlowdrillError, PlanError
+from flowdrill.model.drill import Drill
 from flowdrill.model.events import StableImageSeen, Status
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.images import PreparedImage, RetainedImage
 from flowdrill.model.release import IMAGE_ONLY, Release
-from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.scenario import Scenario, WorkloadChanges
 from flowdrill.model.workload import WorkloadSnapshot
 
 _FLOATING_TAGS = frozenset({"latest", "nightly", "main", "master", "stable", "edge"})
@@ -68,8 +69,7 @@ def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
         )
     )
     broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
-    changes = order.scenario.changes.workload
-    release = IMAGE_ONLY if changes == WorkloadChanges() else ports.workload.release(changes)
+    release = _release(order, ports)
     tell.check(
         "scenario_applies",
         Status.PASS,
@@ -79,6 +79,25 @@ def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
     cleared = Cleared(before, stable, broken, release)
     _refuse_unpermitted(order, cleared, ports, tell)
     return cleared
+
+
+def refuse_unfit(drill: Drill, scenario: Scenario) -> None:
+    """PlanError when the scenario needs something that the drill does not name."""
+    if scenario.changes.provider is not None and drill.provider is None:
+        raise PlanError(
+            f"drill {drill.drill}: scenario {scenario.scenario} changes the model provider, and the drill names none",
+            "say which workload stands in for it, as drills/provider-down.yaml does: "
+            "`provider: { workload: deployment/NAME }`",
+        )
+
+
+def _release(order: RunOrder, ports: Ports) -> Release:
+    refuse_unfit(order.drill, order.scenario)
+    changes = order.scenario.changes
+    release = IMAGE_ONLY if changes.workload == WorkloadChanges() else ports.workload.release(changes.workload)
+    if changes.provider is None or ports.provider is None:
+        return release
+    return release.with_beside(ports.provider.release(changes.provider))
 
 
 def refuse_changed(cleared: Cleared, ports: Ports) -> None:
@@ -164,16 +183,16 @@ def _refuse_unpermitted(order: RunOrder, cleared: Cleared, ports: Ports, tell: N
     stable, release = cleared.stable, cleared.release
     broken_image = str(cleared.broken.image.reference)
     user = order.drill.rollback.as_user
-    for name, image, fields, config, as_user in (
-        ("rollback_permitted", stable.rollback_image, release.stable_fields, None, user),
-        ("break_permitted", broken_image, release.broken_fields, release.broken_config, None),
-        ("restore_permitted", stable.written, release.stable_fields, release.stable_config, None),
+    for name, image, fields, beside, as_user in (
+        ("rollback_permitted", stable.rollback_image, release.stable_fields, {}, user),
+        ("break_permitted", broken_image, release.broken_fields, release.broken_beside, None),
+        ("restore_permitted", stable.written, release.stable_fields, release.stable_beside, None),
     ):
         required = f"the API server accepts the patch from {as_user or 'the harness'} (server-side dry run)"
         try:
             ports.workload.would_accept(image, fields=fields, as_user=as_user)
-            if config is not None:
-                ports.workload.set_config(config, dry_run=True)
+            for other, patch in beside.items():
+                ports.workload.patch_beside(other, patch, dry_run=True)
         except FlowdrillError as error:
             tell.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
             raise

@@ -13,17 +13,17 @@ from flowdrill.model.release import Fields, Release
 def set_release(
     purpose: Purpose, image: str, change_cause: str | None, release: Release, ports: Ports, tell: Narrator
 ) -> Instant:
-    """Deploy the broken release: its ConfigMap, then its pod template. Return the patch of the template, [request sent,
-    answer accepted], which is recorded as an event too."""
-    if release.broken_config is not None:
-        ports.workload.set_config(release.broken_config)
+    """Deploy the broken release: what is beside the workload, then its pod template. Return the patch of the template,
+    [request sent, answer accepted], which is recorded as an event too."""
+    for name, patch in release.broken_beside.items():
+        ports.workload.patch_beside(name, patch)
     return _patched(purpose, image, change_cause, release.broken_fields, ports, tell, as_user=None)
 
 
 def roll_back_release(
     image: str, change_cause: str, release: Release, ports: Ports, tell: Narrator, *, as_user: str | None
 ) -> Instant:
-    """Put the stable template back, as a rollback does: a ConfigMap is no part of a revision and stays as it is."""
+    """Put the stable template back, as a rollback does: what is beside it is no part of a revision, and stays."""
     return _patched(Purpose.ROLL_BACK, image, change_cause, release.stable_fields, ports, tell, as_user=as_user)
 
 

@@ -14,6 +14,7 @@ from flowdrill.engine.release_setting import restore_release
 from flowdrill.errors import FlowdrillError, NotRestoredError, TakenOverError
 from flowdrill.model.events import Status
 from flowdrill.model.instant import seconds_to_ns
+from flowdrill.model.release import pods_read_at_start
 from flowdrill.model.undo import Undo
 
 _LEAST_LIMIT_SECONDS = 300.0  # however strict the drill's own limit is, putting back gets its time
@@ -23,21 +24,47 @@ _LOOK_AGAIN_SECONDS = 0.5  # read from the API itself: nothing is measured any m
 def restore(
     order: RunOrder, cleared: Cleared, ports: Ports, lookout: Lookout, tell: Narrator
 ) -> NotRestoredError | None:
-    """Bring the workload back to its template from before the drill; return None, or the error that says what is
-    wrong and how to put it back by hand. Recorded as a check. What somebody else deployed meanwhile stays."""
+    """Bring the workload, and the model provider where the drill changed it, back to how they were before the drill;
+    return None, or the error that says what is wrong and how to put it back by hand. Recorded as checks. What somebody
+    else deployed meanwhile stays."""
     name, required = "ends_on_stable_digest", f"{order.drill.target.workload} ends on {cleared.stable.pinned.digest}"
+    patience = _Patience(ports, lookout, tell, max(order.drill.rollback.limit, _LEAST_LIMIT_SECONDS))
     try:
-        problem = _put_back(order, cleared, ports, lookout, tell)
+        problem = _put_back(cleared, ports, patience, tell)
     except TakenOverError as error:
         tell.check(name, Status.UNKNOWN, required=required, observed=error.problem, detail=error.remedy)
+        problem = None
+    else:
+        observed = problem or "every pod runs it, and the template is the one from before"
+        _tell_restored(name, required, observed, problem, order, cleared, tell)
+    if problem is not None:
+        return _not_restored(order.drill.target.workload, problem, order, cleared)
+    return _settle_provider(order, cleared, ports, patience, tell)
+
+
+def _settle_provider(
+    order: RunOrder, cleared: Cleared, ports: Ports, patience: _Patience, tell: Narrator
+) -> NotRestoredError | None:
+    """Wait until the provider serves as before: its patch was the first thing that was put back."""
+    plan, provider = order.drill.provider, ports.provider
+    if plan is None or provider is None or plan.workload not in cleared.release.stable_beside:
         return None
-    if problem is None:
-        observed = "every pod runs it, and the template is the one from before"
-        tell.check(name, Status.PASS, required=required, observed=observed)
-        return None
-    by_hand = undo_of(order, cleared).by_hand()
-    tell.check(name, Status.FAIL, required=required, observed=problem, detail=by_hand)
-    return NotRestoredError(f"{order.drill.target.workload} is NOT restored: {problem}", f"put it back: {by_hand}")
+    problem = patience.until_done(provider.unsettled)
+    required = f"{plan.workload} is in its mode from before the drill"
+    observed = problem or "every pod of it is ready in that mode"
+    _tell_restored("provider_restored", required, observed, problem, order, cleared, tell)
+    return None if problem is None else _not_restored(plan.workload, problem, order, cleared)
+
+
+def _tell_restored(
+    name: str, required: str, observed: str, problem: str | None, order: RunOrder, cleared: Cleared, tell: Narrator
+) -> None:
+    status, detail = (Status.PASS, "") if problem is None else (Status.FAIL, undo_of(order, cleared).by_hand())
+    tell.check(name, status, required=required, observed=observed, detail=detail)
+
+
+def _not_restored(what: str, problem: str, order: RunOrder, cleared: Cleared) -> NotRestoredError:
+    return NotRestoredError(f"{what} is NOT restored: {problem}", f"put it back: {undo_of(order, cleared).by_hand()}")
 
 
 def undo_of(order: RunOrder, cleared: Cleared) -> Undo:
@@ -51,32 +78,56 @@ def undo_of(order: RunOrder, cleared: Cleared) -> Undo:
         change_cause=cleared.stable.change_cause,
         host=order.host,
         fields=cleared.release.stable_fields,
-        config=cleared.release.stable_config,
+        beside=cleared.release.stable_beside,
     )
 
 
-def _put_back(order: RunOrder, cleared: Cleared, ports: Ports, lookout: Lookout, tell: Narrator) -> str | None:
-    """Try until the workload is in its stable state; return None, or what still keeps it from there at the deadline.
-    An API server that is away now may be back in a minute: nothing is given up before."""
-    deadline_ns = ports.clock.now_ns() + seconds_to_ns(max(order.drill.rollback.limit, _LEAST_LIMIT_SECONDS))
-    told, config = None, cleared.release.stable_config
-    while True:
-        try:
-            if config is not None:
-                ports.workload.set_config(config)
+class _Patience:
+    """Tries until something is done or the restore's deadline has come. An API server that is away now may be back in
+    a minute: nothing is given up before."""
+
+    def __init__(self, ports: Ports, lookout: Lookout, tell: Narrator, limit_seconds: float) -> None:
+        self._ports, self._lookout, self._tell = ports, lookout, tell
+        self._deadline_ns = ports.clock.now_ns() + seconds_to_ns(limit_seconds)
+        self._told: str | None = None
+
+    def until_done(self, attempt: Callable[[], str | None]) -> str | None:
+        """Return None once `attempt` does, or what it returned or raised last. TakenOverError comes through."""
+        while True:
+            try:
+                problem = attempt()
+            except TakenOverError:
+                raise
+            except FlowdrillError as error:
+                problem = error.problem
+                self._tell_once(problem)
+            if problem is None or self._ports.clock.now_ns() >= self._deadline_ns:
+                return problem
+            self._lookout.wait(lambda _: None, _LOOK_AGAIN_SECONDS)
+
+    def _tell_once(self, problem: str) -> None:
+        if problem != self._told:
+            self._tell.note(f"restoring, trying again: {problem}")
+            self._told = problem
+
+
+def _put_back(cleared: Cleared, ports: Ports, patience: _Patience, tell: Narrator) -> str | None:
+    """Put back what is beside the workload, then the workload itself; return None, or what still keeps it from its
+    stable state at the deadline."""
+    beside = cleared.release.stable_beside
+    pending = bool(beside)
+
+    def attempt() -> str | None:
+        nonlocal pending
+        if pending:
+            for name, patch in beside.items():
+                ports.workload.patch_beside(name, patch)
+            if pods_read_at_start(beside):
                 ports.workload.restart_pods()
-                config = None
-            problem, seen_as = _put_back_once(cleared, ports, tell), None
-        except TakenOverError:
-            raise
-        except FlowdrillError as error:
-            problem = seen_as = error.problem
-        if seen_as is not None and seen_as != told:
-            tell.note(f"restoring, trying again: {seen_as}")
-            told = seen_as
-        if problem is None or ports.clock.now_ns() >= deadline_ns:
-            return problem
-        lookout.wait(lambda _: None, _LOOK_AGAIN_SECONDS)
+            pending = False
+        return _put_back_once(cleared, ports, tell)
+
+    return patience.until_done(attempt)
 
 
 def _put_back_once(cleared: Cleared, ports: Ports, tell: Narrator) -> str | None:

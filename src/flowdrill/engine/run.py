@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from flowdrill.engine.baseline import UnsteadyError, hold_baseline
 from flowdrill.engine.brake import drill_the_brake
+from flowdrill.engine.evidence import take_provider_log
 from flowdrill.engine.lookout import Lookout, StopAskedError
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
@@ -14,6 +15,7 @@ from flowdrill.engine.preflight import Cleared, preflight, refuse_changed
 from flowdrill.engine.restore import clean_up, restore, undo_of
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError, NotRestoredError
 from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, Status, UndoRegistered
+from flowdrill.model.provider_log import BASELINE_LOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,14 @@ def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, prog
         cleared = progress.cleared = preflight(order, ports, tell)
         _register_undo(order, cleared, ports, tell, progress)
         tell.phase(Phase.BASELINE)
+        baseline_from_ns = ports.clock.now_ns()
         ports.workload.start_watching(ports.tell)
         ports.load.start(ports.tell)
         baseline = hold_baseline(order, lookout, ports.clock, tell)
         progress.pushed = True
         ports.registry.push(cleared.broken)
         _tell_broken_made(cleared, ports, tell)
+        take_provider_log(BASELINE_LOG, baseline_from_ns, ports, tell)  # the break may end the pods that wrote it
         lookout.catch_up()
         refuse_changed(cleared, ports)
         progress.breaking = True
@@ -129,7 +133,9 @@ def _undo(
         if not_restored is not None:
             ports.load.stop()
             ports.workload.stop_watching()
-            return ("the broken workload, its image, and the lease that tells how to put it back",), not_restored
+            return (
+                "what is not restored, the broken image, and the lease that tells how to put it back",
+            ), not_restored
 
     def stop_load() -> tuple[str, ...]:
         ports.load.stop()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from flowdrill.model.load_settings import MAX_IN_FLIGHT
 from flowdrill.model.quantity import Ratio, Seconds
@@ -21,20 +21,25 @@ _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _URL = r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"  # for editors; what is wrong with a URL is said by `LoadPlan`
 
 
+def _kind_and_name(text: str) -> str:
+    kind, slash, name = text.partition("/")
+    if not slash or kind not in list(WorkloadKind) or not re.fullmatch(_DNS_NAME, name):
+        raise ValueError(f"needs deployment/NAME or statefulset/NAME, not {text!r}")
+    return text
+
+
+_WorkloadName = Annotated[str, AfterValidator(_kind_and_name), Field(description="deployment/NAME or statefulset/NAME")]
+_Container = Annotated[
+    str | None, Field(default=None, pattern=_DNS_LABEL, description="needed when the pod has several")
+]
+
+
 class Target(Strict):
     """The workload to break and roll back, named as kubectl does: `workload: deployment/langflow-flow`."""
 
     namespace: str = Field(pattern=_DNS_LABEL)
-    workload: str = Field(description="deployment/NAME or statefulset/NAME")
-    container: str | None = Field(default=None, pattern=_DNS_LABEL, description="needed when the pod has several")
-
-    @field_validator("workload")
-    @classmethod
-    def _kind_and_name(cls, text: str) -> str:
-        kind, slash, name = text.partition("/")
-        if not slash or kind not in list(WorkloadKind) or not re.fullmatch(_DNS_NAME, name):
-            raise ValueError(f"needs deployment/NAME or statefulset/NAME, not {text!r}")
-        return text
+    workload: _WorkloadName
+    container: _Container = None
 
     @property
     def kind(self) -> WorkloadKind:
@@ -45,6 +50,18 @@ class Target(Strict):
     def name(self) -> str:
         """The workload's name."""
         return self.workload.partition("/")[2]
+
+
+class ProviderPlan(Strict):
+    """The model provider behind the flow, where it is a stand-in whose mode a drill may set and whose log is read:
+    scenarios/provider/provider.py, in the target's namespace."""
+
+    workload: _WorkloadName
+    container: _Container = None
+
+    def target(self, namespace: str) -> Target:
+        """Return it as a workload of `namespace`."""
+        return Target(namespace=namespace, workload=self.workload, container=self.container)
 
 
 class RegistryAccess(Strict):
@@ -176,6 +193,7 @@ class Drill(Strict):
     )
     description: str = ""
     target: Target
+    provider: ProviderPlan | None = Field(default=None, description="needed by scenarios that change the provider")
     embedded: EmbeddedTarget | None = Field(default=None, description="only looked at without --context")
     scenario: str = Field(min_length=1, description="a name in scenarios/, or a path to a scenario folder")
     registry: RegistryAccess = RegistryAccess()

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Fields = Mapping[str, Any]  # of a container in a pod template, as Kubernetes' JSON has them; None: the field goes
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigText:
-    """The text of one key of a ConfigMap."""
-
-    config_map: str
-    key: str
-    text: str
+Beside = Mapping[str, Mapping[str, Any]]  # strategic merge patches that set values, by object: configmap/NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +16,27 @@ class Release:
 
     broken_fields: Fields = field(default_factory=dict)
     stable_fields: Fields = field(default_factory=dict)
-    broken_config: ConfigText | None = None
-    stable_config: ConfigText | None = None
+    broken_beside: Beside = field(default_factory=dict)  # other objects, which no rollback brings back
+    stable_beside: Beside = field(default_factory=dict)  # the same objects
     changes: tuple[str, ...] = ()  # one line a change, without secrets
+
+    def with_beside(self, other: Release) -> Release:
+        """Return this release with what the other one changes beside the workload."""
+        return replace(
+            self,
+            broken_beside={**self.broken_beside, **other.broken_beside},
+            stable_beside={**self.stable_beside, **other.stable_beside},
+            changes=(*self.changes, *other.changes),
+        )
 
 
 IMAGE_ONLY = Release()
 NO_FIELDS: Fields = {}
+
+
+def pods_read_at_start(beside: Beside) -> bool:
+    """Return whether pods may have read one of the objects when they started, and must start anew to see it changed."""
+    return any(name.startswith("configmap/") for name in beside)
 
 
 def container_patch(container: str, image: str, fields: Fields) -> dict[str, Any]:

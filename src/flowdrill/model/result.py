@@ -97,6 +97,27 @@ class Requests(Strict):
     error_budget: ErrorBudget | None
 
 
+class TokenUse(Strict):
+    """What the model provider served in a window of the run, by its log. Tokens are what it would bill."""
+
+    seconds: float
+    user_requests: int = Field(description="sent to the flow in the window")
+    provider_requests: int = Field(description="that the flow sent to the provider, answered or not")
+    prompt_tokens: int
+    completion_tokens: int
+    tokens_per_user_request: float | None = Field(description="null when no user asked anything")
+
+
+class Tokens(Strict):
+    """What the outage cost at the model provider; null where there was no such window, or the log was not read."""
+
+    baseline: TokenUse | None
+    outage: TokenUse | None = Field(
+        description="from the impact until users are served and no broken pod is left, or the restore"
+    )
+    cost_ratio: float | None = Field(description="tokens per user request: the outage's / the baseline's")
+
+
 class Detection(Strict):
     """One detector's finding."""
 
@@ -183,6 +204,7 @@ class Result(Strict):
     instants: Instants
     recovery_stages: tuple[Stage, ...]
     requests: Requests
+    tokens: Tokens | None = Field(default=None, description="null when the drill names no model provider")
     detections: tuple[Detection, ...]
     objectives: tuple[Assessment, ...]
     checks: tuple[Assessment, ...]

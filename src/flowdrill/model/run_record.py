@@ -8,6 +8,7 @@ from typing import TypeVar
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
 from flowdrill.model.outcome import Record
+from flowdrill.model.provider_log import NOT_READ, ProviderLog
 from flowdrill.model.scenario import Scenario
 
 E = TypeVar("E")
@@ -21,6 +22,7 @@ class RunRecord:
     scenario: Scenario
     events: tuple[Event, ...]
     records: tuple[Record, ...]
+    provider: ProviderLog = NOT_READ
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:
         """Return the events of one type, in order."""

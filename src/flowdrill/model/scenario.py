@@ -52,6 +52,25 @@ class ConfigMapChange(Strict):
     flow: tuple[FlowChange, ...] = Field(min_length=1)
 
 
+class ProviderMode(StrEnum):
+    """What the stand-in for a model provider (scenarios/provider/provider.py) does with a request."""
+
+    OK = "ok"
+    SLOW = "slow"
+    SERVER_ERROR = "500"
+    RATE_LIMIT = "429"
+    UNAUTHORIZED = "401"
+    BAD_JSON = "bad-json"
+    HANG = "hang"
+    EMPTY = "empty"
+
+
+class ProviderChange(Strict):
+    """What the model provider does from the release on. It is no part of a revision: no rollback brings it back."""
+
+    mode: ProviderMode
+
+
 class WorkloadChanges(Strict):
     """What comes with the release beside its image: changes of the target container in the pod template, which a
     rollback takes back, and of its ConfigMaps, which it does not."""
@@ -82,6 +101,7 @@ class Changes(Strict):
         default=(), description="code that every Python of the container runs at its start"
     )
     workload: WorkloadChanges = WorkloadChanges()
+    provider: ProviderChange | None = Field(default=None, description="needs a drill that names the provider")
 
     def followed_by(self, later: Changes) -> Changes:
         """Return these changes and then the `later` ones; where both set the same thing, the later one holds."""
@@ -102,6 +122,7 @@ class Changes(Strict):
                     if name != "env"
                 },
             ),
+            provider=later.provider or self.provider,
         )
 
 

@@ -6,7 +6,7 @@ import json
 import shlex
 from dataclasses import dataclass, field
 
-from flowdrill.model.release import ConfigText, Fields, container_patch
+from flowdrill.model.release import Beside, Fields, container_patch, pods_read_at_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Undo:
     change_cause: str | None
     host: str
     fields: Fields = field(default_factory=dict)  # of the container, as they were; None: it had none
-    config: ConfigText | None = None  # what a ConfigMap held
+    beside: Beside = field(default_factory=dict)  # what other objects held
 
     def by_hand(self) -> str:
         """Return the commands that put everything back without flowdrill."""
@@ -29,8 +29,7 @@ class Undo:
         if self.fields:
             patch = json.dumps(container_patch(self.container, self.image, self.fields))
             commands = [["patch", self.workload, "-p", patch]]
-        if self.config is not None:
-            data = json.dumps({"data": {self.config.key: self.config.text}})
-            commands.insert(0, ["patch", "configmap", self.config.config_map, "--type", "merge", "-p", data])
+        commands = [*(["patch", name, "-p", json.dumps(patch)] for name, patch in self.beside.items()), *commands]
+        if pods_read_at_start(self.beside):
             commands.append(["rollout", "restart", self.workload])
         return " && ".join(shlex.join(["kubectl", "-n", self.namespace, *command]) for command in commands)

@@ -21,9 +21,11 @@ from flowdrill.report.words import (
     VERDICT_WORDS,
     assessed_words,
     bad_by_reason,
+    cost_sentence,
     drilled_sentence,
     named_instants,
     named_measures,
+    named_token_uses,
     reasons_in_words,
 )
 
@@ -49,6 +51,8 @@ def render_html(report: Report) -> str:
             instants=named_instants(result),
             stages=stage_spans(result.recovery_stages),
             by_reason=bad_by_reason(result),
+            token_uses=named_token_uses(result),
+            cost=cost_sentence(result),
             end=END_WORDS[result.end],
             # the pictures escape their own text: their XML is built as a tree
             timelines=[Markup(render_timeline(result, width)) for width in (WIDE, NARROW)],  # noqa: S704

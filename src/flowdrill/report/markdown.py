@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from flowdrill.model.events import Status
-from flowdrill.model.quantity import format_ratio
+from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.report.safe_text import visible_text, with_visible_text
 from flowdrill.report.words import (
@@ -15,8 +15,10 @@ from flowdrill.report.words import (
     VERDICT_WORDS,
     assessed_words,
     bad_by_reason,
+    cost_sentence,
     drilled_sentence,
     named_measures,
+    named_token_uses,
     reasons_in_words,
 )
 
@@ -53,6 +55,7 @@ def render_markdown(report: Report) -> str:
         *_measures(result),
         *_objectives(result),
         *_requests(result),
+        *_tokens(result),
         *_checks(result),
         *_images(result),
         *(["**Notes**", _bullets(result.notes)] if result.notes else []),
@@ -130,6 +133,23 @@ def _requests(result: Result) -> list[str]:
     by_reason = bad_by_reason(result)[:_MOST_ROWS]
     reasons = ", ".join(f"{escape_markdown(reason)} ({count:,})" for reason, count in by_reason)
     return [f"{text}. {reasons[:1].upper()}{reasons[1:]}." if reasons else f"{text}."]
+
+
+def _tokens(result: Result) -> list[str]:
+    rows = [
+        (
+            named.words,
+            format_seconds(named.use.seconds),
+            f"{named.use.user_requests:,}",
+            f"{named.use.provider_requests:,}",
+            f"{named.use.prompt_tokens:,} + {named.use.completion_tokens:,}",
+            "–" if named.use.tokens_per_user_request is None else f"{named.use.tokens_per_user_request:.3g}",
+        )
+        for named in named_token_uses(result)
+    ]
+    head = ("Model provider", "Time", "Users asked", "It was asked", "Tokens in + out", "Tokens a user's request")
+    cost = cost_sentence(result)
+    return [*([_table(head, rows)] if rows else []), *([escape_markdown(cost)] if cost else [])]
 
 
 def _images(result: Result) -> list[str]:

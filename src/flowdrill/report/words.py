@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flowdrill.model.events import End, Status
 from flowdrill.model.quantity import format_seconds
-from flowdrill.model.result import Assessment, Measure, Moment, Report, Result, Verdict
+from flowdrill.model.result import Assessment, Measure, Moment, Report, Result, TokenUse, Verdict
 
 VERDICT_WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.INCONCLUSIVE: "Inconclusive"}
 VERDICT_MEANINGS = {
@@ -147,6 +147,29 @@ def named_instants(result: Result) -> tuple[NamedInstant, ...]:
     """Return the instants that happened, in the order of design: earlier causes before later effects."""
     moments = ((words, getattr(result.instants, name)) for name, words in _INSTANTS.items())
     return tuple(NamedInstant(*words, moment) for words, moment in moments if moment)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTokenUse:
+    """What the model provider served in one window."""
+
+    words: str
+    use: TokenUse
+
+
+def named_token_uses(result: Result) -> tuple[NamedTokenUse, ...]:
+    """Return what the model provider served, window by window, where its log was read."""
+    tokens = result.tokens
+    windows = (("Baseline", tokens.baseline), ("Outage", tokens.outage)) if tokens else ()
+    return tuple(NamedTokenUse(words, use) for words, use in windows if use)
+
+
+def cost_sentence(result: Result) -> str | None:
+    """Return what one user's request cost during the outage against the baseline, or None where it is not known."""
+    ratio = result.tokens.cost_ratio if result.tokens else None
+    if ratio is None:
+        return None
+    return f"A user's request cost {ratio:.3g} times the tokens it costs in the baseline."
 
 
 def drilled_sentence(report: Report) -> str:

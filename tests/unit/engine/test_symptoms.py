@@ -85,9 +85,7 @@ def test_a_harmless_release_passes_when_nothing_fires_and_measures_nothing() -> 
 
 
 def test_a_harmless_release_that_does_not_roll_out_in_time_shows_nothing() -> None:
-    world = World(
-        scenario=scenario_of("nothing"), drill=drill_of(detect={"limit": "5s"}), step_seconds=4.0
-    )
+    world = World(scenario=scenario_of("nothing"), drill=drill_of(detect={"limit": "5s"}), step_seconds=4.0)
     world.bites = False
     result = carried_out(world)
     assert result.verdict is Verdict.INCONCLUSIVE

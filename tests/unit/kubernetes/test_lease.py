@@ -91,3 +91,15 @@ def test_a_lease_that_changed_meanwhile_is_read_again(api: Api, server: FakeApiS
     server.gives("DELETE", ONE, Answer(409), Answer(200))
     give_back_lease(api, DEPLOYMENT, "run-2")
     assert len(server.asked("DELETE")) == 2
+
+
+def test_a_held_lease_tells_how_to_put_back_what_is_beside_and_no_option_that_somebody_wrote_there(
+    api: Api, server: FakeApiServer
+) -> None:
+    beside = {"deployment/provider": {"spec": {}}, "--kubeconfig=evil": {}, "secret/x": {}, "configmap/x": "text"}
+    server.gives("POST", ALL, Answer(409))
+    server.gives("GET", ONE, Answer(200, held_by("run-1", json.dumps({"image": "img:1", "beside": beside}))))
+    with pytest.raises(DrillRefusedError) as refused:
+        take_lease(api, DEPLOYMENT, UNDO)
+    assert "patch deployment/provider -p '{\"spec\": {}}' && kubectl" in refused.value.remedy
+    assert not any(text in refused.value.remedy for text in ("evil", "secret/x", "configmap/x", "rollout restart"))

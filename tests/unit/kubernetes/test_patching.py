@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flowdrill.edges.kubernetes.api import Api
-from flowdrill.edges.kubernetes.patching import patch_container
+from flowdrill.edges.kubernetes.patching import patch_beside, patch_container
 from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError
 from flowdrill.errors import ClusterError
 from tests.fakes.fake_api_server import Answer, FakeApiServer
@@ -76,3 +76,19 @@ def test_an_answer_that_is_no_kubernetes_object_is_said(api: Api, server: FakeAp
     server.gives("PATCH", PATH, Answer(200, "<html>a login page</html>"))
     with pytest.raises(ClusterError, match="no Kubernetes object"):
         patch(api)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("configmap/flows", "/api/v1/namespaces/demo/configmaps/flows"),
+        ("deployment/provider", "/apis/apps/v1/namespaces/demo/deployments/provider"),
+        ("statefulset/provider", "/apis/apps/v1/namespaces/demo/statefulsets/provider"),
+    ],
+)
+def test_another_object_is_patched_where_its_kind_lives(api: Api, server: FakeApiServer, name: str, path: str) -> None:
+    server.gives("PATCH", path, Answer(200))
+    patch_beside(api, DEPLOYMENT, name, {"data": {"key": "text"}}, dry_run=True)
+    (request,) = server.asked("PATCH")
+    assert request.body == {"data": {"key": "text"}}
+    assert request.query == {"fieldManager": "flowdrill", "dryRun": "All"}

@@ -17,6 +17,8 @@ from flowdrill.model.result import (
     Report,
     Requests,
     Result,
+    Tokens,
+    TokenUse,
     Verdict,
 )
 from tests.unit.report.sample_parts import (
@@ -132,6 +134,23 @@ def passing() -> Report:
 def changed(report: Report, **changes: object) -> Report:
     """Return the report with other values in its result."""
     return report.model_copy(update={"result": report.result.model_copy(update=changes)})
+
+
+def _use(seconds: float, asked: int, calls: int) -> TokenUse:
+    return TokenUse(
+        seconds=seconds,
+        user_requests=asked,
+        provider_requests=calls,
+        prompt_tokens=2 * calls,
+        completion_tokens=4 * calls,
+        tokens_per_user_request=6 * calls / asked if asked else None,
+    )
+
+
+def token_burn() -> Report:
+    """The broken version asked the model many times for one answer, and the provider's log was read."""
+    tokens = Tokens(baseline=_use(15.0, 300, 300), outage=_use(49.2, 984, 14_760), cost_ratio=15.0)
+    return changed(passing(), tokens=tokens)
 
 
 def too_slow_to_recover() -> Report:
@@ -274,5 +293,6 @@ def hostile() -> Report:
 
 
 SAMPLES: dict[str, Callable[[], Report]] = {
-    made.__name__: made for made in (passing, too_slow_to_recover, never_recovered, unsteady, refused, cut_off, hostile)
+    made.__name__: made
+    for made in (passing, token_burn, too_slow_to_recover, never_recovered, unsteady, refused, cut_off, hostile)
 }

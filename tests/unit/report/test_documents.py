@@ -149,3 +149,10 @@ def test_markdown_fits_into_a_comment_even_when_everything_is_too_long() -> None
 def test_names_stay_readable_in_markdown() -> None:
     assert escape_markdown("time_to_recover: at most 1.00 s (missed)") == "time_to_recover: at most 1.00 s (missed)"
     assert escape_markdown("_a_ *b*") == "&#95;a&#95; &#42;b&#42;"
+
+
+def test_markdown_says_what_the_outage_cost_at_the_provider_and_nothing_where_no_log_was_read() -> None:
+    shown = render_markdown(sample_reports.token_burn())
+    assert "| Outage | 49.20 s | 984 | 14,760 | 29,520 + 59,040 | 90 |" in shown
+    assert "A user's request cost 15 times the tokens it costs in the baseline." in shown
+    assert "Model provider" not in render_markdown(sample_reports.passing())

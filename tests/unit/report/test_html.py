@@ -157,3 +157,10 @@ def test_evidence_links_stay_inside_the_run_folder(path: str, link: str | None) 
 
 def test_no_line_ends_between_a_number_and_its_unit() -> None:
     assert unbroken_quantities("5 min 00 s, 2 % of 3 silos") == "5\u00a0min 00\u00a0s, 2\u00a0% of 3 silos"
+
+
+def test_the_page_says_what_the_outage_cost_at_the_provider_where_its_log_was_read() -> None:
+    text = " ".join(" ".join(Page(render_html(sample_reports.token_burn())).text).split())
+    assert "A user's request cost 15 times the tokens it costs in the baseline." in text
+    assert "984 14,760 29,520 + 59,040 90" in text
+    assert "model provider" not in render_html(sample_reports.passing())

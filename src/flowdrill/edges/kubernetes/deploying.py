@@ -14,9 +14,9 @@ from flowdrill.model.drill import Target
 
 
 def deploy_target(
-    context: str, kubeconfig: str, items: Sequence[Json], target: Target, *, limit_seconds: int = 180
+    context: str, kubeconfig: str, items: Sequence[Json], targets: Sequence[Target], *, limit_seconds: int = 180
 ) -> None:
-    """Apply the objects in order (server-side), then wait until every replica of `target` is of its present template
+    """Apply the objects in order (server-side), then wait until every replica of `targets` is of its present template
     and ready. ClusterError says what was last seen when that takes longer; PlanError for an object of a kind that the
     cluster does not know."""
     connection = connect(context, kubeconfig)
@@ -24,7 +24,8 @@ def deploy_target(
     try:
         for item in items:
             api.apply(_path_of(api, item), item)
-        _await_ready(api, find_target(api, target, context), limit_seconds)
+        for target in targets:
+            _await_ready(api, find_target(api, target, context), limit_seconds)
         for item in items:
             if item["kind"] == "Service":
                 _refuse_unserved(api, item)
@@ -75,9 +76,9 @@ def _await_ready(api: Api, target: FoundTarget, limit_seconds: int) -> None:
     with api.stream(target.collection, query, silence_seconds=limit_seconds) as stream:
         for line in stream.lines():
             workload = json.loads(line)["object"]
-            if _is_ready(workload):
+            if is_ready(workload):
                 return
-            seen = _counts(workload)
+            seen = ready_counts(workload)
     reasons = _reasons(api.items(target.core("pods"), target.selector), target.container)
     raise ClusterError(
         f"{target.label} is not ready after {limit_seconds} s: {seen}{reasons}",
@@ -85,14 +86,16 @@ def _await_ready(api: Api, target: FoundTarget, limit_seconds: int) -> None:
     )
 
 
-def _is_ready(workload: Json) -> bool:
+def is_ready(workload: Json) -> bool:
+    """Return whether every wanted replica is of the workload's present template and ready, and no other is left."""
     meta, status = workload["metadata"], workload.get("status") or {}
     wanted = (workload.get("spec") or {}).get("replicas", 1)
     counts = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")}
     return bool(status.get("observedGeneration", 0) >= meta["generation"] and counts == {wanted})
 
 
-def _counts(workload: Json) -> str:
+def ready_counts(workload: Json) -> str:
+    """Return what is there, as `1 of 2 replicas ready`."""
     status = workload.get("status") or {}
     return f"{status.get('readyReplicas', 0)} of {workload['spec'].get('replicas', 1)} replicas ready"
 

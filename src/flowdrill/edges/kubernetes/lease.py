@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -10,11 +11,11 @@ from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError, printable
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.errors import DrillRefusedError
-from flowdrill.model.release import ConfigText
 from flowdrill.model.undo import Undo
 
 UNDO = "flowdrill.dev/undo"
 _TRIES = 3
+_OBJECT = re.compile(r"(configmap|deployment|statefulset)/[a-z0-9][-a-z0-9.]*")
 
 
 def take_lease(api: Api, target: FoundTarget, undo: Undo) -> str:
@@ -109,13 +110,9 @@ def _refused(target: FoundTarget, lease: Json) -> DrillRefusedError:
 
 def _by_hand(target: FoundTarget, undo: Json) -> str | None:
     """The commands that undo what the annotation tells, as far as it tells it in the right shape."""
-    image, config, fields = undo.get("image"), undo.get("config"), undo.get("fields")
+    image, beside, fields = undo.get("image"), undo.get("beside"), undo.get("fields")
     if not isinstance(image, str):
         return None
-    try:
-        held = ConfigText(**config) if isinstance(config, dict) else None
-    except TypeError:
-        held = None
     return Undo(
         run_id="",
         workload=target.label,
@@ -125,8 +122,15 @@ def _by_hand(target: FoundTarget, undo: Json) -> str | None:
         change_cause=None,
         host="",
         fields=fields if isinstance(fields, dict) else {},
-        config=held,
+        beside=_patches(beside),
     ).by_hand()
+
+
+def _patches(beside: object) -> dict[str, Json]:
+    """The patches of objects that a command may name."""
+    if not isinstance(beside, dict):
+        return {}
+    return {name: patch for name, patch in beside.items() if _OBJECT.fullmatch(name) and isinstance(patch, dict)}
 
 
 def _undo(lease: Json) -> Json:

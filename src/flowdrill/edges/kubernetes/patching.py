@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.snapshot import CHANGE_CAUSE
-from flowdrill.edges.kubernetes.target import FoundTarget
+from flowdrill.edges.kubernetes.target import FoundTarget, workloads_path
 from flowdrill.errors import PlanError
-from flowdrill.model.release import ConfigText, Fields, container_patch
+from flowdrill.model.release import Fields, container_patch
+from flowdrill.model.workload import WorkloadKind
 
 FIELD_MANAGER = "flowdrill"
 
@@ -27,10 +31,13 @@ def patch_container(
     api.patch(target.path, body, _query(dry_run=dry_run), as_user)
 
 
-def patch_config(api: Api, target: FoundTarget, config: ConfigText, *, dry_run: bool) -> None:
-    """Set one key of a ConfigMap."""
-    path = f"{target.core('configmaps')}/{config.config_map}"
-    api.patch(path, {"data": {config.key: config.text}}, _query(dry_run=dry_run), None)
+def patch_beside(api: Api, target: FoundTarget, object_name: str, patch: Mapping[str, Any], *, dry_run: bool) -> None:
+    """Set values of another object of the target's namespace: configmap/NAME, deployment/NAME or statefulset/NAME."""
+    kind, _, name = object_name.partition("/")
+    within = target.core("configmaps")
+    if kind != "configmap":
+        within = workloads_path(target.namespace, WorkloadKind(kind))
+    api.patch(f"{within}/{name}", dict(patch), _query(dry_run=dry_run), None)
 
 
 def _query(*, dry_run: bool) -> list[tuple[str, str]]:

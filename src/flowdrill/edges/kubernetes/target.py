@@ -57,15 +57,16 @@ def workloads_path(namespace: str, kind: WorkloadKind) -> str:
     return f"/apis/apps/v1/namespaces/{namespace}/{kind}s"
 
 
-def find_target(api: Api, target: Target, context: str) -> FoundTarget:
-    """Return the target; ClusterError when the namespace, the workload or the container is not there, or its update
-    strategy keeps an image from reaching every pod; PlanError when the drill must name a container."""
+def find_target(api: Api, target: Target, context: str, *, key: str = "target") -> FoundTarget:
+    """Return the target, which the drill names under `key`; ClusterError when the namespace, the workload or the
+    container is not there, or its update strategy keeps an image from reaching every pod; PlanError when the drill must
+    name a container."""
     try:
         workload = api.get(f"{workloads_path(target.namespace, target.kind)}/{target.name}")
     except AnswerError as error:
         if error.status != 404:
             raise
-        raise _missing(api, target, context) from error
+        raise _missing(api, target, context, key) from error
     strategy = workload["spec"].get("updateStrategy") or {}
     partition = (strategy.get("rollingUpdate") or {}).get("partition")
     if partition:
@@ -78,29 +79,29 @@ def find_target(api: Api, target: Target, context: str) -> FoundTarget:
         kind=target.kind,
         name=target.name,
         uid=workload["metadata"]["uid"],
-        container=_container(workload, target),
+        container=_container(workload, target, key),
         selector=labels_query(workload["spec"].get("selector") or {}),
     )
 
 
-def _container(workload: Json, target: Target) -> str:
+def _container(workload: Json, target: Target, key: str) -> str:
     names = [str(container["name"]) for container in workload["spec"]["template"]["spec"]["containers"]]
     listed = _listed(names)
     if target.container is None:
         if len(names) == 1:
             return names[0]
         raise PlanError(
-            f"{target.workload} has several containers: {listed}", "name one in the drill: target.container"
+            f"{target.workload} has several containers: {listed}", f"name one in the drill: {key}.container"
         )
     if target.container not in names:
         raise ClusterError(
             f"{target.workload} has no container {target.container!r}; it has: {listed}",
-            "correct target.container in the drill",
+            f"correct {key}.container in the drill",
         )
     return target.container
 
 
-def _missing(api: Api, target: Target, context: str) -> ClusterError:
+def _missing(api: Api, target: Target, context: str, key: str) -> ClusterError:
     if not _namespace_exists(api, target.namespace):
         return ClusterError(
             f"the cluster of context {context!r} has no namespace {target.namespace!r}",
@@ -113,7 +114,7 @@ def _missing(api: Api, target: Target, context: str) -> ClusterError:
     meant = f"; did you mean {' or '.join(likely)}?" if likely else f"; it has: {_listed(sorted(there))}"
     return ClusterError(
         f"namespace {target.namespace} of context {context!r} has no {target.workload}{printable(meant)}",
-        "correct target.workload in the drill",
+        f"correct {key}.workload in the drill",
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.flow_changes import no_sources
@@ -10,7 +11,7 @@ from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.evidence import take_evidence
 from flowdrill.edges.kubernetes.lease import give_back_lease, take_lease
-from flowdrill.edges.kubernetes.patching import patch_config, patch_container, refuse_unusable_user
+from flowdrill.edges.kubernetes.patching import patch_beside, patch_container, refuse_unusable_user
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.release import release_on
 from flowdrill.edges.kubernetes.revisions import delete_pods, delete_revisions, delete_stuck_pods
@@ -20,7 +21,7 @@ from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
 from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterError
 from flowdrill.model.drill import Target
-from flowdrill.model.release import NO_FIELDS, ConfigText, Fields, Release
+from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
@@ -106,9 +107,9 @@ class KubernetesWorkload:
         cause = "flowdrill: dry run"
         patch_container(self._api, self._target, image, cause, fields=fields, as_user=as_user, dry_run=True)
 
-    def set_config(self, config: ConfigText, *, dry_run: bool = False) -> None:
-        """Set one key of a ConfigMap. Returns once accepted."""
-        patch_config(self._api, self._target, config, dry_run=dry_run)
+    def patch_beside(self, object_name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> None:
+        """Set values of another object of the namespace (`configmap/NAME`). Returns once accepted."""
+        patch_beside(self._api, self._target, object_name, patch, dry_run=dry_run)
 
     def restart_pods(self) -> None:
         """Delete every pod of the workload, so that each starts anew with its ConfigMaps as they are now."""

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flowdrill.edges.runfolder.folder import EVENTS, OUTCOMES, PLAN
+from flowdrill.analysis.provider_log import provider_requests
+from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import read_outcomes
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event, event_from_json
+from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog, ProviderRequest
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
 
@@ -25,6 +27,7 @@ def read_run(folder: Path) -> RunRecord:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         lines = (folder / EVENTS).read_bytes().split(b"\n")
         records = read_outcomes(folder / OUTCOMES) if (folder / OUTCOMES).exists() else ()
+        provider = ProviderLog(*(_provider_requests(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG)))
     except OSError as error:
         raise RunFolderError(f"{error.filename}: {error.strerror}", _NOT_ONE) from error
     except ValueError as error:
@@ -34,7 +37,11 @@ def read_run(folder: Path) -> RunRecord:
         scenario = Scenario.model_validate_json(json.dumps(_plain(plan, "scenario")))
     except ValidationError as error:
         raise RunFolderError(f"{folder / PLAN}: not a plan of this version: {error}", _NOT_ONE) from error
-    return RunRecord(drill, scenario, _events(folder / EVENTS, lines), records)
+    return RunRecord(drill, scenario, _events(folder / EVENTS, lines), records, provider)
+
+
+def _provider_requests(path: Path) -> tuple[ProviderRequest, ...] | None:
+    return provider_requests(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None
 
 
 def _plain(plan: object, key: str) -> object:

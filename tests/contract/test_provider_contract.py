@@ -1,0 +1,143 @@
+"""What every `Provider` promises: the fake that the engine's tests use, and the one on a cluster."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from flowdrill.analysis.provider_log import provider_requests
+from flowdrill.edges.kubernetes.provider import open_provider
+from flowdrill.engine.ports import Provider, Workload
+from flowdrill.errors import ClusterError, PlanError
+from flowdrill.model.drill import Target
+from flowdrill.model.release import Beside
+from flowdrill.model.scenario import ProviderChange, ProviderMode
+from flowdrill.model.workload import WorkloadKind
+from tests.contract.bench import Cluster, FakeBench, wait_until
+from tests.contract.conftest import Place
+from tests.fakes.fake_provider import LABEL, FakeProvider
+
+DOWN = ProviderChange(mode=ProviderMode.SERVER_ERROR)
+# writes one request down when it starts, as the stand-in does for each that it serves
+WRITES = """
+import datetime, json, os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+counts = {"prompt_tokens": 2, "completion_tokens": 4}
+print("ready\\n" + json.dumps({"time": now, "mode": os.environ["PROVIDER_MODE"], "status": 200, **counts}), flush=True)
+time.sleep(3600)
+"""
+
+
+@dataclass
+class ProviderBench:
+    """A provider in mode ok that has served one request, and a workload in its namespace."""
+
+    workload: Workload
+    provider: Provider
+    until: Callable[[Callable[[], object]], None]
+
+    def patch(self, beside: Beside, *, dry_run: bool = False) -> None:
+        for name, patch in beside.items():
+            self.workload.patch_beside(name, patch, dry_run=dry_run)
+
+    def modes(self) -> set[str]:
+        return {request.mode for request in provider_requests(self.provider.log(60))}
+
+
+def fake_bench() -> ProviderBench:
+    world = FakeBench(WorkloadKind.DEPLOYMENT)
+    provider = FakeProvider(world.time)
+    world.workload.others[LABEL] = provider.patched
+    provider.serve()
+
+    def until(condition: Callable[[], object]) -> None:
+        def served() -> object:
+            if not provider.log(60):
+                provider.serve()
+            return condition()
+
+        world.until(served)
+
+    return ProviderBench(world.workload, provider, until)
+
+
+@contextmanager
+def real_bench(cluster: Cluster, image: str) -> Iterator[ProviderBench]:
+    name, apps = f"provider-{secrets.token_hex(3)}", client.AppsV1Api(cluster.api)
+    apps.create_namespaced_deployment(cluster.namespace, _manifest(name, image))
+    target = Target(namespace=cluster.namespace, workload=f"deployment/{name}")
+    try:
+        with (
+            cluster.bench(WorkloadKind.DEPLOYMENT) as bench,
+            open_provider(cluster.context, target, kubeconfig=cluster.kubeconfig) as provider,
+        ):
+            found = ProviderBench(bench.workload, provider, lambda condition: wait_until(condition, provider.unsettled))
+            found.until(lambda: provider.unsettled() is None and found.modes())
+            yield found
+    finally:
+        apps.delete_namespaced_deployment(name, cluster.namespace)
+
+
+def _manifest(name: str, image: str) -> dict[str, Any]:
+    container = {
+        "name": "provider",
+        "image": image,
+        "command": ["python3", "-u", "-c", WRITES],
+        "env": [{"name": "PROVIDER_MODE", "value": "ok"}, {"name": "PROVIDER_PORT", "value": "8000"}],
+    }
+    pod = {"containers": [container], "terminationGracePeriodSeconds": 1, "enableServiceLinks": False}
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    return {"metadata": {"name": name}, "spec": {"selector": {"matchLabels": labels}, "template": template}}
+
+
+@pytest.fixture(params=["fake", "embedded", pytest.param("kubernetes", marks=pytest.mark.kubernetes)])
+def bench(request: pytest.FixtureRequest) -> Iterator[ProviderBench]:
+    if request.param == "fake":
+        yield fake_bench()
+        return
+    place: Place = request.getfixturevalue({"embedded": "embedded_place", "kubernetes": "real_place"}[request.param])
+    with real_bench(request.getfixturevalue(f"{request.param}_cluster"), place.image) as real:
+        yield real
+
+
+def test_its_mode_is_set_and_put_back_by_the_patches_of_its_release(bench: ProviderBench) -> None:
+    release = bench.provider.release(DOWN)
+    assert list(release.broken_beside) == list(release.stable_beside)
+    bench.patch(release.broken_beside)
+    bench.until(lambda: bench.provider.unsettled() is None and bench.modes() == {"500"})
+    with pytest.raises(PlanError, match="its mode is 500 already"):
+        bench.provider.release(DOWN)
+    bench.patch(release.stable_beside)
+    bench.until(lambda: bench.provider.unsettled() is None and bench.modes() == {"ok"})
+    assert bench.provider.release(DOWN) == release
+
+
+def test_a_dry_run_changes_no_mode(bench: ProviderBench) -> None:
+    release = bench.provider.release(DOWN)
+    bench.patch(release.broken_beside, dry_run=True)
+    assert bench.provider.release(DOWN) == release
+    assert bench.provider.unsettled() is None
+
+
+def test_it_is_unsettled_right_after_a_patch_and_says_why(bench: ProviderBench) -> None:
+    bench.patch(bench.provider.release(DOWN).broken_beside)
+    assert "replicas ready" in (bench.provider.unsettled() or "")
+    bench.until(lambda: bench.provider.unsettled() is None)
+
+
+def test_its_log_has_a_line_for_every_request(bench: ProviderBench) -> None:
+    (request,) = provider_requests(bench.provider.log(60))
+    assert (request.mode, request.status, request.prompt_tokens, request.completion_tokens) == ("ok", 200, 2, 4)
+
+
+def test_an_object_that_is_not_there_cannot_be_patched(bench: ProviderBench) -> None:
+    with pytest.raises(ClusterError, match="not found"):
+        bench.workload.patch_beside("deployment/not-there", {"spec": {"replicas": 1}})
