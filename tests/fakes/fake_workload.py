@@ -24,7 +24,9 @@ class FakeWorkload:
     """The `Workload` port. `digests` says what an image resolves to when its reference does not pin it.
 
     A rollout step takes `step_seconds` of fake time: a pod is made, becomes ready, or goes. Pods of an image in
-    `never_ready` never become ready. Identities in `forbid` (None: the harness's own) may not patch. Errors put into
+    `never_ready` never become ready, those with `crashing` in their image end instead, and those with
+    `crashing_once_ready` end afterwards and serve on. Identities in `forbid` (None: the harness's own) may not patch.
+    Errors put into
     `failing_patches` are raised by the next patches, one each."""
 
     def __init__(
@@ -37,6 +39,8 @@ class FakeWorkload:
         replicas: int = 2,
         forbid: Collection[str | None] = (),
         never_ready: Collection[str] = (),
+        crashing: str | None = None,
+        crashing_once_ready: str | None = None,
         step_seconds: float = 0.5,
         patch_seconds: float = 0.0,
     ) -> None:
@@ -53,6 +57,7 @@ class FakeWorkload:
         self.digests = dict(digests or {})
         self.forbid = set(forbid)
         self.never_ready = set(never_ready)
+        self._crashing, self._crashing_once_ready = crashing, crashing_once_ready
         self.failing_patches: deque[ClusterError] = deque()
         self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
         self.revisions = [image]
@@ -253,7 +258,17 @@ class FakeWorkload:
 
     def _one_ready(self) -> bool:
         for at, pod in enumerate(self._pods):
-            if not pod.ready and pod.image == self.image and pod.image not in self.never_ready:
+            if pod.ended is not None or pod.image != self.image:
+                continue
+            if self._crashing is not None and self._crashing in pod.image:
+                self._pods[at] = replace(
+                    pod, ended="Error (exit code 1)", restarts=1, waiting_reason="CrashLoopBackOff"
+                )
+                return True
+            if pod.ready and self._crashing_once_ready is not None and self._crashing_once_ready in pod.image:
+                self._pods[at] = replace(pod, ended="OOMKilled (exit code 137)", restarts=1)
+                return True
+            if not pod.ready and pod.image not in self.never_ready:
                 self._pods[at] = self._settled(pod)
                 return True
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -95,6 +96,7 @@ class World:
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
+        self.fails: Callable[[], bool] = lambda: False  # whether a user is answered badly, whatever image answers
         self.calls_when_broken = 1  # of the model, where the drill names a provider
         self.journal_fails_after: int | None = None  # events, as on a disk that is full then
 
@@ -115,7 +117,7 @@ class World:
             self.provider.serve(self.calls_when_broken if broken else 1)
             if self.provider.serving != "ok":
                 return Reason.HTTP_STATUS
-        return Reason.HTTP_STATUS if broken and self.bites else Reason.GOOD
+        return Reason.HTTP_STATUS if (broken and self.bites) or self.fails() else Reason.GOOD
 
     def run(self) -> RunOutcome:
         order = RunOrder(
