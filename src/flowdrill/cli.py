@@ -163,10 +163,11 @@ def _add_scenario(commands: _Commands) -> None:
     tried.add_argument(
         "--limit", default="12s", metavar="DURATION", help="how long the pod may take to get ready; default: 12s"
     )
-    for name, kind in (("show", show), ("try", tried)):
+    for kind in (show, tried):
         kind.add_argument("scenario", metavar="NAME", help="a scenario's name, or a path to its folder")
-        kind.set_defaults(call=_later("scenarios", {"show": "show", "try": "try_alone"}[name]))
     listed.set_defaults(call=_later("scenarios", "list_all"))
+    show.set_defaults(call=_later("scenarios", "show"))
+    tried.set_defaults(call=_later("trials", "try_alone"))
     for kind in (listed, show, tried):
         kind.add_argument("--json", action="store_true", help="print the answer as JSON")
 

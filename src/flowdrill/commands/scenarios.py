@@ -1,4 +1,4 @@
-"""`scenario list`, `show`, `try`."""
+"""`scenario list`, `show`: they read files only, and answer at once."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def written(model: Strict) -> dict[str, Any]:
 class _Dumper(yaml.SafeDumper):
     """Texts of several lines as blocks, lists indented: as people write them."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         """Indent lists within mappings."""
         super().increase_indent(flow, indentless=False)
 
