@@ -186,6 +186,7 @@ def _tried(
         seen=seen,
         as_declared=scenario.symptom in seen,
         seen_by_users=" ".join(scenario.seen_by_users.split()),
+        seen_by_kubernetes=" ".join(scenario.seen_by_kubernetes.split()),
         image=str(broken.reference),
         changes=(*broken.changes, *release.changes),
         pod=became,
@@ -247,7 +248,7 @@ def _became(pod: SinglePod, start: PodStart, answers: tuple[TriedAnswer, ...], k
         watched_seconds=start.watched_seconds,
         failed=start.failed,
         ended=seen.ended,
-        says=_line(pod.complaint(), key) if troubled else "",
+        says=_line(pod.complaint(), key) if not start.ready and seen.ended is None else "",
         log=tuple(_line(one, key) for one in pod.log_lines(_LOG_LINES, seen, frozenset({key}))) if troubled else (),
     )
 

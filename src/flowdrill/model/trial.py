@@ -20,7 +20,7 @@ class TriedPod(Strict):
     watched_seconds: float = Field(description="until it was ready or had failed, or the limit")
     failed: str | None = Field(default=None, description="what Kubernetes says of a pod that did not get ready")
     ended: str | None = Field(default=None, description="how its container ended last: OOMKilled (exit code 137)")
-    says: str = Field(default="", description="the newest complaint of the node")
+    says: str = Field(default="", description="the newest complaint about a pod that runs and is not ready")
     log: tuple[str, ...] = Field(default=(), description="its log's last lines, when it failed or ended")
 
 
@@ -41,6 +41,7 @@ class Trial(Strict):
     seen: tuple[Symptom, ...] = Field(description="worst first")
     as_declared: bool
     seen_by_users: str = Field(description="what the scenario says that users see")
+    seen_by_kubernetes: str = Field(description="what the scenario says that Kubernetes sees")
     image: str
     changes: tuple[str, ...]
     pod: TriedPod

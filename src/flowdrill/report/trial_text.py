@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flowdrill.model.outcome import Reason
 from flowdrill.model.quantity import format_seconds
+from flowdrill.model.scenario import Symptom
 from flowdrill.model.trial import Trial, TriedAnswer, TriedPod
 from flowdrill.report.words import reason_words
 
@@ -17,18 +18,22 @@ def render_trial(trial: Trial) -> str:
     bad = sum(one.reason is not Reason.GOOD for one in trial.answers)
     lines = [
         f"{trial.scenario}: {seen}, {verdict}",
-        _line("image", trial.image),
+        _line("image", trial.image.partition("@")[0]),
         *_block("changes", trial.changes),
         *_block("pod", _pod(trial.pod)),
         *_block("log", trial.pod.log),
         *([_line("asked", f"{trial.request}: {len(trial.answers)} requests, {bad} bad")] if trial.answers else []),
         *map(_answer, trial.answers),
-        _line("expected", f"{trial.declared.value}: {trial.seen_by_users}"),
+        _line("declared", f"{trial.declared.value}: {_declared(trial)}"),
         *_block("note", trial.notes),
         *_block("left", trial.left_behind),
         _line("took", format_seconds(trial.took_seconds)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _declared(trial: Trial) -> str:
+    return trial.seen_by_kubernetes if trial.declared is Symptom.STALLED_ROLLOUT else trial.seen_by_users
 
 
 def _pod(pod: TriedPod) -> tuple[str, ...]:
