@@ -67,7 +67,7 @@ def _env(changes: EnvChanges, env: list[Json], where: str) -> tuple[list[Json], 
         if name not in names:
             have = ", ".join(sorted(names)) or "no variable"
             raise PlanError(f"{where}.unset: the container sets no {name}", f"it sets: {have}")
-        lines.append(f"env {name}: unset")
+        lines.append(f"env without {name}")
     kept = [one for one in env if one.get("name") not in changes.unset]
     for name, value in changes.set.items():
         one = {"name": name, "value": value}

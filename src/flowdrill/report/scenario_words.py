@@ -95,7 +95,7 @@ def _workload_lines(workload: WorkloadChanges) -> Iterator[str]:
 
 def _env_lines(where: str, env: EnvChanges) -> Iterator[str]:
     yield from (f"{where}, env {name}={value}" for name, value in env.set.items())
-    yield from (f"{where}, env {name}: unset" for name in env.unset)
+    yield from (f"{where}, env without {name}" for name in env.unset)
 
 
 def _operation(change: Strict) -> str:
