@@ -45,6 +45,7 @@ _ASKING_SECONDS = 8.0  # for all requests together
 _REQUEST_SECONDS = 6.0
 _END_SECONDS = 2.0  # how long a container's end may take to show after its connections broke
 _LOG_LINES = 8
+_FRAME = " │╭╮╰╯─"  # lfx draws boxes around what it says
 _READ_CHARACTERS, _SHOWN_CHARACTERS = 8192, 160  # of an answer or of a log's line
 
 Json = dict[str, Any]
@@ -249,7 +250,9 @@ def _became(pod: SinglePod, start: PodStart, answers: tuple[TriedAnswer, ...], k
         failed=start.failed,
         ended=seen.ended,
         says=_line(pod.complaint(), key) if not start.ready and seen.ended is None else "",
-        log=tuple(_line(one, key) for one in pod.log_lines(_LOG_LINES, seen, frozenset({key}))) if troubled else (),
+        log=tuple(_line(one.strip(_FRAME), key) for one in pod.log_lines(_LOG_LINES, seen, frozenset({key})))
+        if troubled
+        else (),
     )
 
 

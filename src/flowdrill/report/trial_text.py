@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from flowdrill.model.outcome import Reason
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.scenario import Symptom
@@ -23,7 +25,7 @@ def render_trial(trial: Trial) -> str:
         *_block("pod", _pod(trial.pod)),
         *_block("log", trial.pod.log),
         *([_line("asked", f"{trial.request}: {len(trial.answers)} requests, {bad} bad")] if trial.answers else []),
-        *map(_answer, trial.answers),
+        *(_alike(list(alike)) for _, alike in groupby(trial.answers, _told)),
         _line("declared", f"{trial.declared.value}: {_declared(trial)}"),
         *_block("note", trial.notes),
         *_block("left", trial.left_behind),
@@ -48,10 +50,18 @@ def _pod(pod: TriedPod) -> tuple[str, ...]:
     return (first, *then, *([f"the node says: {pod.says}"] if pod.says else []))
 
 
-def _answer(answer: TriedAnswer) -> str:
+def _alike(answers: list[TriedAnswer]) -> str:
+    """Answers in a row that differ in their times only, on one line."""
+    times = sorted(one.seconds for one in answers)
+    shortest, longest = format_seconds(times[0]), format_seconds(times[-1])
+    took = shortest if shortest == longest else f"{shortest} to {longest}"
+    return f"    {len(answers):>3} x {_told(answers[0])} ({took})"
+
+
+def _told(answer: TriedAnswer) -> str:
     status = "---" if answer.http_status is None else str(answer.http_status)
     told = "good" if answer.reason is Reason.GOOD else reason_words(answer.reason.name.lower())
-    return f"  {status:>5}  {format_seconds(answer.seconds):>8}  {told}: {answer.body}"
+    return f"{status}  {told}: {answer.body}"
 
 
 def _block(label: str, texts: tuple[str, ...]) -> list[str]:

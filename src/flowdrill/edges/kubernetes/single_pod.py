@@ -94,12 +94,12 @@ class SinglePod:
         return "" if newest is None else printable(f"{newest.get('reason')}: {newest.get('message')}")
 
     def log_lines(self, most: int, seen: PodSnapshot, secrets: frozenset[str]) -> tuple[str, ...]:
-        """Return the last lines of the container's log, of its run that ended when it was started again; redacted, but
-        with whatever characters they have."""
+        """Return the last lines with a word in the container's log, of its run that ended when it was started again;
+        redacted, but with whatever characters they have."""
         path, tail = f"{self._path}/pods/{self._name}/log", (("tailLines", "200"),)
         previous = (("previous", "true"),) if seen.restarts and seen.ended is not None else ()
         text = read_log(self._api, path, (*tail, *previous), secrets)
-        return tuple(line for line in text.splitlines() if line.strip())[-most:]
+        return tuple(line for line in text.splitlines() if any(map(str.isalnum, line)))[-most:]
 
     def _pod(self) -> Json:
         return self._api.get(f"{self._path}/pods/{self._name}")

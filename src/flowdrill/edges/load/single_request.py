@@ -38,12 +38,16 @@ def send_request(url: str, request: FlowRequest, api_key: str, timeout_seconds: 
                 body = _read(response, began + timeout_seconds)
             finally:
                 response.close()
-        except (urllib3.exceptions.TimeoutError, TimeoutError):
-            taken = time.monotonic() - began
-            return HttpAnswer(None, b"", taken, timed_out=True, problem=f"no answer within {timeout_seconds:.1f} s")
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return HttpAnswer(None, b"", time.monotonic() - began, problem=f"connection failed: {error}")
+            problem = str(error.__cause__ or error) or type(error).__name__
+            return HttpAnswer(None, b"", time.monotonic() - began, _is_timeout(error), problem)
     return HttpAnswer(response.status, body, time.monotonic() - began)
+
+
+def _is_timeout(error: Exception) -> bool:
+    """A connection that is refused is a timeout by its class, and none by its meaning."""
+    timeouts = (urllib3.exceptions.TimeoutError, TimeoutError)
+    return isinstance(error, timeouts) and not isinstance(error, urllib3.exceptions.NewConnectionError)
 
 
 def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
@@ -51,7 +55,7 @@ def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
     for piece in response.stream(_PIECE):
         body += piece
         if time.monotonic() > until:
-            raise TimeoutError
+            raise TimeoutError("the answer was not complete in time")
         if len(body) > _MOST_BYTES:
             break
     return bytes(body)
