@@ -151,7 +151,8 @@ def test_they_are_removed_after_an_interruption_too(server: FakeApiServer, kubec
         with single_pod("here", kubeconfig, "try", SPEC, pytest.fail):
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert deleted(server) == [POD, SPACE]
 
 
