@@ -99,6 +99,13 @@ def pod_spec(image: str, key: str) -> Json:
     return {"enableServiceLinks": False, "terminationGracePeriodSeconds": 0, "containers": [container]}
 
 
+def shown_line(text: str, key: str) -> str:
+    """Return the beginning of what a pod or an answer said: redacted before it is cut, so that no half of a secret is
+    left, on one line, and with every sign visible."""
+    line = visible_text(redact(text[:_READ_CHARACTERS], (key,)), _READ_CHARACTERS)
+    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"
+
+
 def _require_alone(scenario: Scenario) -> None:
     """PlanError when a pod alone cannot show the scenario."""
     if scenario.changes.workload.config_map is None:
@@ -249,8 +256,8 @@ def _became(pod: SinglePod, start: PodStart, answers: tuple[TriedAnswer, ...], k
         watched_seconds=start.watched_seconds,
         failed=start.failed,
         ended=seen.ended,
-        says=_line(pod.complaint(), key) if not start.ready and seen.ended is None else "",
-        log=tuple(_line(one.strip(_FRAME), key) for one in pod.log_lines(_LOG_LINES, seen, frozenset({key})))
+        says=shown_line(pod.complaint(), key) if not start.ready and seen.ended is None else "",
+        log=tuple(shown_line(one.strip(_FRAME), key) for one in pod.log_lines(_LOG_LINES, seen, frozenset({key})))
         if troubled
         else (),
     )
@@ -258,12 +265,6 @@ def _became(pod: SinglePod, start: PodStart, answers: tuple[TriedAnswer, ...], k
 
 def _shown(answer: HttpAnswer, key: str) -> str:
     if answer.status is None:
-        return _line(answer.problem, key)
-    text = _line(answer.body[:_READ_CHARACTERS].decode("utf-8", "replace"), key)
+        return shown_line(answer.problem, key)
+    text = shown_line(answer.body[:_READ_CHARACTERS].decode("utf-8", "replace"), key)
     return f"{text} … ({len(answer.body)} bytes)" if len(answer.body) > _READ_CHARACTERS else text
-
-
-def _line(text: str, key: str) -> str:
-    """Redacted before it is cut, so that no half of a secret is left; then on one line, with every sign visible."""
-    line = visible_text(redact(text[:_READ_CHARACTERS], (key,)), _READ_CHARACTERS)
-    return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"

@@ -39,7 +39,8 @@ def send_request(url: str, request: FlowRequest, api_key: str, timeout_seconds: 
             finally:
                 response.close()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            problem = str(error.__cause__ or error) or type(error).__name__
+            inner = next((one for one in (error.__cause__, *error.args) if isinstance(one, Exception)), error)
+            problem = str(inner) or type(inner).__name__
             return HttpAnswer(None, b"", time.monotonic() - began, _is_timeout(error), problem)
     return HttpAnswer(response.status, body, time.monotonic() - began)
 
