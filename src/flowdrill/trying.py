@@ -14,7 +14,7 @@ from typing import Any
 from flowdrill.analysis.answers import FlowRequest, request_for
 from flowdrill.analysis.redaction import redact
 from flowdrill.analysis.symptoms import asked_enough, reason_of, symptoms_seen
-from flowdrill.analysis.workload_changes import release_of
+from flowdrill.analysis.workload_changes import beside_the_container, release_of
 from flowdrill.cluster.kubeconfig import CONTEXT
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.kubernetes.single_pod import PodStart, SinglePod, single_pod
@@ -23,7 +23,7 @@ from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, rea
 from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.embedded import base_image, embedded_cluster
-from flowdrill.errors import PlanError
+from flowdrill.errors import PlanError, RegistryError
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.outcome import Reason
@@ -41,6 +41,7 @@ LATENCY_OBJECTIVE_SECONDS = 2.0
 PORT = 7860
 KEY_VARIABLE = "LANGFLOW_API_KEY"
 _NAME = "langflow"
+_BESIDE = {"config_map": "a flow in a ConfigMap"}
 _ASKING_SECONDS = 8.0  # for all requests together
 _REQUEST_SECONDS = 6.0
 _END_SECONDS = 2.0  # how long a container's end may take to show after its connections broke
@@ -71,19 +72,34 @@ class _Stable:
     runtime: FlowRuntime
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the pod is asked, every time."""
+
+    route: Route
+    request: FlowRequest
+    expect: str  # "": any text
+    key: str
+
+
 def try_scenario(order: TrialOrder, say: Say) -> Trial:
     """Build the broken image, run it alone, ask it, remove everything. FlowdrillError when it cannot be tried."""
     began = time.monotonic()
     found = find_scenario(order.scenario)
     _require_alone(found.scenario)
     left: list[str] = []
+
+    def leave(what: str) -> None:
+        left.append(visible_text(what))
+        say(f"left behind: {left[-1]}")  # also when there will be nothing else to print
+
     with ExitStack() as stack:
         images = stack.enter_context(closing(open_images(RegistryAccess(), found.read_source)))
         cluster = stack.enter_context(embedded_cluster(say, "this try"))
-        stable = _stable_image(order, cluster, images, stack, left)
-        trial = _tried(order, found, stable, cluster, images, left, say)
+        stable = _stable_image(order, cluster, images, stack, leave)
+        trial = _tried(order, found, stable, cluster, images, leave, say)
     took = time.monotonic() - began
-    return trial.model_copy(update={"left_behind": tuple(map(visible_text, left)), "took_seconds": took})
+    return trial.model_copy(update={"left_behind": tuple(left), "took_seconds": took})
 
 
 def pod_spec(image: str, key: str) -> Json:
@@ -108,16 +124,18 @@ def shown_line(text: str, key: str) -> str:
 
 def _require_alone(scenario: Scenario) -> None:
     """PlanError when a pod alone cannot show the scenario."""
-    if scenario.changes.workload.config_map is None:
+    needed = beside_the_container(scenario.changes.workload)
+    if not needed:
         return
     drills = sorted(Path("drills").glob("*.yaml"))
     drill = next((path for path in drills if _drills(path, scenario.scenario)), None)
+    what = ", ".join(_BESIDE.get(name, f"its {name.replace('_', ' ')}") for name in needed)
     raise PlanError(
-        f"scenario {scenario.scenario}: changes a ConfigMap that the target mounts, and `try` runs a pod without one",
+        f"scenario {scenario.scenario}: changes what lies beside the target's container ({what}), and `try` runs a pod "
+        "alone",
         f"drill it: `flowdrill run {drill}`"
         if drill is not None
-        else f"drill it: a drill file with `scenario: {scenario.scenario}`, on a target that mounts its flow from a "
-        "ConfigMap",
+        else f"drill it: a drill file with `scenario: {scenario.scenario}`, and a target that has it",
     )
 
 
@@ -129,7 +147,7 @@ def _drills(path: Path, scenario: str) -> bool:
 
 
 def _stable_image(
-    order: TrialOrder, cluster: RunningCluster, images: ImageRegistry, stack: ExitStack, left: list[str]
+    order: TrialOrder, cluster: RunningCluster, images: ImageRegistry, stack: ExitStack, leave: Say
 ) -> _Stable:
     if order.image is not None:
         reference = _named_image(order.image, cluster)
@@ -143,9 +161,18 @@ def _stable_image(
     base, name = base_image(cluster), f"try-{secrets.token_hex(6)}"
     to = ImageReference(base.registry, base.repository, name, None)
     made = images.make_flow_image(flow, path.name, base, to, note=f"flowdrill {name}")
-    stack.callback(lambda: left.extend(images.delete_flow_image(made, base)))
+    stack.callback(_delete, lambda: images.delete_flow_image(made, base), leave)
     pinned = made.reference.at_digest(str(made.reference.digest))
     return _Stable(pinned, flow.decode("utf-8", "replace"), made.runtime)
+
+
+def _delete(delete: Callable[[], tuple[str, ...]], leave: Say) -> None:
+    try:
+        remaining = delete()
+    except RegistryError as error:
+        remaining = (error.problem,)
+    for one in remaining:
+        leave(one)
 
 
 def _named_image(text: str, cluster: RunningCluster) -> ImageReference:
@@ -165,12 +192,10 @@ def _named_image(text: str, cluster: RunningCluster) -> ImageReference:
 
 def _tried(
     order: TrialOrder, found: ScenarioFolder, stable: _Stable, cluster: RunningCluster, images: ImageRegistry,
-    left: list[str], say: Say,
+    leave: Say, say: Say,
 ) -> Trial:  # fmt: skip
     scenario, token, key = found.scenario, secrets.token_hex(4), secrets.token_urlsafe(24)
-    expect, notes = _expected(order)
-    route = Route.LANGFLOW_RUN if stable.runtime is FlowRuntime.LANGFLOW else Route.LFX_RUN
-    request = request_for(route, _flow_id(stable), order.input)
+    question = _question(order, stable, key)
     prepared = images.prepare_broken(stable.reference, scenario, f"try-{token}")
     broken = prepared.image
     spec = pod_spec(str(broken.reference.at_digest(str(broken.reference.digest))), key)
@@ -178,13 +203,13 @@ def _tried(
     release = release_of(scenario.changes.workload, container, {}, f"pod/{_NAME}", found.read_source)
     spec["containers"] = [_released(container, release)]
     with ExitStack() as stack:
-        stack.callback(lambda: left.extend(images.delete(broken)))
+        stack.callback(_delete, lambda: images.delete(broken), leave)
         images.push(prepared)
         say(f"running {broken.reference} alone; it has {order.limit_seconds:g} s to get ready")
         kubeconfig = str(cluster.folder.kubeconfig)
-        pod = stack.enter_context(single_pod(CONTEXT, kubeconfig, f"flowdrill-try-{token}", spec, left.append))
+        pod = stack.enter_context(single_pod(CONTEXT, kubeconfig, f"flowdrill-try-{token}", spec, leave))
         start = pod.await_start(order.limit_seconds)
-        answers = _answers(start, route, request, key, expect, say) if start.ready else ()
+        answers = _answers(start, question, say) if start.ready else ()
         became = _became(pod, start, answers, key)
         say("removing everything again")
     seen = symptoms_seen(became, answers)
@@ -198,19 +223,18 @@ def _tried(
         image=str(broken.reference),
         changes=(*broken.changes, *release.changes),
         pod=became,
-        request=f"POST {request.path}",
+        request=f"POST {question.request.path}",
         answers=answers,
-        notes=notes,
+        notes=() if question.expect else ("without --expect TEXT every text counts as a right answer",),
         took_seconds=0.0,
     )
 
 
-def _expected(order: TrialOrder) -> tuple[str, tuple[str, ...]]:
-    if order.expect is not None:
-        return order.expect, ()
-    if order.image is None and order.flow is None:
-        return SAMPLE_EXPECT, ()
-    return "", ("without --expect TEXT every text counts as a right answer",)
+def _question(order: TrialOrder, stable: _Stable, key: str) -> _Question:
+    route = Route.LANGFLOW_RUN if stable.runtime is FlowRuntime.LANGFLOW else Route.LFX_RUN
+    usual = SAMPLE_EXPECT if order.image is None and order.flow is None else ""
+    expect = usual if order.expect is None else order.expect
+    return _Question(route, request_for(route, _flow_id(stable), order.input), expect, key)
 
 
 def _flow_id(stable: _Stable) -> str:
@@ -228,23 +252,26 @@ def _released(container: Json, release: Release) -> Json:
     return {name: value for name, value in changed.items() if value is not None}
 
 
-def _answers(
-    start: PodStart, route: Route, request: FlowRequest, key: str, expect: str, say: Say
-) -> tuple[TriedAnswer, ...]:
+def _answers(start: PodStart, question: _Question, say: Say) -> tuple[TriedAnswer, ...]:
     say(f"ready after {start.watched_seconds:.1f} s; asking it")
     url, answers = f"http://{start.address}:{PORT}", list[TriedAnswer]()
     until = time.monotonic() + _ASKING_SECONDS
     while not asked_enough(answers) and (left_seconds := until - time.monotonic()) > 0:
-        answer = send_request(url, request, key, min(left_seconds, _REQUEST_SECONDS))
+        answer = send_request(url, question.request, question.key, min(left_seconds, _REQUEST_SECONDS))
         if answer.timed_out and answer.seconds <= LATENCY_OBJECTIVE_SECONDS:
             break  # its time ended before it could be called slow
-        reason = Reason.NO_ANSWER if answer.timed_out else reason_of(
-            route, answer.status, answer.body, expect, answer.seconds, LATENCY_OBJECTIVE_SECONDS
-        )  # fmt: skip
-        answers.append(
-            TriedAnswer(reason=reason, http_status=answer.status, seconds=answer.seconds, body=_shown(answer, key))
-        )
+        body = _shown(answer, question.key)
+        reason = _reason(answer, question)
+        answers.append(TriedAnswer(reason=reason, http_status=answer.status, seconds=answer.seconds, body=body))
     return tuple(answers)
+
+
+def _reason(answer: HttpAnswer, question: _Question) -> Reason:
+    if answer.timed_out:
+        return Reason.NO_ANSWER
+    return reason_of(
+        question.route, answer.status, answer.body, question.expect, answer.seconds, LATENCY_OBJECTIVE_SECONDS
+    )
 
 
 def _became(pod: SinglePod, start: PodStart, answers: tuple[TriedAnswer, ...], key: str) -> TriedPod:

@@ -107,7 +107,7 @@ def test_the_catalogue_has_a_section_for_each_scenario_with_its_changes_as_they_
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["config-map-broken"], "changes a ConfigMap that the target mounts"),
+        (["config-map-broken"], "(a flow in a ConfigMap), and `try` runs a pod alone"),
         (["edge-missing", "--limit", "12"], "--limit: needs a duration with its unit"),
         (["edge-missing", "--limit", "0s"], "--limit 0s: is not between 1s and 10m"),
         (["../nowhere"], "nowhere"),

@@ -20,6 +20,7 @@ _PROBES = (
     ("liveness_probe", "livenessProbe"),
     ("startup_probe", "startupProbe"),
 )
+_OF_THE_CONTAINER = frozenset({"env", "resources", *(key for key, _ in _PROBES)})
 _HANDLERS = frozenset({"httpGet", "tcpSocket", "exec", "grpc"})
 
 
@@ -58,6 +59,12 @@ def release_of(
         lines.append(line)
     told = tuple(redact(f"{workload}: {line}") for line in lines)
     return Release(fields, stable, broken_config, stable_config, told)
+
+
+def beside_the_container(changes: WorkloadChanges) -> tuple[str, ...]:
+    """Return which of the changes are of something else than the container: a pod alone does not have it."""
+    made = [name for name, field in WorkloadChanges.model_fields.items() if getattr(changes, name) != field.default]
+    return tuple(name for name in made if name not in _OF_THE_CONTAINER)
 
 
 def _env(changes: EnvChanges, env: list[Json], where: str) -> tuple[list[Json], list[str]]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from flowdrill.analysis.redaction import redact
+from flowdrill.analysis.workload_changes import beside_the_container
 from flowdrill.model.flow_operations import Code
 from flowdrill.model.scenario import Changes, Detector, EnvChanges, Scenario, Symptom, WorkloadChanges
 from flowdrill.model.strict import Strict
@@ -84,9 +85,9 @@ def _lines(changes: Changes) -> Iterator[str]:
 def _workload_lines(workload: WorkloadChanges) -> Iterator[str]:
     yield from _env_lines("pod template", workload.env)
     parts = written(workload)
-    for name in ("resources", "readiness_probe", "liveness_probe", "startup_probe"):
-        if name in parts:
-            yield f"pod template, {name.replace('_', ' ')}: {_flow_style(parts[name])}"
+    for name in (one for one in parts if one not in ("env", "config_map")):
+        where = "" if name in beside_the_container(workload) else "pod template, "
+        yield f"{where}{name.replace('_', ' ')}: {_flow_style(parts[name])}"
     if workload.config_map is not None:
         which = "/".join(filter(None, (workload.config_map.name, workload.config_map.key)))
         for change in workload.config_map.flow:
