@@ -11,8 +11,16 @@ import pytest
 import yaml
 
 from flowdrill.model.drill import Drill
-from flowdrill.model.flow_operations import FlowChange
-from flowdrill.model.scenario import Changes, Scenario
+from flowdrill.model.flow_operations import (
+    EdgeSelector,
+    FlowChange,
+    PrependCode,
+    RaiseIn,
+    RenameVariable,
+    RunFirst,
+    SetField,
+)
+from flowdrill.model.scenario import Changes, Scenario, WorkloadChanges
 from flowdrill.model.strict import Strict
 
 M = TypeVar("M", bound=Strict)
@@ -48,6 +56,21 @@ def test_an_example_in_the_scenarios_readme_is_valid(example: str) -> None:
 def test_the_scenarios_readme_shows_every_operation() -> None:
     shown = {key for example in EXAMPLES for key in yaml.safe_load(example)}
     assert shown >= {*FlowChange.model_fields, *Changes.model_fields} - {"flow"}
+
+
+def test_the_scenarios_readme_shows_every_change_of_the_workload_and_every_key_of_a_scenario() -> None:
+    examples = [yaml.safe_load(example) for example in EXAMPLES]
+    workload = {key for example in examples for key in example.get("workload", {})}
+    assert workload >= set(WorkloadChanges.model_fields)
+    scenario = {key for example in examples if "scenario" in example for key in example}
+    assert scenario >= set(Scenario.model_fields) - {"flow_file"}
+
+
+@pytest.mark.parametrize("model", [RunFirst, RenameVariable, SetField, RaiseIn, PrependCode, EdgeSelector])
+def test_the_scenarios_readme_shows_every_key_of_an_operation(model: type[Strict]) -> None:
+    text = "\n".join(EXAMPLES)
+    keys = {field.alias or name for name, field in model.model_fields.items()}
+    assert [key for key in keys if not re.search(rf"\b{key}:", text)] == []
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)

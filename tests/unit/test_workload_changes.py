@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowdrill.analysis.flow_changes import no_sources
-from flowdrill.analysis.workload_changes import release_of
+from flowdrill.analysis.workload_changes import beside_the_container, release_of
 from flowdrill.errors import PlanError
 from flowdrill.model.release import Release
 from flowdrill.model.scenario import WorkloadChanges
@@ -160,3 +160,15 @@ def test_a_config_map_that_is_none_or_not_the_only_one_lists_what_there_is(
 def test_a_key_that_is_named_need_not_hold_a_flow_but_then_cannot_be_changed_as_one() -> None:
     found = problem({"config_map": {"flow": CUT, "key": "a"}}, {"c": {"a": "no flow"}})
     assert "(configmap/c, key a): changes.flow[0]: the flow is no JSON" in found.problem
+
+
+@pytest.mark.parametrize(
+    ("changes", "beside"),
+    [
+        ({}, ()),
+        ({"env": {"set": {"A": "1"}}, "resources": {"limits": {}}, "startup_probe": {}}, ()),
+        ({"env": {"set": {"A": "1"}}, "config_map": {"flow": CUT}}, ("config_map",)),
+    ],
+)
+def test_what_is_no_change_of_the_container_is_named(changes: dict[str, Any], beside: tuple[str, ...]) -> None:
+    assert beside_the_container(WorkloadChanges.model_validate_json(json.dumps(changes))) == beside
