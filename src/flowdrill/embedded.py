@@ -39,17 +39,27 @@ class EmbeddedDrill:
 
 
 @contextmanager
-def embedded_drill(drill: Drill, near: Path, images: ImageRegistry, say: Say) -> Iterator[EmbeddedDrill]:
+def embedded_cluster(say: Say) -> Iterator[RunningCluster]:
+    """The running embedded cluster, or one for as long as the context lasts."""
+    running = running_cluster(default_state_folder(os.environ))
+    with _started(say) if running is None else nullcontext(running) as cluster:
+        yield cluster
+
+
+@contextmanager
+def embedded_drill(
+    drill: Drill, near: Path, images: ImageRegistry, say: Say, running: RunningCluster | None = None
+) -> Iterator[EmbeddedDrill]:
     """The running embedded cluster, or one for as long as the context lasts, with the drill's target on it. Files are
     named from `near`, the drill file's folder. ClusterError or PlanError when that cannot be."""
-    running = running_cluster(default_state_folder(os.environ))
+    running = running or running_cluster(default_state_folder(os.environ))
     if running is None and drill.embedded is None:
         raise PlanError(
             "run: no cluster is named, and no embedded cluster is up that could have this drill's target",
             "name a cluster with --context NAME; or have the drill bring its target (`embedded:`); or "
             "`flowdrill cluster up` and deploy the target yourself",
         )
-    with _started(say, "this drill") if running is None else nullcontext(running) as cluster:
+    with _started(say) if running is None else nullcontext(running) as cluster:
         environ = _with_key(drill, cluster)
         if drill.embedded is not None:
             image = _image(drill.embedded, near, cluster, images)
@@ -57,14 +67,6 @@ def embedded_drill(drill: Drill, near: Path, images: ImageRegistry, say: Say) ->
             items = _objects(drill, near, image, environ)
             deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, drill.target)
         yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
-
-
-@contextmanager
-def embedded_cluster(say: Say, purpose: str) -> Iterator[RunningCluster]:
-    """The running embedded cluster, or one for as long as the context lasts: for `purpose` alone, as is said."""
-    running = running_cluster(default_state_folder(os.environ))
-    with _started(say, purpose) if running is None else nullcontext(running) as cluster:
-        yield cluster
 
 
 def base_image(cluster: RunningCluster) -> ImageReference:
@@ -79,9 +81,9 @@ def base_image(cluster: RunningCluster) -> ImageReference:
 
 
 @contextmanager
-def _started(say: Say, purpose: str) -> Iterator[RunningCluster]:
+def _started(say: Say) -> Iterator[RunningCluster]:
     runtime = find_runtime(os.environ, Path.cwd())
-    say(f"starting an embedded cluster for {purpose} alone (`flowdrill cluster up` keeps one)")
+    say("starting an embedded cluster for this command alone (`flowdrill cluster up` keeps one)")
     settings = Settings() if runtime is None else Settings(
         runtime=str(runtime.bin_folder), runtime_version=runtime.version
     )  # fmt: skip

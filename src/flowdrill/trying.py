@@ -95,7 +95,7 @@ def try_scenario(order: TrialOrder, say: Say) -> Trial:
 
     with ExitStack() as stack:
         images = stack.enter_context(closing(open_images(RegistryAccess(), found.read_source)))
-        cluster = stack.enter_context(embedded_cluster(say, "this try"))
+        cluster = stack.enter_context(embedded_cluster(say))
         stable = _stable_image(order, cluster, images, stack, leave)
         trial = _tried(order, found, stable, cluster, images, leave, say)
     took = time.monotonic() - began
