@@ -5,7 +5,7 @@ LFX    := .venv-lfx
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 
-.PHONY: help drill test test-all check fix bench schemas golden constraints clean
+.PHONY: help drill test test-all check fix bench schemas catalogue golden constraints clean
 help:
 	@echo "make drill      a whole drill with real LangFlow, on a Kubernetes of its own: no cluster needed"
 	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
@@ -52,6 +52,9 @@ bench: $(VENV)/.ready
 
 schemas: $(VENV)/.ready
 	for name in drill scenario suite result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+
+catalogue: $(VENV)/.ready
+	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md
 
 golden: $(VENV)/.ready
 	for run in tests/golden/*/; do $(BIN)/flowdrill report $$run; done

@@ -22,6 +22,13 @@ _EXIT_CODES = """exit codes:
   129, 130, 143  stopped by SIGHUP, SIGINT or SIGTERM, after restoring
 """
 
+_TRY_EXIT_CODES = """exit codes:
+  0  the symptom that the scenario declares was seen
+  1  another one was seen
+  2  error: it could not be tried
+  129, 130, 143  stopped by SIGHUP, SIGINT or SIGTERM, after everything was removed
+"""
+
 
 _Commands = Any  # argparse's type of `add_subparsers` is private
 
@@ -69,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_report(commands)
     _add_cluster(commands)
+    _add_scenario(commands)
     _add_image(commands)
     _add_validate(commands)
     _add_schema(commands)
@@ -129,6 +137,39 @@ def _add_report(commands: _Commands) -> None:
     command.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
     command.add_argument("--json", action="store_true", help="print result.json on stdout")
     command.set_defaults(call=_later("drills", "report"))
+
+
+def _add_scenario(commands: _Commands) -> None:
+    scenario = commands.add_parser("scenario", help="what can be drilled: list it, look at it, try it alone")
+    kinds = scenario.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    listed = kinds.add_parser("list", help="list every scenario that a name finds")
+    listed.add_argument("--markdown", action="store_true", help="print them in full, as a page of Markdown")
+    show = kinds.add_parser("show", help="say everything about one scenario")
+    tried = kinds.add_parser(
+        "try",
+        help="run a scenario's broken image alone, and show its symptom in seconds",
+        description="Builds the broken image, runs it in one pod of the embedded cluster (the running one, or one of "
+        "its own), asks it a handful of questions, and removes everything again. No rollout, no drill.",
+        epilog=_TRY_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = tried.add_mutually_exclusive_group()
+    what.add_argument("--image", metavar="IMAGE@DIGEST", help="the stable image; default: the sample flow's")
+    what.add_argument("--flow", type=Path, metavar="FLOW.json", help="a flow, laid on this machine's LangFlow runtime")
+    tried.add_argument("--input", default="hello", metavar="TEXT", help="what is asked; default: hello")
+    tried.add_argument(
+        "--expect", metavar="TEXT", help="text that every good answer contains; known by itself for the sample flow"
+    )
+    tried.add_argument(
+        "--limit", default="12s", metavar="DURATION", help="how long the pod may take to get ready; default: 12s"
+    )
+    for kind in (show, tried):
+        kind.add_argument("scenario", metavar="NAME", help="a scenario's name, or a path to its folder")
+    listed.set_defaults(call=_later("scenarios", "list_all"))
+    show.set_defaults(call=_later("scenarios", "show"))
+    tried.set_defaults(call=_later("trials", "try_alone"))
+    for kind in (listed, show, tried):
+        kind.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
 def _add_image(commands: _Commands) -> None:

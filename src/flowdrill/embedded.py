@@ -70,10 +70,21 @@ def embedded_drill(
         yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
 
 
+def base_image(cluster: RunningCluster) -> ImageReference:
+    """Return the image that stands for this machine's LangFlow runtime; ClusterError when there is none."""
+    if cluster.base_image is None:
+        raise ClusterError(
+            "the embedded cluster has no LangFlow runtime to run a flow with",
+            "install one (`uv venv .venv-lfx && uv pip install --python .venv-lfx lfx`), then "
+            "`flowdrill cluster down` and `flowdrill cluster up --runtime .venv-lfx/bin`",
+        )
+    return parse_image_reference(cluster.base_image)
+
+
 @contextmanager
 def _started(say: Say) -> Iterator[RunningCluster]:
     runtime = find_runtime(os.environ, Path.cwd())
-    say("starting an embedded cluster for this drill alone (`flowdrill cluster up` keeps one)")
+    say("starting an embedded cluster for this command alone (`flowdrill cluster up` keeps one)")
     settings = Settings() if runtime is None else Settings(
         runtime=str(runtime.bin_folder), runtime_version=runtime.version
     )  # fmt: skip
@@ -95,19 +106,14 @@ def _image(target: EmbeddedTarget, near: Path, cluster: RunningCluster, images: 
     if target.image is not None:
         return target.image
     flow_file = near / str(target.flow)
-    if cluster.base_image is None:
-        raise ClusterError(
-            "the embedded cluster has no LangFlow runtime to run a flow with",
-            "install one (`uv venv .venv-lfx && uv pip install --python .venv-lfx lfx`), then "
-            "`flowdrill cluster down` and `flowdrill cluster up --runtime .venv-lfx/bin`",
-        )
+    base = base_image(cluster)
     try:
         flow = flow_file.read_bytes()
     except OSError as error:
         raise PlanError(f"{flow_file}: {error.strerror}", "embedded.flow names a flow beside the drill file") from error
     tag = hashlib.sha256(flow).hexdigest()[:12]
     to = ImageReference(cluster.registry, f"flows/{_repository_name(flow_file)}", tag, None)
-    made = images.make_flow_image(flow, flow_file.name, parse_image_reference(cluster.base_image), to)
+    made = images.make_flow_image(flow, flow_file.name, base, to)
     return str(made.reference.at_digest(str(made.reference.digest)))
 
 

@@ -118,9 +118,10 @@ def test_image_commands_name_what_is_wrong(arguments: list[str], said: str, caps
 
 def test_every_command_of_the_readme_is_one_that_exists(capsys: pytest.CaptureFixture[str]) -> None:
     readme = (ROOT / "README.md").read_text()
-    commands = set(re.findall(r"(?m)(?:^|`|\$\(|\$ )flowdrill ((?:image |cluster )?[a-z]+)\b", readme))
+    commands = set(re.findall(r"(?m)(?:^|`|\$\(|\$ )flowdrill ((?:image |cluster |scenario )?[a-z]+)\b", readme))
     assert {"run", "report", "validate", "schema", "image flow", "image derive"} <= commands
     assert {"cluster up", "cluster status", "cluster kubeconfig", "cluster down"} <= commands
+    assert {"scenario list", "scenario show", "scenario try"} <= commands
     for command in commands:
         with pytest.raises(SystemExit) as ended:
             main([*command.split(), "--help"])

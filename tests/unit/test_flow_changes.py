@@ -228,6 +228,11 @@ CHANGES: list[dict[str, Any]] = [
     {"raise_in": {"component": {"place": "into-output"}, "message": "a\n'\"\\ ä"}},
     {"raise_in": {"component": {"place": "output"}}},
     {"set_field": {"component": {"place": "output"}, "field": "size", "value": "x"}},
+    {"run_first": {"component": {"place": "into-output"}, "in": "event-loop", "code": "pass"}},
+    {"prepend_code": {"component": {"place": "into-output"}, "code": "def f(:"}},
+    {"replace_code": {"component": {"place": "output"}, "code": "x"}},
+    {"set_type": {"component": {"place": "output"}, "to": "Other"}},
+    {"rename_variable": {"component": {"place": "output"}, "field": "code", "to": "other"}},
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(CODE),

@@ -51,6 +51,23 @@ def test_the_scenarios_readme_shows_every_operation() -> None:
     assert shown >= {*FlowChange.model_fields, *Changes.model_fields} - {"flow"}
 
 
+def test_the_scenarios_readme_shows_every_change_of_the_workload_and_every_key_of_a_scenario() -> None:
+    examples = [yaml.safe_load(example) for example in EXAMPLES]
+    workload = {key for example in examples for key in example.get("workload", {})}
+    assert workload >= set(type(Changes().workload).model_fields)
+    scenario = {key for example in examples if "scenario" in example for key in example}
+    assert scenario >= set(Scenario.model_fields) - {"flow_file"}
+
+
+@pytest.mark.parametrize("name", [*FlowChange.model_fields, "component"])
+def test_the_scenarios_readme_shows_every_key_of_an_operation(name: str) -> None:
+    schemas = FlowChange.model_json_schema()["$defs"]
+    chosen = "ComponentSelector" if name == "component" else "".join(map(str.title, name.split("_")))
+    text = "\n".join(EXAMPLES)
+    keys = schemas.get(chosen, {"properties": {}})["properties"]
+    assert [key for key in keys if not re.search(rf"\b{key}:", text)] == []
+
+
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.parent.name)
 def test_a_scenario_is_valid_and_named_as_its_folder(path: Path) -> None:
     assert parsed(Scenario, path.read_text(encoding="utf-8")).scenario == path.parent.name

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.run_clock import last_seen_ns
+from flowdrill.analysis.symptoms import REASONS_OF
 from flowdrill.model.events import Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded, Status
 from flowdrill.model.instant import Span, ns_to_seconds
-from flowdrill.model.outcome import Reason
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Requests, Verdict
 from flowdrill.model.run_record import RunRecord
@@ -229,18 +229,11 @@ def _happened(name: str, required: str, done: bool, observed: str | None = None)
     return Assessment(name=name, status=status, required=required, observed=observed or ("yes" if done else "no"))
 
 
-_REASONS_OF: dict[Symptom, tuple[Reason, ...]] = {
-    Symptom.BAD_ANSWERS: (Reason.HTTP_STATUS, Reason.FLOW_ERROR, Reason.WRONG_ANSWER, Reason.MALFORMED),
-    Symptom.SLOW_ANSWERS: (Reason.TOO_SLOW, Reason.NO_ANSWER),
-    Symptom.NO_SERVICE: (Reason.CONNECTION, Reason.NO_ANSWER),
-}
-
-
 def _symptom_seen(record: RunRecord, timeline: Timeline, requests: Requests) -> Assessment:
     """Users were hit, and by what the scenario is about: else it is another failure that was drilled."""
     if record.scenario.symptom in (Symptom.STALLED_ROLLOUT, Symptom.NOTHING):
         return _nobody_hit(record.scenario.symptom, timeline)
-    wanted = _REASONS_OF[record.scenario.symptom]
+    wanted = REASONS_OF[record.scenario.symptom]
     seen = sum(requests.by_reason.get(reason.name.lower(), 0) for reason in wanted)
     told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in requests.by_reason.items())
     detail = "" if seen else "the failure was another one than the scenario's"

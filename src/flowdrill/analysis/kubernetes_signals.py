@@ -24,7 +24,7 @@ def kubernetes_signal(seen: WorkloadSnapshot, ready_once: frozenset[str], broken
     that were ready at some earlier moment."""
     for pod in seen.pods:
         if pod.image == broken_image and not pod.deleting:
-            failure = _failure(pod, ready_once)
+            failure = pod_failure(pod, ready_once)
             if failure is not None:
                 return f"pod {pod.name}: {failure}"
     if seen.stalled and seen.image == broken_image:
@@ -32,7 +32,8 @@ def kubernetes_signal(seen: WorkloadSnapshot, ready_once: frozenset[str], broken
     return None
 
 
-def _failure(pod: PodSnapshot, ready_once: frozenset[str]) -> str | None:
+def pod_failure(pod: PodSnapshot, ready_once: frozenset[str]) -> str | None:
+    """Return what shows that one pod fails, or None; `ready_once` as above."""
     if pod.ended is not None:
         return pod.ended
     if pod.waiting_reason in _FAILED_WAITS:

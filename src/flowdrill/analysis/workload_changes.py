@@ -20,6 +20,7 @@ _PROBES = (
     ("liveness_probe", "livenessProbe"),
     ("startup_probe", "startupProbe"),
 )
+_OF_THE_CONTAINER = frozenset({"env", "resources", *(key for key, _ in _PROBES)})
 _HANDLERS = frozenset({"httpGet", "tcpSocket", "exec", "grpc"})
 
 
@@ -59,6 +60,12 @@ def release_of(
     return Release(fields, stable, broken, kept, told)
 
 
+def beside_the_container(changes: WorkloadChanges) -> tuple[str, ...]:
+    """Return which of the changes are of something else than the container: a pod alone does not have it."""
+    made = [name for name, field in WorkloadChanges.model_fields.items() if getattr(changes, name) != field.default]
+    return tuple(name for name in made if name not in _OF_THE_CONTAINER)
+
+
 def _env(changes: EnvChanges, env: list[Json], where: str) -> tuple[list[Json], list[str]]:
     names = {str(one.get("name")) for one in env}
     lines = []
@@ -66,7 +73,7 @@ def _env(changes: EnvChanges, env: list[Json], where: str) -> tuple[list[Json], 
         if name not in names:
             have = ", ".join(sorted(names)) or "no variable"
             raise PlanError(f"{where}.unset: the container sets no {name}", f"it sets: {have}")
-        lines.append(f"env {name}: unset")
+        lines.append(f"env without {name}")
     kept = [one for one in env if one.get("name") not in changes.unset]
     for name, value in changes.set.items():
         one = {"name": name, "value": value}

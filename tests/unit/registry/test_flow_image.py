@@ -9,7 +9,7 @@ import pytest
 
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
-from flowdrill.errors import PlanError
+from flowdrill.errors import PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
 from tests.unit.oci.image_building import FLOW, push_image
 from tests.unit.oci.loopback_registry import LoopbackRegistry, loopback_registry
@@ -82,3 +82,23 @@ def test_what_cannot_be_laid_on_an_image_is_refused_before_anything_is_sent(
     with pytest.raises(PlanError, match=problem):
         images.make_flow_image(flow, name, base, ImageReference(registry.address, "flow", tag, None))
     assert registry.asked("POST") == registry.asked("PUT") == []
+
+
+def test_an_image_with_a_note_has_a_digest_of_its_own_and_goes_without_its_base(registry: LoopbackRegistry) -> None:
+    base = push_image(registry, BASE)
+    images = ImageRegistry(lambda _: registry.client(), {}.__getitem__)
+    made = [
+        images.make_flow_image(
+            FLOW, "f.json", base, ImageReference(base.registry, base.repository, note, None), note=note
+        )
+        for note in ("try-1", "try-2")
+    ]
+    assert made[0].reference.digest != made[1].reference.digest
+    assert not set(made[0].blobs) & set(made[1].blobs)
+    assert images.flow_of(made[0].reference).text == FLOW.decode()
+    assert images.flow_of(made[0].reference).runtime is FlowRuntime.LFX
+    assert images.delete_flow_image(made[0], base) == ()
+    with pytest.raises(RegistryError):
+        images.retained(made[0].reference)
+    assert images.retained(made[1].reference).reference.digest == made[1].reference.digest
+    assert images.retained(base).reference.digest

@@ -1,25 +1,57 @@
-"""SIGINT, SIGTERM and SIGHUP become facts, so that a run ends where it waits, and restores."""
+"""SIGINT, SIGTERM and SIGHUP become facts or an exception, so that whatever runs cleans up after itself."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.ports import Tell
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: a closed terminal
+
+
+class StoppedBySignal(KeyboardInterrupt):
+    """A signal asked this process to stop; `signal` is its name."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = signal.Signals(number).name
+
+
+@contextmanager
+def signals_raised() -> Iterator[None]:
+    """While inside, the first SIGINT, SIGTERM or SIGHUP raises StoppedBySignal, and later ones do not disturb the
+    cleaning up. Only in the main thread."""
+    stopped = False
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped
+        if not stopped:
+            stopped = True
+            raise StoppedBySignal(number)
+
+    with _handled(on_signal):
+        yield
+
 
 @contextmanager
 def signals_told(tell: Tell) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP (a closed terminal) are told as StopAsked and do not end the process."""
+    """While inside, SIGINT, SIGTERM and SIGHUP are told as StopAsked and do not end the process."""
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         tell(StopAsked(arrived_ns=time.monotonic_ns(), signal=signal.Signals(number).name))
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with _handled(on_signal):
+        yield
+
+
+@contextmanager
+def _handled(on_signal: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, on_signal) for number in _STOPPING}
     try:
         yield
     finally:

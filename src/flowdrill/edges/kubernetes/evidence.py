@@ -97,13 +97,14 @@ def _logs(api: Api, target: FoundTarget, pod: Json, secrets: frozenset[str]) -> 
         of = container["name"]
         query = (("container", of), ("timestamps", "true"), ("tailLines", "5000"))
         path, what = f"{target.core('pods')}/{name}/log", f"log of {name}, container {of}"
-        yield f"log-{name}-{of}.txt", what, _log(api, path, query, secrets)
+        yield f"log-{name}-{of}.txt", what, read_log(api, path, query, secrets)
         if of in restarted:
-            text = _log(api, path, (*query, ("previous", "true")), secrets)
+            text = read_log(api, path, (*query, ("previous", "true")), secrets)
             yield f"log-{name}-{of}-previous.txt", f"{what}, before its last restart", text
 
 
-def _log(api: Api, path: str, query: Query, secrets: frozenset[str]) -> str:
+def read_log(api: Api, path: str, query: Query, secrets: frozenset[str]) -> str:
+    """Return the end of a log, at most 200 KiB of it, without secrets; why it cannot be read, in its place."""
     kept = bytearray()
     try:
         with api.stream(path, query) as log:

@@ -88,6 +88,11 @@ def manifest_digest(image_id: str) -> str | None:
     return digest if at else None
 
 
+def pod_snapshot(pod: Json, container: str) -> PodSnapshot:
+    """Return a pod that belongs to no workload; what its Services and its events say is left out."""
+    return _pod(pod, container, (), ())
+
+
 def _pods(kind: WorkloadKind, container: str, seen: Seen) -> tuple[PodSnapshot, ...]:
     pulled, served = _pulled_pods(seen.pulled_events, container), _served_pods(seen.endpoints)
     owned = owned_pods(kind, seen.workload, seen.revisions, seen.pods)

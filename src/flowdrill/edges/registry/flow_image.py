@@ -10,6 +10,7 @@ from enum import StrEnum
 from flowdrill.edges.registry.find_flow import FLOW_FOLDER, FLOW_LABEL, LOAD_FLOWS_PATH, is_flow
 from flowdrill.errors import PlanError
 from flowdrill.model.image_reference import ImageReference
+from flowdrill.oci.digest import digest_of
 from flowdrill.oci.image_config import ConfigEdit, ImageConfig
 from flowdrill.oci.layer import make_layer
 from flowdrill.oci.repository import Repository
@@ -34,14 +35,16 @@ class FlowImage:
     flow_path: str
     runtime: FlowRuntime
     pushed_bytes: int
+    blobs: tuple[str, ...] = ()  # digests that the base does not have
 
 
 def make_flow_image(
     flow: bytes, file_name: str, base: StoredImage, base_repository: Repository,
-    target: Repository, to: ImageReference, runtime: FlowRuntime | None = None,
+    target: Repository, to: ImageReference, runtime: FlowRuntime | None = None, note: str | None = None,
 ) -> FlowImage:  # fmt: skip
     """Push `base` plus one layer with the flow at /app/flows/<file_name> to `to` (a tag). None for `runtime` takes
-    langflow where the base starts it, else lfx. PlanError when the flow or the reference cannot be used."""
+    langflow where the base starts it, else lfx. `note` gives the image a digest of its own, which nobody else pushes or
+    deletes. PlanError when the flow or the reference cannot be used."""
     if to.tag is None or to.digest is not None:
         raise PlanError(f"{to}: an image is pushed to a tag", "Write --to registry/repository:tag.")
     if not _FILE_NAME.fullmatch(posixpath.basename(file_name)):
@@ -52,11 +55,13 @@ def make_flow_image(
         )
     path = posixpath.join(FLOW_FOLDER, posixpath.basename(file_name))
     chosen = runtime or runtime_of(base.config)
-    image = image_with(base, make_layer({path: flow}), _edit_for(chosen, path))
+    image = image_with(base, make_layer({path: flow}, note=note), _edit_for(chosen, path))
     sent = sum(target.take_blob(blob, base_repository) for blob in base.manifest.layers if blob.in_registry)
     sent += publish(image, target, to.tag)
     reference = ImageReference(to.registry, to.repository, to.tag, image.manifest.digest)
-    return FlowImage(reference, path, chosen, sent)
+    shared = {blob.digest for blob in base.manifest.blobs}
+    own = tuple(digest for digest in map(digest_of, image.blobs) if digest not in shared)
+    return FlowImage(reference, path, chosen, sent, own)
 
 
 def runtime_of(config: ImageConfig) -> FlowRuntime:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from flowdrill.edges.registry.derive import ReadSource, prepare_broken, push_prepared
-from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image
+from flowdrill.edges.registry.find_flow import find_flow
+from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image, runtime_of
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
@@ -15,6 +17,14 @@ from flowdrill.oci.client import RegistryClient
 from flowdrill.oci.manifests import Index, Manifest
 from flowdrill.oci.repository import Repository
 from flowdrill.oci.stored_image import stored_image
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFlow:
+    """The flow in an image, and what serves it there."""
+
+    text: str
+    runtime: FlowRuntime
 
 
 class ImageRegistry:
@@ -66,12 +76,24 @@ class ImageRegistry:
         push_prepared(self._repository(prepared.image.reference), prepared)
 
     def make_flow_image(
-        self, flow: bytes, file_name: str, base: ImageReference, to: ImageReference, runtime: FlowRuntime | None = None
-    ) -> FlowImage:
+        self, flow: bytes, file_name: str, base: ImageReference, to: ImageReference,
+        runtime: FlowRuntime | None = None, note: str | None = None,
+    ) -> FlowImage:  # fmt: skip
         """Push `base` with a flow laid on it to the tag `to` (see `flow_image.make_flow_image`)."""
         source = self._repository(base)
         image = stored_image(source, base, self._platform)
-        return make_flow_image(flow, file_name, image, source, self._repository(to), to, runtime)
+        return make_flow_image(flow, file_name, image, source, self._repository(to), to, runtime, note)
+
+    def flow_of(self, reference: ImageReference) -> ServedFlow:
+        """Return the flow in an image and what serves it; PlanError when there is none, or no single one."""
+        repository = self._repository(reference)
+        image = stored_image(repository, reference, self._platform)
+        return ServedFlow(find_flow(repository, image, None).text, runtime_of(image.config))
+
+    def delete_flow_image(self, made: FlowImage, base: ImageReference) -> tuple[str, ...]:
+        """Delete a flow's image that was pushed into the repository of its `base`, as `delete` does."""
+        stable = self.retained(base).reference
+        return self.delete(BrokenImage(made.reference, stable, (), made.pushed_bytes, made.blobs))
 
     def delete(self, broken: BrokenImage) -> tuple[str, ...]:
         """Delete the broken image's tag, manifest and own blobs; return what is left behind, each with the reason.

@@ -1,0 +1,30 @@
+"""Signals that stop a command: the first one is raised, so that it cleans up; later ones do not disturb it."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from flowdrill.edges.host.signals import StoppedBySignal, signals_raised
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_is_raised_and_later_ones_wait_for_the_cleaning_up(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    cleaned = False
+
+    def stopped() -> None:
+        nonlocal cleaned
+        with signals_raised():
+            try:
+                signal.raise_signal(number)
+            finally:
+                signal.raise_signal(number)
+                cleaned = True
+
+    with pytest.raises(StoppedBySignal) as caught:
+        stopped()
+    assert caught.value.signal == number.name
+    assert cleaned
+    assert signal.getsignal(number) == before
