@@ -41,7 +41,7 @@ LATENCY_OBJECTIVE_SECONDS = 2.0
 PORT = 7860
 KEY_VARIABLE = "LANGFLOW_API_KEY"
 _NAME = "langflow"
-_BESIDE = {"config_map": "a flow in a ConfigMap"}
+_BESIDE = {"config_map": "a flow in a ConfigMap", "provider": "the model provider"}
 _ASKING_SECONDS = 8.0  # for all requests together
 _REQUEST_SECONDS = 6.0
 _END_SECONDS = 2.0  # how long a container's end may take to show after its connections broke
@@ -124,7 +124,9 @@ def shown_line(text: str, key: str) -> str:
 
 def _require_alone(scenario: Scenario) -> None:
     """PlanError when a pod alone cannot show the scenario."""
-    needed = beside_the_container(scenario.changes.workload)
+    needed = [*beside_the_container(scenario.changes.workload)]
+    if scenario.changes.provider is not None:
+        needed.append("provider")
     if not needed:
         return
     drills = sorted(Path("drills").glob("*.yaml"))

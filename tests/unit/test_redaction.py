@@ -12,6 +12,7 @@ from flowdrill.analysis.redaction import redact
     [
         "x-api-key: HIDE-ME-123",
         '{"api_key": "HIDE-ME-123", "b": 1}',
+        "│ API Key: HIDE-ME-1...  │",
         "Authorization: Bearer HIDE-ME-123",
         "authorization: Basic HIDE-ME-123",
         "LANGFLOW_SUPERUSER_PASSWORD=HIDE-ME-123",

@@ -6,7 +6,6 @@ import json
 import shlex
 from dataclasses import replace
 
-from flowdrill.model.release import ConfigText
 from flowdrill.model.undo import Undo
 
 UNDO = Undo("run", "deployment/app", "shop", "flow", "app@sha256:1", None, "host")
@@ -41,8 +40,8 @@ def test_fields_are_put_back_with_the_image_in_one_patch() -> None:
 
 
 def test_a_config_map_comes_first_and_a_restart_last() -> None:
-    config, image, restart = words(replace(UNDO, config=ConfigText("flows", "a b.json", HOSTILE)))
-    assert config[:-1] == ["kubectl", "-n", "shop", "patch", "configmap", "flows", "--type", "merge", "-p"]
+    config, image, restart = words(replace(UNDO, beside={"configmap/flows": {"data": {"a b.json": HOSTILE}}}))
+    assert config[:-1] == ["kubectl", "-n", "shop", "patch", "configmap/flows", "-p"]
     assert json.loads(config[-1]) == {"data": {"a b.json": HOSTILE}}
     assert image == ["kubectl", "-n", "shop", "set", "image", "deployment/app", "flow=app@sha256:1"]
     assert restart == ["kubectl", "-n", "shop", "rollout", "restart", "deployment/app"]

@@ -128,11 +128,8 @@ def test_a_change_that_changes_nothing_is_an_error(changes: dict[str, Any]) -> N
 @pytest.mark.parametrize("named", [{}, {"name": "flows"}, {"key": "a.json"}, {"name": "flows", "key": "a.json"}])
 def test_a_flow_in_a_config_map_is_changed_and_its_text_kept(named: dict[str, str]) -> None:
     found = release({"config_map": {"flow": CUT, **named}}, {"flows": {"a.json": FLOW, "note": "x"}, "other": {}})
-    assert found.stable_config is not None
-    assert found.broken_config is not None
-    assert (found.stable_config.config_map, found.stable_config.key) == ("flows", "a.json")
-    assert found.stable_config.text == FLOW
-    assert json.loads(found.broken_config.text)["data"]["edges"] == []
+    assert found.stable_beside == {"configmap/flows": {"data": {"a.json": FLOW}}}
+    assert json.loads(found.broken_beside["configmap/flows"]["data"]["a.json"])["data"]["edges"] == []
     assert found.changes == ("deployment/app: configmap/flows, key a.json: removed edge In -> Out",)
     assert found.broken_fields == {}
 

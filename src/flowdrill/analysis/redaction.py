@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 REDACTED = "[redacted]"
 _SECRET_NAME = (
-    r"(?:api[_-]?key|token|passw(?:or)?d|passphrase|pass\b|pwd|secret|authorization|credential"
+    r"(?:api[ _-]?key|token|passw(?:or)?d|passphrase|pass\b|pwd|secret|authorization|credential"
     r"|(?:private|access|encryption|signing|fernet|master)[_-]?key)[\w.-]{0,40}"
 )
 _QUOTE = r"(?:\\?[\"'])?"  # also escaped: JSON that is a string of other JSON

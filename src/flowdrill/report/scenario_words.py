@@ -80,6 +80,8 @@ def _lines(changes: Changes) -> Iterator[str]:
     if changes.command is not None:
         yield f"image, command: {' '.join(changes.command)}"
     yield from _workload_lines(changes.workload)
+    if changes.provider is not None:
+        yield f"the model provider's mode: {changes.provider.mode}"
 
 
 def _workload_lines(workload: WorkloadChanges) -> Iterator[str]:
