@@ -18,7 +18,7 @@ from flowdrill.cluster.lifecycle import RunningCluster, start_cluster, stop_clus
 from flowdrill.cluster.state_folder import Settings, StateFolder
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.langflow
+pytestmark = pytest.mark.langflow  # the longest are marked `catalogue`, too: `make test` leaves them to `make test-all`
 
 
 def flowdrill(*arguments: str | Path, state: Path) -> subprocess.CompletedProcess[str]:
@@ -62,6 +62,7 @@ def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Pa
     assert "starting an embedded cluster" in done.stderr
 
 
+@pytest.mark.catalogue
 def test_a_provider_that_fails_is_what_no_rollback_helps_against_and_it_is_put_back(
     cluster: RunningCluster, tmp_path: Path
 ) -> None:
@@ -107,3 +108,59 @@ def test_a_rollback_without_permission_fails_here_as_on_a_real_cluster(cluster: 
     assert "rollback_permitted" in failed
     assert "must not patch deployments.apps" in done.stdout
     assert not any("image set to break" in line for line in done.stderr.splitlines())
+
+
+OWN_SCENARIO = """\
+scenario: greeting-in-german
+story: Somebody translated the flow, and its callers were not told.
+changes:
+  flow:
+    - set_field:
+        component: { place: input }
+        field: input_value
+        value: Hallo, Welt!
+symptom: bad-answers
+seen_by_users: An answer in another language.
+"""
+
+
+@pytest.mark.catalogue
+def test_a_scenario_of_ten_lines_breaks_a_starter_flow_that_comes_with_langflow(
+    cluster: RunningCluster, tmp_path: Path
+) -> None:
+    runtime = find_runtime(os.environ, ROOT)
+    assert runtime is not None
+    (starter,) = runtime.bin_folder.parent.glob("lib/python*/site-packages/lfx/templates/flows/hello-world.json")
+    (tmp_path / "greeting-in-german").mkdir()
+    (tmp_path / "greeting-in-german" / "scenario.yaml").write_text(OWN_SCENARIO)
+    load = yaml.safe_load((ROOT / "drills/edge-missing.yaml").read_text())["load"]
+    drill = changed_drill(
+        tmp_path,
+        drill="hello-world",
+        scenario="./greeting-in-german",
+        embedded={"manifests": str(ROOT / "drills/target/kubernetes.yaml"), "flow": str(starter)},
+        load=load | {"flow": json.loads(starter.read_text())["id"], "expect": "Hello, World!"},
+        hold="3s",
+    )
+    done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["requests"]["by_reason"] == {"wrong_answer": result["requests"]["bad"]}
+    assert 'input_value = "Hallo, Welt!"' in result["images"]["broken"]["changes"][0]
+
+
+@pytest.mark.catalogue
+def test_a_suite_shares_one_cluster_and_has_one_exit_code(tmp_path: Path) -> None:
+    drills, state = tmp_path / "drills", tmp_path / "none"
+    drills.mkdir()
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    for name in ("edge-missing.yaml", "crash-at-start.yaml", "target"):
+        (drills / name).symlink_to(ROOT / "drills" / name)
+    (drills / "suite.yaml").write_text("suite: two\ndrills: [crash-at-start.yaml, quick.yaml]\n")
+    (drills / "quick.yaml").write_text("extends: crash-at-start.yaml\ndrill: quick\nhold: 2s\n")
+    done = flowdrill("run", drills / "suite.yaml", "--out", tmp_path / "reports", state=state)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("starting an embedded cluster") == 1
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["PASS", "crash-at-start:"], ["PASS", "quick:"]]
+    assert len(list((tmp_path / "reports").iterdir())) == 2
+    assert not state.exists()
