@@ -49,6 +49,7 @@ fix: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/harness_cost.py
 	$(BIN)/python benchmarks/cluster_speed.py
+	$(BIN)/python benchmarks/broken_image.py
 
 schemas: $(VENV)/.ready
 	for name in drill scenario suite result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
