@@ -16,9 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flowdrill.cluster.base_image import find_runtime
-from flowdrill.cluster.lifecycle import start_cluster, stop_cluster
-from flowdrill.cluster.state_folder import Settings, StateFolder
+from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.planfiles.reading import all_scenarios, read_drill
 from flowdrill.model.events import End, Status
 from flowdrill.model.result import Result, Verdict
@@ -61,23 +59,19 @@ class Drills:
 
 
 @pytest.fixture(scope="module")
-def drills(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Drills]:
-    runtime = find_runtime(os.environ, ROOT)
-    if runtime is None:
-        pytest.skip("needs LangFlow's runtime: set FLOWDRILL_LFX_PYTHON")
-    folder = StateFolder(tmp_path_factory.mktemp("state") / "cluster")
-    start_cluster(folder, Settings(runtime=str(runtime.bin_folder), runtime_version=runtime.version))
-    found = Drills(folder.path, tmp_path_factory.mktemp("drills"))
+def drills(
+    cluster: RunningCluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Drills]:
+    found = Drills(cluster.folder.path, tmp_path_factory.mktemp("drills"))
     for lane in range(LANES):
         found.lanes.put(lane)
-    wanted = [item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")
-              and item.path == Path(__file__)]  # fmt: skip
+    here = [item for item in request.session.items if item.path == Path(__file__) and hasattr(item, "callspec")]
     with ThreadPoolExecutor(LANES) as pool:
-        found.futures = {name: pool.submit(found.carry_out, name) for name in wanted}
+        for name in (item.callspec.params["name"] for item in here):
+            found.futures[name] = pool.submit(found.carry_out, name)
         yield found
         for future in found.futures.values():
             future.cancel()
-    stop_cluster(folder)
 
 
 def quick_target(path: Path, lane: int, folder: Path) -> Path:

@@ -6,16 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from flowdrill.cluster.base_image import find_runtime
-from flowdrill.cluster.lifecycle import RunningCluster, start_cluster, stop_cluster
-from flowdrill.cluster.state_folder import Settings, StateFolder
+from flowdrill.cluster.base_image import Runtime
+from flowdrill.cluster.lifecycle import RunningCluster
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.langflow  # the longest are marked `catalogue`, too: `make test` leaves them to `make test-all`
@@ -35,19 +33,8 @@ def flowdrill(*arguments: str | Path, state: Path) -> subprocess.CompletedProces
 
 
 @pytest.fixture(autouse=True)
-def _needs_a_runtime() -> None:
-    if find_runtime(os.environ, ROOT) is None:
-        pytest.skip("needs LangFlow's runtime: set FLOWDRILL_LFX_PYTHON")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
-    runtime = find_runtime(os.environ, ROOT)
-    if runtime is None:
-        pytest.skip("needs LangFlow's runtime: set FLOWDRILL_LFX_PYTHON")
-    folder = StateFolder(tmp_path_factory.mktemp("state") / "cluster")
-    yield start_cluster(folder, Settings(runtime=str(runtime.bin_folder), runtime_version=runtime.version))
-    stop_cluster(folder)
+def _needs_a_runtime(langflow_runtime: Runtime) -> None:
+    """Skip without one."""
 
 
 def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Path) -> None:
@@ -60,6 +47,26 @@ def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Pa
     assert (folder / "report.html").exists()
     assert not state.exists()
     assert "starting an embedded cluster" in done.stderr
+
+
+@pytest.mark.catalogue
+def test_a_suite_shares_one_cluster_and_has_one_exit_code(tmp_path: Path) -> None:
+    drills, state = tmp_path / "drills", tmp_path / "none"
+    drills.mkdir()
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    for name in ("edge-missing.yaml", "crash-at-start.yaml", "target"):
+        (drills / name).symlink_to(ROOT / "drills" / name)
+    (drills / "suite.yaml").write_text("suite: two\ndrills: [crash-at-start.yaml, quick.yaml]\n")
+    (drills / "quick.yaml").write_text("extends: crash-at-start.yaml\ndrill: quick\nhold: 2s\n")
+    done = flowdrill("run", drills / "suite.yaml", "--out", tmp_path / "reports", state=state)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("starting an embedded cluster") == 1
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["PASS", "crash-at-start:"], ["PASS", "quick:"]]
+    assert len(list((tmp_path / "reports").iterdir())) == 2
+    assert not state.exists()
+
+
+# above: clusters of the drills' own. Below: one for all, which holds the target's node port until the end
 
 
 @pytest.mark.catalogue
@@ -126,11 +133,11 @@ seen_by_users: An answer in another language.
 
 @pytest.mark.catalogue
 def test_a_scenario_of_ten_lines_breaks_a_starter_flow_that_comes_with_langflow(
-    cluster: RunningCluster, tmp_path: Path
+    cluster: RunningCluster, langflow_runtime: Runtime, tmp_path: Path
 ) -> None:
-    runtime = find_runtime(os.environ, ROOT)
-    assert runtime is not None
-    (starter,) = runtime.bin_folder.parent.glob("lib/python*/site-packages/lfx/templates/flows/hello-world.json")
+    (starter,) = langflow_runtime.bin_folder.parent.glob(
+        "lib/python*/site-packages/lfx/templates/flows/hello-world.json"
+    )
     (tmp_path / "greeting-in-german").mkdir()
     (tmp_path / "greeting-in-german" / "scenario.yaml").write_text(OWN_SCENARIO)
     load = yaml.safe_load((ROOT / "drills/edge-missing.yaml").read_text())["load"]
@@ -147,20 +154,3 @@ def test_a_scenario_of_ten_lines_breaks_a_starter_flow_that_comes_with_langflow(
     result = json.loads(done.stdout)
     assert result["requests"]["by_reason"] == {"wrong_answer": result["requests"]["bad"]}
     assert 'input_value = "Hallo, Welt!"' in result["images"]["broken"]["changes"][0]
-
-
-@pytest.mark.catalogue
-def test_a_suite_shares_one_cluster_and_has_one_exit_code(tmp_path: Path) -> None:
-    drills, state = tmp_path / "drills", tmp_path / "none"
-    drills.mkdir()
-    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
-    for name in ("edge-missing.yaml", "crash-at-start.yaml", "target"):
-        (drills / name).symlink_to(ROOT / "drills" / name)
-    (drills / "suite.yaml").write_text("suite: two\ndrills: [crash-at-start.yaml, quick.yaml]\n")
-    (drills / "quick.yaml").write_text("extends: crash-at-start.yaml\ndrill: quick\nhold: 2s\n")
-    done = flowdrill("run", drills / "suite.yaml", "--out", tmp_path / "reports", state=state)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr.count("starting an embedded cluster") == 1
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["PASS", "crash-at-start:"], ["PASS", "quick:"]]
-    assert len(list((tmp_path / "reports").iterdir())) == 2
-    assert not state.exists()

@@ -6,28 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowdrill.cluster.base_image import find_runtime
-from flowdrill.cluster.lifecycle import RunningCluster, start_cluster, stop_cluster
-from flowdrill.cluster.state_folder import Settings, StateFolder
+from flowdrill.cluster.lifecycle import RunningCluster
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.langflow
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
-    runtime = find_runtime(os.environ, ROOT)
-    if runtime is None:
-        pytest.skip("needs LangFlow's runtime: set FLOWDRILL_LFX_PYTHON")
-    folder = StateFolder(tmp_path_factory.mktemp("state") / "cluster")
-    yield start_cluster(folder, Settings(runtime=str(runtime.bin_folder), runtime_version=runtime.version))
-    stop_cluster(folder)
 
 
 def tried(cluster: RunningCluster, *arguments: str) -> tuple[int, Any]:
