@@ -12,9 +12,9 @@ from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.preflight import Cleared
-from flowdrill.engine.release_setting import roll_back_release, set_release
+from flowdrill.engine.release_setting import break_release, roll_back_release
 from flowdrill.errors import ForbiddenError
-from flowdrill.model.events import Decided, End, Phase, Purpose, RecoveryHeld, RolledBack, Status
+from flowdrill.model.events import Decided, End, Phase, RecoveryHeld, RolledBack, Status
 from flowdrill.model.instant import Instant, seconds_to_ns
 from flowdrill.model.provider_log import OUTAGE_LOG
 from flowdrill.model.scenario import Symptom
@@ -26,17 +26,14 @@ def drill_the_brake(
 ) -> tuple[End, str]:
     """Break, detect, roll back and settle; return how it ended and why. Errors come through: the caller restores."""
     tell.phase(Phase.BREAK)
-    lookout.watch_for_failure(
-        SequentialDetector(
-            normal_bad_ratio=baseline.normal_bad_ratio,
-            threshold=threshold_for(order.drill.detect.limit + order.drill.rollback.limit),
-            start_ns=ports.clock.now_ns(),
-        ),
-        str(cleared.broken.image.reference),
-        cleared.own_images,
-    )
     broken = str(cleared.broken.image.reference)
-    broken_at = set_release(Purpose.BREAK, broken, _cause(order, "break"), cleared.release, ports, tell)
+    detector = SequentialDetector(
+        normal_bad_ratio=baseline.normal_bad_ratio,
+        threshold=threshold_for(order.drill.detect.limit + order.drill.rollback.limit),
+        start_ns=ports.clock.now_ns(),
+    )
+    lookout.watch_for_failure(detector, broken, cleared.own_images)
+    broken_at = break_release(broken, _cause(order, "break"), cleared.release, ports, tell)
     tell.phase(Phase.DETECT)
     lookout.wait(lambda _: lookout.detected or None, order.drill.detect.limit)
     hit = failing_window(lookout.outcomes, normal_bad_ratio=baseline.observed_bad_ratio, from_ns=broken_at.earliest_ns)

@@ -100,13 +100,18 @@ def _release(order: RunOrder, ports: Ports) -> Release:
     return release.with_beside(ports.provider.release(changes.provider))
 
 
-def refuse_changed(cleared: Cleared, ports: Ports) -> None:
+def refuse_changed(order: RunOrder, cleared: Cleared, ports: Ports) -> None:
     """Look once more directly before the break: what somebody deployed since preflight must not be broken, and not be
-    "restored" to what it was. DrillRefusedError when the workload's template is another."""
+    "restored" to what it was. DrillRefusedError when the image is another, or what the release changes beside it."""
     before, now = cleared.before, ports.workload.snapshot()
     if (now.uid, now.image, now.change_cause) != (before.uid, before.image, before.change_cause):
         raise DrillRefusedError(
             f"{now.kind}/{now.name} was changed since preflight: its image was {before.image} and is {now.image}",
+            "drill when nobody deploys; nothing was broken",
+        )
+    if _release(order, ports) != cleared.release:
+        raise DrillRefusedError(
+            f"{now.kind}/{now.name} was changed since preflight: what the release would change is not what it was",
             "drill when nobody deploys; nothing was broken",
         )
 

@@ -10,14 +10,12 @@ from flowdrill.model.instant import Instant
 from flowdrill.model.release import Fields, Release
 
 
-def set_release(
-    purpose: Purpose, image: str, change_cause: str | None, release: Release, ports: Ports, tell: Narrator
-) -> Instant:
+def break_release(image: str, change_cause: str, release: Release, ports: Ports, tell: Narrator) -> Instant:
     """Deploy the broken release: what is beside the workload, then its pod template. Return the patch of the template,
     [request sent, answer accepted], which is recorded as an event too."""
     for name, patch in release.broken_beside.items():
         ports.workload.patch_beside(name, patch)
-    return _patched(purpose, image, change_cause, release.broken_fields, ports, tell, as_user=None)
+    return _patched(Purpose.BREAK, image, change_cause, release.broken_fields, ports, tell, as_user=None)
 
 
 def roll_back_release(

@@ -93,7 +93,7 @@ def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, prog
         _tell_broken_made(cleared, ports, tell)
         take_provider_log(BASELINE_LOG, baseline_from_ns, ports, tell)  # the break may end the pods that wrote it
         lookout.catch_up()
-        refuse_changed(cleared, ports)
+        refuse_changed(order, cleared, ports)
         progress.breaking = True
         end, why = drill_the_brake(order, cleared, baseline, ports, lookout, tell)
     except UnsteadyError as unsteady:

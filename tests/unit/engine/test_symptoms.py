@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowdrill.analysis.report_data import report_of
-from flowdrill.errors import PlanError
+from flowdrill.errors import DrillRefusedError, PlanError
 from flowdrill.model.events import Detected, End, Purpose, Status
 from flowdrill.model.result import Result, Verdict
 from flowdrill.model.scenario import Scenario
@@ -147,6 +147,16 @@ def test_a_change_of_the_workload_that_changes_nothing_is_refused_before_anythin
     assert isinstance(outcome.error, PlanError)
     assert "LANGFLOW_API_KEY already has that value" in outcome.error.problem
     assert world.workload.patches == []
+
+
+def test_a_container_that_somebody_changes_during_the_baseline_is_not_broken() -> None:
+    world = World(scenario=scenario_of("bad-answers", changes=ENV))
+    world.time.after(5, lambda: world.workload.container.update(env=[KEY, {"name": "NEW", "value": "1"}]))
+    outcome = world.run()
+    assert isinstance(outcome.error, DrillRefusedError)
+    assert "was changed since preflight" in outcome.error.problem
+    assert world.workload.patches == []
+    assert world.problems_left() == []
 
 
 def test_a_config_map_is_left_by_the_rollback_and_put_back_by_the_restore() -> None:
