@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -38,11 +41,22 @@ def objects(image: str, node_port: int) -> list[dict[str, Any]]:
 
 def test_a_target_whose_node_port_is_taken_is_refused_until_it_is_free() -> None:
     target = Target(namespace="default", workload="deployment/web")
-    with temporary_cluster(Settings()) as cluster, socket.socket() as other:
-        image = push_base_image(cluster.registry, "tests")
-        other.bind(("127.0.0.1", 30999))
-        other.listen()
-        kubeconfig = str(cluster.folder.kubeconfig)
-        with pytest.raises(ClusterError, match=r"service/web .* cannot listen on 127\.0\.0\.1:30999"):
-            deploy_target("flowdrill", kubeconfig, objects(image, 30999), target)
-        deploy_target("flowdrill", kubeconfig, objects(image, 30998), target)
+    with temporary_cluster(Settings()) as cluster, node_port() as taken:
+        with node_port() as other:
+            free = other
+        image, kubeconfig = push_base_image(cluster.registry, "tests"), str(cluster.folder.kubeconfig)
+        with pytest.raises(ClusterError, match=rf"service/web .* cannot listen on 127\.0\.0\.1:{taken}: "):
+            deploy_target("flowdrill", kubeconfig, objects(image, taken), [target])
+        deploy_target("flowdrill", kubeconfig, objects(image, free), [target])
+
+
+@contextmanager
+def node_port() -> Iterator[int]:
+    """A port that Services may have as their node port, listened on."""
+    for port in random.sample(range(30000, 32768), 100):
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            one.listen()
+            yield port
+            return
+    raise AssertionError("no port is free")
