@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from flowdrill.model.load_settings import MAX_IN_FLIGHT
 from flowdrill.model.quantity import Ratio, Seconds
@@ -184,8 +184,15 @@ class ServiceLevelObjective(Strict):
     period: Seconds = Field(default="30d", validate_default=True)
 
 
+def _whole_or_extending(schema: dict[str, Any]) -> None:
+    """In a file that extends another one, nothing but its name is needed."""
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends", "drill"]}]
+
+
 class Drill(Strict):
     """One plan, as written in a drill file."""
+
+    model_config = ConfigDict(json_schema_extra=_whole_or_extending)
 
     drill: str = Field(pattern=_DNS_LABEL, max_length=63, description="the drill's name; names the report's folder")
     extends: str | None = Field(

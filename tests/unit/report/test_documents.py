@@ -65,6 +65,14 @@ def test_the_drill_schema_takes_a_drill_as_people_write_it_and_no_bare_number() 
     assert not validator.is_valid(drill | {"holdd": "10s"})
 
 
+@pytest.mark.parametrize(
+    ("plan", "valid"),
+    [({"extends": "a.yaml", "drill": "b"}, True), ({"drill": "b"}, False), ({"extends": "a.yaml"}, False)],
+)
+def test_the_drill_schema_asks_for_little_where_a_drill_extends_another(plan: dict[str, str], valid: bool) -> None:
+    assert jsonschema.Draft202012Validator(json.loads(schema_text("drill"))).is_valid(plan) is valid
+
+
 def test_result_json_is_ascii_ends_with_a_line_end_and_keeps_the_order_of_the_schema() -> None:
     text = render_result_json(sample_reports.hostile())
     assert text.isascii()
