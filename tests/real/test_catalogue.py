@@ -87,6 +87,7 @@ def quick_target(path: Path, lane: int, folder: Path) -> Path:
                 port["nodePort"] = node_port(lane, port["nodePort"])
         if one["kind"] == "Deployment":
             one["spec"] |= {"replicas": 1, "progressDeadlineSeconds": 15}
+            one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 10
             for container in one["spec"]["template"]["spec"]["containers"]:
                 if "lifecycle" in container:
                     container["lifecycle"]["preStop"]["exec"]["command"] = ["sleep", "1"]
@@ -114,7 +115,7 @@ def quick_drill(name: str, lane: int, folder: Path) -> Path:
     }
     plan["scenario"] = str(ROOT / "scenarios" / name)
     plan |= {"objectives": {}, "hold": "3s", "baseline": {"window": "6s", "max_bad_ratio": "10%"}}
-    plan["detect"]["limit"] = "20s" if scenario.symptom is Symptom.NOTHING else "60s"
+    plan["detect"]["limit"] = "15s" if scenario.symptom is Symptom.NOTHING else "60s"
     plan["rollback"]["limit"] = "60s" if scenario.rollback_helps else "20s"
     path = folder / f"{name}.yaml"
     path.write_text(json.dumps(plan), encoding="utf-8")
