@@ -143,7 +143,7 @@ class Lab:
         with urllib.request.urlopen(urllib.request.Request(url, method="DELETE")):
             pass
 
-    def delete_namespace(self) -> None:
+    def delete_namespace(self, *, wait: bool = True) -> None:
         with self.api() as api:
             core = client.CoreV1Api(api)
             try:
@@ -159,7 +159,8 @@ class Lab:
                     return error.status == 404
                 return False
 
-            until(gone, 120, f"namespace {NAMESPACE} gone")
+            if wait:
+                until(gone, 120, f"namespace {NAMESPACE} gone")
 
 
 def lab_from_environment() -> Lab | str:

@@ -138,6 +138,11 @@ def test_a_scenario_does_what_it_says(name: str, drills: Drills) -> None:
         return
     assert checks["symptom_seen"] is Status.PASS, told
     assert result.measures.time_to_detect is not None, told
+    if scenario.changes.provider is not None:
+        assert checks["provider_restored"] is Status.PASS, told
+        assert result.tokens is not None
+        assert result.tokens.baseline is not None
+        assert result.tokens.baseline.tokens_per_user_request == pytest.approx(6, rel=0.2)
     if not scenario.rollback_helps:
         assert checks["rollback_helped"] is Status.FAIL, told
     elif scenario.symptom is Symptom.STALLED_ROLLOUT:

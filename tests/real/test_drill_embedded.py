@@ -69,34 +69,6 @@ def test_a_suite_shares_one_cluster_and_has_one_exit_code(tmp_path: Path) -> Non
 # above: clusters of the drills' own. Below: one for all, which holds the target's node port until the end
 
 
-@pytest.mark.catalogue
-def test_a_provider_that_fails_is_what_no_rollback_helps_against_and_it_is_put_back(
-    cluster: RunningCluster, tmp_path: Path
-) -> None:
-    drill = ROOT / "drills/provider-down.yaml"
-    done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
-    assert done.returncode == 1, done.stderr
-    result = json.loads(done.stdout)
-    checks = {one["name"]: one for one in result["checks"]}
-    assert result["verdict"] == "fail"
-    assert {name for name, one in checks.items() if one["status"] != "pass"} == {"recovery_held", "rollback_helped"}
-    assert "rollback does not help" in checks["rollback_helped"]["detail"]
-    assert result["tokens"]["baseline"]["tokens_per_user_request"] == pytest.approx(6, rel=0.2)
-    assert result["tokens"]["outage"]["tokens_per_user_request"] == pytest.approx(0, abs=0.5)
-    provider = cluster_json(cluster, "deployment/flowdrill-provider")
-    (container,) = provider["spec"]["template"]["spec"]["containers"]
-    assert {"name": "PROVIDER_MODE", "value": "ok"} in container["env"]
-    assert provider["status"]["readyReplicas"] == 1
-    assert cluster_json(cluster, "leases")["items"] == []
-
-
-def cluster_json(cluster: RunningCluster, what: str) -> Any:
-    kubectl = Path(sys.executable).with_name("kubectl")
-    options = ["--kubeconfig", cluster.folder.kubeconfig, "-n", "flowdrill-demo", "-o", "json"]
-    done = subprocess.run([kubectl, *options, "get", what], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
-
-
 def changed_drill(tmp_path: Path, **changes: Any) -> Path:
     plan = yaml.safe_load((ROOT / "drills" / "edge-missing.yaml").read_text())
     plan["embedded"] = {name: str(ROOT / "drills" / text) for name, text in plan["embedded"].items()}
@@ -154,3 +126,20 @@ def test_a_scenario_of_ten_lines_breaks_a_starter_flow_that_comes_with_langflow(
     result = json.loads(done.stdout)
     assert result["requests"]["by_reason"] == {"wrong_answer": result["requests"]["bad"]}
     assert 'input_value = "Hallo, Welt!"' in result["images"]["broken"]["changes"][0]
+
+
+@pytest.mark.catalogue
+def test_a_workload_deployed_by_tag_gets_its_tag_back(cluster: RunningCluster, tmp_path: Path) -> None:
+    tagged = f"{cluster.registry}/flows/tagged:1.0.0"
+    flow = ("image", "flow", "scenarios/flows/greeting.json", "--base", str(cluster.base_image), "--to", tagged)
+    assert flowdrill(*flow, state=cluster.folder.path).returncode == 0
+    embedded = {"manifests": str(ROOT / "drills/target/kubernetes.yaml"), "image": tagged}
+    drill = changed_drill(tmp_path, embedded=embedded, hold="3s", baseline={"window": "8s"})
+    done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["images"]["stable"]["reference"] == tagged
+    kubectl = [Path(sys.executable).with_name("kubectl"), "--kubeconfig", cluster.folder.kubeconfig]
+    what = ("-n", "flowdrill-demo", "get", "deployment/langflow-greeting", "-o", "json")
+    shown = subprocess.run([*kubectl, *what], capture_output=True, text=True, check=True)
+    (container,) = json.loads(shown.stdout)["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == tagged

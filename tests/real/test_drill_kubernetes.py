@@ -15,7 +15,6 @@ import jsonschema
 import pytest
 
 from flowdrill.edges.planfiles.reading import find_scenario, read_drill
-from flowdrill.model.scenario import Symptom
 from tests.real.flaky_proxy import flaky_proxy
 from tests.real.lab import API_KEY, NAMESPACE, ROOT, Lab, flowdrill, lab_from_environment, until
 
@@ -33,7 +32,7 @@ def lab() -> Iterator[Lab]:
         pytest.skip(found)
     found.delete_namespace()
     yield found
-    found.delete_namespace()
+    found.delete_namespace(wait=False)
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +239,7 @@ def test_a_signal_in_mid_drill_restores_and_reports(
 
 
 @pytest.mark.parametrize(
-    "name", ["no-fault", "crash-at-start", "wrong-api-key", "memory-leak", "blocks-the-event-loop", "exits-on-request"]
+    "name", ["crash-at-start", "wrong-api-key", "memory-leak", "blocks-the-event-loop", "exits-on-request"]
 )
 def test_a_scenario_does_here_what_it_does_on_the_embedded_cluster(
     lab: Lab, quick: str, plan: Callable[..., Path], tmp_path: Path, name: str
@@ -254,18 +253,22 @@ def test_a_scenario_does_here_what_it_does_on_the_embedded_cluster(
     detected = {found["detector"] for found in result["detections"]}
     assert detected >= set(scenario.detected_by), ran.stdout
     assert not detected & set(scenario.not_detected_by), ran.stdout
-    if scenario.symptom is not Symptom.NOTHING:
-        assert status_of(result, "symptom_seen") == "pass"
+    assert status_of(result, "symptom_seen") == "pass"
     assert_restored(lab, *DEPLOYMENT, quick)
 
 
 def test_a_flow_in_a_config_map_is_not_brought_back_by_a_rollback(
     lab: Lab, quick: str, plan: Callable[..., Path], tmp_path: Path
 ) -> None:
-    lab.deploy("config-map.yaml", quick, _hurry)
+    def alone(item: dict[str, Any]) -> None:
+        _hurry(item)
+        if item["kind"] == "Deployment":
+            item["spec"]["replicas"] = 1
+
+    lab.deploy("config-map.yaml", quick, alone)
     lab.wait_ready("deployment", "langflow-from-config")
     out = tmp_path / "out"
-    drill = plan("config-map-broken", hold="3s", baseline__window="8s", rollback__limit="45s")
+    drill = plan("config-map-broken", hold="3s", baseline__window="8s", rollback__limit="60s")
     ran = flowdrill("run", drill, "--context", lab.context, "--out", out)
     assert ran.returncode == 1, ran.stdout + ran.stderr
     result = result_in(out)
@@ -305,19 +308,3 @@ def test_the_rollback_is_taken_as_the_identity_that_would_really_take_it(
     assert permitted.returncode == 0, permitted.stdout + permitted.stderr
     assert result_in(tmp_path / "permitted")["run"]["rolled_back_as"] == user
     assert_restored(lab, *DEPLOYMENT, quick)
-
-
-def test_a_workload_deployed_by_tag_gets_its_tag_back(
-    lab: Lab, quick: str, stable: str, plan: Callable[..., Path], tmp_path: Path
-) -> None:
-    tagged = f"{stable.partition('@')[0].removesuffix(':1.0.0')}:1.0.0"
-    lab.deploy("kubernetes.yaml", tagged, _hurry)
-    lab.wait_ready(*DEPLOYMENT)
-    try:
-        drill = plan(hold="3s", baseline__window="8s")
-        ran = flowdrill("run", drill, "--context", lab.context, "--out", tmp_path / "out")
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert lab.image_of(*DEPLOYMENT) == tagged
-    finally:
-        lab.deploy("kubernetes.yaml", stable, _hurry)
-        lab.wait_ready(*DEPLOYMENT)
