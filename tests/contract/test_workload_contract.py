@@ -187,3 +187,18 @@ def test_evidence_has_manifests_and_logs_under_safe_names(bench: Bench) -> None:
     assert sum(name.startswith("log-") for name in names) == 2
     assert all(what for _, what, _ in found)
     assert not any(name.startswith("log-") for name, _, _ in bench.workload.evidence((bench.broken,)))
+
+
+def test_a_deleted_pod_is_replaced_and_another_of_its_name_is_left(bench: Bench) -> None:
+    one = bench.workload.snapshot().pods[0]
+    bench.workload.delete_pod(one.name, "uid-of-another")
+    assert one.uid in {pod.uid for pod in bench.workload.snapshot().pods if not pod.deleting}
+    bench.workload.delete_pod(one.name, one.uid)
+
+    def replaced() -> bool:
+        pods = bench.workload.snapshot().pods
+        return len(pods) == 2 and all(pod.ready and pod.uid != one.uid for pod in pods)
+
+    bench.until(replaced)
+    bench.workload.delete_pod(one.name, one.uid)
+    assert replaced()

@@ -48,7 +48,7 @@ class FakeWorkload:
         self.container: dict[str, Any] = {"env": [{"name": "LANGFLOW_API_KEY", "value": "right"}]}
         self.config: dict[str, str] = {}  # what the ConfigMap `flows` holds
         self.others: dict[str, Callable[[Mapping[str, Any]], None]] = {}  # what takes a patch of an object, by name
-        self.restarts = 0
+        self.deleted: list[tuple[str, int]] = []  # pods that were deleted, and how many were ready then beside them
         self.change_cause: str | None = None
         self.wanted_replicas = replicas
         self.paused = False
@@ -127,9 +127,13 @@ class FakeWorkload:
         else:
             self.others[object_name](patch)
 
-    def restart_pods(self) -> None:
+    def delete_pod(self, name: str, uid: str) -> None:
         self._refuse_while_away()
-        self.restarts += 1
+        gone = [pod for pod in self._pods if (pod.name, pod.uid) == (name, uid)]
+        for pod in gone:
+            self._pods.remove(pod)
+            self.deleted.append((uid, sum(other.ready for other in self._pods)))
+            self._changed()
 
     def set_image(
         self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, as_user: str | None = None

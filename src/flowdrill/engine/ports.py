@@ -67,8 +67,8 @@ class Workload(Protocol):
         patch. Returns once accepted."""
         ...
 
-    def restart_pods(self) -> None:
-        """Delete every pod of the workload, so that each starts anew with its ConfigMaps as they are now."""
+    def delete_pod(self, name: str, uid: str) -> None:
+        """Delete one pod, which its controller replaces. Harmless when it is gone."""
         ...
 
     def start_watching(self, tell: Tell) -> None:

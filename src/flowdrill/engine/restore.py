@@ -115,19 +115,30 @@ def _put_back(cleared: Cleared, ports: Ports, patience: _Patience, tell: Narrato
     """Put back what is beside the workload, then the workload itself; return None, or what still keeps it from its
     stable state at the deadline."""
     beside = cleared.release.stable_beside
-    pending = bool(beside)
+    pending, stale = bool(beside), frozenset[str]()
 
     def attempt() -> str | None:
-        nonlocal pending
+        nonlocal pending, stale
         if pending:
             for name, patch in beside.items():
                 ports.workload.patch_beside(name, patch)
             if pods_read_at_start(beside):
-                ports.workload.restart_pods()
+                stale = frozenset(pod.uid for pod in ports.workload.snapshot().pods)
             pending = False
-        return _put_back_once(cleared, ports, tell)
+        problem = _put_back_once(cleared, ports, tell)
+        return _renew(stale, problem, ports) if stale else problem
 
     return patience.until_done(attempt)
+
+
+def _renew(stale: frozenset[str], problem: str | None, ports: Ports) -> str | None:
+    """Replace the pods in `stale`, which started before everything was put back: those that serve one after the other,
+    so that users keep what service there is. Return `problem`, or that some are left, or None."""
+    left = [pod for pod in ports.workload.snapshot().pods if pod.uid in stale and not pod.deleting]
+    idle = [pod for pod in left if not pod.ready]
+    for pod in idle or (left[:1] if problem is None else []):
+        ports.workload.delete_pod(pod.name, pod.uid)
+    return problem or (f"{len(left)} pods still run with what they read during the drill" if left else None)
 
 
 def _put_back_once(cleared: Cleared, ports: Ports, tell: Narrator) -> str | None:

@@ -173,7 +173,8 @@ def test_a_config_map_is_left_by_the_rollback_and_put_back_by_the_restore() -> N
     assert checks(result)["rollback_helped"] is Status.FAIL
     assert result.reasons[0].startswith("rollback_helped")
     assert world.workload.config == {"greeting.json": GREETING}
-    assert world.workload.restarts == 1, "pods read a ConfigMap when they start"
+    assert len(world.workload.deleted) == 2, "pods read a ConfigMap when they start"
+    assert [ready for _, ready in world.workload.deleted] == [1, 1], "one after the other: users keep what is served"
     assert world.evidence.undo is not None
     assert "kubectl -n demo patch configmap/flows" in world.evidence.undo.by_hand()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.refusals import AnswerError
-from flowdrill.edges.kubernetes.snapshot import image_of, is_owned_by, is_ready, owned_pods
+from flowdrill.edges.kubernetes.snapshot import image_of, is_owned_by, is_ready
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.errors import ClusterError
 from flowdrill.model.workload import WorkloadKind
@@ -51,16 +51,13 @@ def delete_stuck_pods(api: Api, target: FoundTarget, image: str) -> tuple[str, .
     return tuple(deleted)
 
 
-def delete_pods(api: Api, target: FoundTarget) -> None:
-    """Delete every pod of the workload: its controller makes new ones."""
-    revisions = api.items(target.revisions, target.selector) if target.kind is WorkloadKind.DEPLOYMENT else []
-    owner = {"metadata": {"uid": target.uid}}
-    for pod in owned_pods(target.kind, owner, revisions, api.items(target.core("pods"), target.selector)):
-        try:
-            api.delete(f"{target.core('pods')}/{pod['metadata']['name']}", pod["metadata"]["uid"])
-        except AnswerError as error:
-            if error.status not in {404, 409}:
-                raise
+def delete_pod(api: Api, target: FoundTarget, name: str, uid: str) -> None:
+    """Delete one pod of the workload, unless it is gone or another one has its name."""
+    try:
+        api.delete(f"{target.core('pods')}/{name}", uid)
+    except AnswerError as error:
+        if error.status not in {404, 409}:
+            raise
 
 
 def _delete(api: Api, target: FoundTarget, workload: Json, revision: Json) -> tuple[str | None, bool]:

@@ -14,7 +14,7 @@ from flowdrill.edges.kubernetes.lease import give_back_lease, take_lease
 from flowdrill.edges.kubernetes.patching import patch_beside, patch_container, refuse_unusable_user
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.release import release_on
-from flowdrill.edges.kubernetes.revisions import delete_pods, delete_revisions, delete_stuck_pods
+from flowdrill.edges.kubernetes.revisions import delete_pod, delete_revisions, delete_stuck_pods
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target
 from flowdrill.edges.kubernetes.watched_state import snapshot_of
 from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
@@ -111,9 +111,9 @@ class KubernetesWorkload:
         """Set values of another object of the namespace (`configmap/NAME`). Returns once accepted."""
         patch_beside(self._api, self._target, object_name, patch, dry_run=dry_run)
 
-    def restart_pods(self) -> None:
-        """Delete every pod of the workload, so that each starts anew with its ConfigMaps as they are now."""
-        delete_pods(self._api, self._target)
+    def delete_pod(self, name: str, uid: str) -> None:
+        """Delete one pod, which its controller replaces. Harmless when it is gone."""
+        delete_pod(self._api, self._target, name, uid)
 
     def start_watching(self, tell: Tell) -> None:
         """From now on tell every change of the workload, its pods and their endpoints, beginning with the state now."""
