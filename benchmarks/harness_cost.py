@@ -81,6 +81,7 @@ def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
     try:
         lookout.watch_for_failure(
             SequentialDetector(normal_bad_ratio=0.01, threshold=threshold_for(600), start_ns=clock.now_ns()),
+            broken_image="none",
             own_images=frozenset(),
         )
         cpu_before, started = time.process_time(), time.monotonic()

@@ -53,9 +53,11 @@ def selectors(part: Any) -> list[ComponentSelector]:
 
 
 def fits_every_flow(scenario: str) -> bool:
-    """Whether its flow changes are chosen by place only."""
-    chosen = selectors(read(scenario).changes.flow)
-    return bool(chosen) and all(one.place is not None for one in chosen)
+    """Whether its flow changes are chosen by place only, and name no field that another component may not have."""
+    flow = read(scenario).changes.flow
+    chosen = selectors(flow)
+    by_place = bool(chosen) and all(one.place is not None for one in chosen)
+    return by_place and all(change.set_field is None for change in flow)
 
 
 FITTING = sorted(

@@ -162,8 +162,9 @@ def test_a_container_starts_with_the_signals_of_a_fresh_process(tmp_path: Path) 
             await running.ended
 
     run(story())
-    masks = [line.split()[-1] for line in (tmp_path / "main.log").read_text().splitlines() if "Sig" in line]
-    assert masks == ["0" * 16] * 2
+    masks = [int(line.split()[-1], 16) for line in (tmp_path / "main.log").read_text().splitlines() if "Sig" in line]
+    of_the_c_library = 1 << 31 | 1 << 32  # signals 32 and 33: as this process inherited them, no program can set them
+    assert [mask & ~of_the_c_library for mask in masks] == [0, 0]
 
 
 @pytest.mark.parametrize(
