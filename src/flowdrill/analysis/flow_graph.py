@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -99,6 +100,14 @@ class FlowGraph:
         if selector.id is not None:
             return frozenset({selector.id})
         return frozenset(c.id for c in self.components if c.type == selector.type)
+
+
+def is_flow_text(text: str) -> bool:
+    """Return whether a text is a flow: a JSON object whose `data.nodes` is a list."""
+    try:
+        return isinstance(json.loads(text)["data"]["nodes"], list)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
 
 
 def flow_body(flow: Any, where: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.flow_changes import changed_flow
+from flowdrill.analysis.flow_graph import is_flow_text
 from flowdrill.analysis.redaction import redact
 from flowdrill.errors import PlanError
 from flowdrill.model.release import Beside, Fields, Release
@@ -110,7 +111,7 @@ def _config(
         (name, key, text)
         for name, texts in sorted(config_maps.items())
         for key, text in sorted(texts.items())
-        if change.name in (None, name) and change.key in (None, key) and (change.key is not None or _is_flow(text))
+        if change.name in (None, name) and change.key in (None, key) and (change.key is not None or is_flow_text(text))
     ]
     if len(flows) != 1:
         there = ", ".join(f"{name}/{key}" for name, texts in sorted(config_maps.items()) for key in sorted(texts))
@@ -124,10 +125,3 @@ def _config(
     changed = changed_flow(text, change.flow, f"{where} ({at})", read_source)
     stable, broken = ({f"configmap/{name}": {"data": {key: one}}} for one in (text, changed.text))
     return stable, broken, f"{at}: {'; '.join(changed.lines)}"
-
-
-def _is_flow(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text)["data"]["nodes"], list)
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return False

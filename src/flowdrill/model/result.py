@@ -213,6 +213,11 @@ class Result(Strict):
     evidence: tuple[Evidence, ...]
     notes: tuple[str, ...]
 
+    @property
+    def never_hit(self) -> bool:
+        """Whether the failure was seen, and no user ever met it."""
+        return self.instants.impact is None and self.measures.outage is not None
+
 
 class ChartBin(Strict):
     """One column of the report's chart: the requests whose fate became known in it."""

@@ -120,11 +120,6 @@ def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
     )
 
 
-def never_hit(result: Result) -> bool:
-    """Whether the failure was seen, and no user ever met it."""
-    return result.instants.impact is None and result.measures.outage is not None
-
-
 def _before_impact(result: Result) -> bool:
     impact, detected = result.instants.impact, result.instants.detected
     return detected is not None and (impact is None or detected.latest < impact.earliest)
@@ -133,7 +128,7 @@ def _before_impact(result: Result) -> bool:
 def _why_missing(result: Result, objective: Assessment | None, start: str, end: str) -> str:
     if result.end in (End.REFUSED, End.UNSTEADY):
         return "nothing was broken"
-    if never_hit(result):
+    if result.never_hit:
         return "no user was ever hit"
     if objective and objective.detail:
         return objective.detail

@@ -41,23 +41,20 @@ def delete_stuck_pods(api: Api, target: FoundTarget, image: str) -> tuple[str, .
         stuck = is_owned_by(pod, {target.uid}) and not is_ready(pod) and "deletionTimestamp" not in meta
         if not stuck or image_of(pod["spec"]["containers"], target.container) != image:
             continue
-        try:
-            api.delete(f"{target.core('pods')}/{meta['name']}", meta["uid"])
-        except AnswerError as error:
-            if error.status not in {404, 409}:
-                raise
-        else:
+        if delete_pod(api, target, meta["name"], meta["uid"]):
             deleted.append(str(meta["name"]))
     return tuple(deleted)
 
 
-def delete_pod(api: Api, target: FoundTarget, name: str, uid: str) -> None:
-    """Delete one pod of the workload, unless it is gone or another one has its name."""
+def delete_pod(api: Api, target: FoundTarget, name: str, uid: str) -> bool:
+    """Delete one pod of the workload; False when it is gone, or another one has its name."""
     try:
         api.delete(f"{target.core('pods')}/{name}", uid)
     except AnswerError as error:
         if error.status not in {404, 409}:
             raise
+        return False
+    return True
 
 
 def _delete(api: Api, target: FoundTarget, workload: Json, revision: Json) -> tuple[str | None, bool]:

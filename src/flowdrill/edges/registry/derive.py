@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.flow_changes import changed_flow
 from flowdrill.analysis.redaction import redact
 from flowdrill.edges.registry.find_flow import find_flow
@@ -25,7 +25,6 @@ from flowdrill.oci.stored_image import NewImage, StoredImage, image_with
 DRILL_LABEL = "dev.flowdrill.drill"
 STABLE_LABEL = "dev.flowdrill.stable"
 RUN_LABEL = "dev.flowdrill.run"
-ReadSource = Callable[[str], bytes]
 _FLOW_FILE, _FLOW_FOLDER = "{flow_file}", "{flow_folder}"
 
 

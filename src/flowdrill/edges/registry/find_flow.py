@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from dataclasses import dataclass
 
+from flowdrill.analysis.flow_graph import is_flow_text
 from flowdrill.errors import PlanError
 from flowdrill.oci.layer import image_path
 from flowdrill.oci.layer_reading import Entry
@@ -63,8 +63,8 @@ def find_flow(repository: Repository, image: StoredImage, flow_file: str | None)
 def is_flow(content: bytes) -> bool:
     """Return whether a file is a flow: a JSON object whose `data.nodes` is a list."""
     try:
-        return isinstance(json.loads(content.decode("utf-8"))["data"]["nodes"], list)
-    except (ValueError, LookupError, TypeError, RecursionError):
+        return is_flow_text(content.decode("utf-8"))
+    except UnicodeDecodeError:
         return False
 
 

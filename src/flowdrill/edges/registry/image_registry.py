@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from flowdrill.edges.registry.derive import ReadSource, prepare_broken, push_prepared
+from flowdrill.analysis.component_changes import ReadSource
+from flowdrill.edges.registry.derive import prepare_broken, push_prepared
 from flowdrill.edges.registry.find_flow import find_flow
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image, runtime_of
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError

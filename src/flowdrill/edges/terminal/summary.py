@@ -12,8 +12,7 @@ _MARKS = {Status.PASS: "ok", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}
 def summary_of(result: Result) -> str:
     """Return the verdict, the four times with their bounds, and every objective and check that did not pass."""
     measures = result.measures
-    spared = result.instants.impact is None and measures.outage is not None
-    missing = "no user was ever hit" if spared else "not measured"
+    missing = "no user was ever hit" if result.never_hit else "not measured"
     lines = [
         f"{result.verdict.upper()}: {result.run.drill} on {result.run.namespace}/{result.run.workload}",
         *(f"  {reason}" for reason in result.reasons),
