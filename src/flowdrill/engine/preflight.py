@@ -43,11 +43,18 @@ class Cleared:
     stable: Stable
     broken: PreparedImage
     release: Release
+    recovery: PreparedImage | None = None  # puts back the data that the release changes; rolled out by the restore
+
+    @property
+    def pushed(self) -> tuple[PreparedImage, ...]:
+        """Every image that this drill makes."""
+        return (self.broken,) if self.recovery is None else (self.recovery, self.broken)
 
     @property
     def own_images(self) -> frozenset[str]:
         """Every image that the workload has during this drill unless somebody else sets one."""
-        return frozenset({self.stable.written, self.stable.rollback_image, str(self.broken.image.reference)})
+        made = (str(one.image.reference) for one in self.pushed)
+        return frozenset({self.stable.written, self.stable.rollback_image, *made})
 
 
 def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
@@ -69,6 +76,8 @@ def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
         )
     )
     broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
+    puts_back = order.scenario.for_recovery()
+    recovery = None if puts_back is None else ports.registry.prepare_broken(stable.pinned, puts_back, order.run_id)
     release = _release(order, ports)
     tell.check(
         "scenario_applies",
@@ -76,7 +85,7 @@ def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
         required="every change of the scenario finds something to change",
         observed="; ".join((*broken.image.changes, *release.changes)) or "a new image without a change",
     )
-    cleared = Cleared(before, stable, broken, release)
+    cleared = Cleared(before, stable, broken, release, recovery)
     _refuse_unpermitted(order, cleared, ports, tell)
     return cleared
 
@@ -188,11 +197,15 @@ def _refuse_unpermitted(order: RunOrder, cleared: Cleared, ports: Ports, tell: N
     stable, release = cleared.stable, cleared.release
     broken_image = str(cleared.broken.image.reference)
     user = order.drill.rollback.as_user
-    for name, image, fields, beside, as_user in (
+    patches = [
         ("rollback_permitted", stable.rollback_image, release.stable_fields, {}, user),
         ("break_permitted", broken_image, release.broken_fields, release.broken_beside, None),
         ("restore_permitted", stable.written, release.stable_fields, release.stable_beside, None),
-    ):
+    ]
+    if cleared.recovery is not None:
+        image = str(cleared.recovery.image.reference)
+        patches.append(("recovery_permitted", image, release.stable_fields, {}, None))
+    for name, image, fields, beside, as_user in patches:
         required = f"the API server accepts the patch from {as_user or 'the harness'} (server-side dry run)"
         try:
             ports.workload.would_accept(image, fields=fields, as_user=as_user)

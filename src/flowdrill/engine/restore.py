@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowdrill.analysis.rollout import not_on_digest_because
+from flowdrill.engine.data_recovery import free_stuck_pods, recover_data_once, stable_pod_failure
 from flowdrill.engine.lookout import Lookout, taken_over
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
@@ -79,6 +80,7 @@ def undo_of(order: RunOrder, cleared: Cleared) -> Undo:
         host=order.host,
         fields=cleared.release.stable_fields,
         beside=cleared.release.stable_beside,
+        recovery_image=None if cleared.recovery is None else str(cleared.recovery.image.reference),
     )
 
 
@@ -116,16 +118,24 @@ def _put_back(cleared: Cleared, ports: Ports, patience: _Patience, tell: Narrato
     stable state at the deadline."""
     beside = cleared.release.stable_beside
     pending, stale = bool(beside), frozenset[str]()
+    recovering = cleared.recovery is not None
 
     def attempt() -> str | None:
-        nonlocal pending, stale
+        nonlocal pending, stale, recovering
         if pending:
             for name, patch in beside.items():
                 ports.workload.patch_beside(name, patch)
             if pods_read_at_start(beside):
                 stale = frozenset(pod.uid for pod in ports.workload.snapshot().pods)
             pending = False
+        if recovering:
+            problem = recover_data_once(cleared, ports, tell)
+            if problem is not None:
+                return problem
+            tell.note("the data is put back")
         problem = _put_back_once(cleared, ports, tell)
+        # what a broken pod did to the data after it was put back, in its last moment, is put back once more
+        recovering = cleared.recovery is not None and stable_pod_failure(cleared, ports.workload.snapshot()) is not None
         return _renew(stale, problem, ports) if stale else problem
 
     return patience.until_done(attempt)
@@ -151,8 +161,7 @@ def _put_back_once(cleared: Cleared, ports: Ports, tell: Narrator) -> str | None
         seen = ports.workload.snapshot()
     problem = not_on_digest_because(seen, stable.digests)
     if problem is not None:
-        for name in ports.workload.free_stuck_pods(str(cleared.broken.image.reference)):
-            tell.note(f"deleted pod {name}: it ran the broken image and its StatefulSet would have waited for it")
+        free_stuck_pods([str(one.image.reference) for one in cleared.pushed], ports, tell)
     elif seen.wanted_replicas != cleared.before.wanted_replicas:
         tell.note(f"somebody else scaled from {cleared.before.wanted_replicas} to {seen.wanted_replicas} replicas")
     return problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from flowdrill.engine.baseline import UnsteadyError, hold_baseline
 from flowdrill.engine.brake import drill_the_brake
@@ -15,6 +16,7 @@ from flowdrill.engine.preflight import Cleared, preflight, refuse_changed
 from flowdrill.engine.restore import clean_up, restore, undo_of
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError, NotRestoredError
 from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, Status, UndoRegistered
+from flowdrill.model.images import BrokenImage
 from flowdrill.model.provider_log import BASELINE_LOG
 
 
@@ -89,7 +91,8 @@ def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, prog
         ports.load.start(ports.tell)
         baseline = hold_baseline(order, lookout, ports.clock, tell)
         progress.pushed = True
-        ports.registry.push(cleared.broken)
+        for image in cleared.pushed:  # what the way back needs comes first
+            ports.registry.push(image)
         _tell_broken_made(cleared, ports, tell)
         take_provider_log(BASELINE_LOG, baseline_from_ns, ports, tell)  # the break may end the pods that wrote it
         lookout.catch_up()
@@ -126,7 +129,7 @@ def _undo(
     lookout.finish_in_peace()
     if not progress.locked or progress.cleared is None:
         return (), None
-    cleared, image = progress.cleared, progress.cleared.broken.image
+    cleared, images = progress.cleared, [one.image for one in progress.cleared.pushed]
     tell.phase(Phase.RESTORE)
     if progress.breaking:
         not_restored = restore(order, cleared, ports, lookout, tell)
@@ -134,7 +137,7 @@ def _undo(
             ports.load.stop()
             ports.workload.stop_watching()
             return (
-                "what is not restored, the broken image, and the lease that tells how to put it back",
+                "what is not restored, the drill's images, and the lease that tells how to put it back",
             ), not_restored
 
     def stop_load() -> tuple[str, ...]:
@@ -148,11 +151,17 @@ def _undo(
         ports.workload.unlock(order.run_id)
         return ()
 
+    def forget(image: BrokenImage) -> tuple[str, ...]:
+        return ports.workload.forget_image(str(image.reference)) if progress.breaking else ()
+
+    def delete(image: BrokenImage) -> tuple[str, ...]:
+        return ports.registry.delete(image) if progress.pushed else ()
+
     left = clean_up(
         (
             ("the load", stop_load),
-            ("revisions", lambda: ports.workload.forget_image(str(image.reference)) if progress.breaking else ()),
-            ("the broken image", lambda: ports.registry.delete(image) if progress.pushed else ()),
+            *(("revisions", partial(forget, one)) for one in images),
+            *((str(one.reference), partial(delete, one)) for one in images),
             ("the lease", unlock),
         )
     )

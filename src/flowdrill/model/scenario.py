@@ -132,6 +132,13 @@ def _merged_env(first: EnvChanges, later: EnvChanges) -> EnvChanges:
     return EnvChanges(set={**kept, **later.set}, unset=tuple(unset))
 
 
+class Recovery(Strict):
+    """What puts back the data that a release changes, and no image holds: laid over the stable image for one rollout,
+    which the restore makes before that of the stable image itself."""
+
+    python: tuple[Code, ...] = Field(min_length=1, description="run by every Python of the container at its start")
+
+
 class Symptom(StrEnum):
     """What users of the broken version see."""
 
@@ -159,6 +166,7 @@ class Scenario(Strict):
         default=None, pattern=r"^/", description="the flow in the image; found by itself where there is one"
     )
     changes: Changes = Changes()
+    recovery: Recovery | None = Field(default=None, description="needed where the changes reach data: a database")
     symptom: Symptom
     seen_by_users: str = Field(min_length=1, description="what an answer looks like")
     seen_by_kubernetes: str = Field(
@@ -167,6 +175,16 @@ class Scenario(Strict):
     detected_by: tuple[Detector, ...] = Field(default=(), description="detectors that must see it")
     not_detected_by: tuple[Detector, ...] = Field(default=(), description="detectors that cannot see it")
     rollback_helps: bool = Field(default=True, description="whether the rollback of the release ends it")
+
+    def for_recovery(self) -> Scenario | None:
+        """Return what makes the image that puts the data back, None where no data is changed. Its name ends in
+        `-recovery`."""
+        if self.recovery is None:
+            return None
+        changes = Changes(python=self.recovery.python)
+        return self.model_copy(
+            update={"scenario": f"{self.scenario}-recovery", "changes": changes, "recovery": None, "extends": ()}
+        )
 
     @model_validator(mode="after")
     def _detectors_once(self) -> Self:

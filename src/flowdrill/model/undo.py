@@ -22,14 +22,20 @@ class Undo:
     host: str
     fields: Fields = field(default_factory=dict)  # of the container, as they were; None: it had none
     beside: Beside = field(default_factory=dict)  # what other objects held
+    recovery_image: str | None = None  # puts the data back, and is rolled out before `image`
 
     def by_hand(self) -> str:
         """Return the commands that put everything back without flowdrill."""
-        commands = [["set", "image", self.workload, f"{self.container}={self.image}"]]
-        if self.fields:
-            patch = json.dumps(container_patch(self.container, self.image, self.fields))
-            commands = [["patch", self.workload, "-p", patch]]
-        commands = [*(["patch", name, "-p", json.dumps(patch)] for name, patch in self.beside.items()), *commands]
+        commands = [["patch", name, "-p", json.dumps(patch)] for name, patch in self.beside.items()]
+        if self.recovery_image is not None:
+            commands += [self._set(self.recovery_image), ["rollout", "status", self.workload]]
+        commands.append(self._set(self.image))
         if pods_read_at_start(self.beside):
             commands.append(["rollout", "restart", self.workload])
         return " && ".join(shlex.join(["kubectl", "-n", self.namespace, *command]) for command in commands)
+
+    def _set(self, image: str) -> list[str]:
+        """The words after `kubectl -n NAMESPACE` that set the image, and the container's fields as they were."""
+        if not self.fields:
+            return ["set", "image", self.workload, f"{self.container}={image}"]
+        return ["patch", self.workload, "-p", json.dumps(container_patch(self.container, image, self.fields))]

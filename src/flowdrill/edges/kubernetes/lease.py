@@ -111,6 +111,7 @@ def _refused(target: FoundTarget, lease: Json) -> DrillRefusedError:
 def _by_hand(target: FoundTarget, undo: Json) -> str | None:
     """The commands that undo what the annotation tells, as far as it tells it in the right shape."""
     image, beside, fields = undo.get("image"), undo.get("beside"), undo.get("fields")
+    recovery = undo.get("recovery_image")
     if not isinstance(image, str):
         return None
     return Undo(
@@ -123,6 +124,7 @@ def _by_hand(target: FoundTarget, undo: Json) -> str | None:
         host="",
         fields=fields if isinstance(fields, dict) else {},
         beside=_patches(beside),
+        recovery_image=recovery if isinstance(recovery, str) else None,
     ).by_hand()
 
 

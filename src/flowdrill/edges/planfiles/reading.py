@@ -9,7 +9,8 @@ from pathlib import Path
 from flowdrill.edges.planfiles.yaml_lines import Data, YamlText, laid_over, parse_model, plain_data
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import Drill
-from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Changes, Scenario
+from flowdrill.model.flow_operations import Code
+from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Changes, Recovery, Scenario
 from flowdrill.model.suite import Suite
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -125,7 +126,7 @@ def _composed(own: ScenarioFolder, within: tuple[str, ...]) -> ScenarioFolder:
     if scenario.scenario in within:
         circle = " -> ".join((*within, scenario.scenario))
         raise PlanError(f"{folder / 'scenario.yaml'}: extends itself: {circle}", "leave one of them out")
-    changes, folders = Changes(), [folder]
+    changes, folders, puts_back = Changes(), [folder], list[Code]()
     for name in scenario.extends:
         if not re.fullmatch(SCENARIO_NAME, name):
             raise PlanError(f"{folder / 'scenario.yaml'}: extends: {name!r} is no scenario's name", "give a name")
@@ -138,9 +139,20 @@ def _composed(own: ScenarioFolder, within: tuple[str, ...]) -> ScenarioFolder:
             )
         first = _composed(_read_scenario(there), (*within, scenario.scenario))
         changes = changes.followed_by(first.scenario.changes)
+        puts_back = [*_puts_back(first.scenario), *puts_back]  # what was done last is undone first
         folders += first.folders
-    together = scenario.model_copy(update={"changes": changes.followed_by(scenario.changes)})
+    puts_back = [*_puts_back(scenario), *puts_back]
+    together = scenario.model_copy(
+        update={
+            "changes": changes.followed_by(scenario.changes),
+            "recovery": Recovery(python=tuple(puts_back)) if puts_back else None,
+        }
+    )
     return ScenarioFolder(together, tuple(dict.fromkeys(folders)))
+
+
+def _puts_back(scenario: Scenario) -> tuple[Code, ...]:
+    return scenario.recovery.python if scenario.recovery is not None else ()
 
 
 def _read_scenario(folder: Path) -> ScenarioFolder:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 STARTUP_FILE = "/opt/flowdrill/sitecustomize.py"
 _HEAD = """\
-# Put here by flowdrill: this image is deliberately broken.
+# Put here by flowdrill: this image is for a drill, and for nothing else.
 def _the_image_s_own():
     import importlib.machinery, importlib.util, os, sys
     here = os.path.dirname(os.path.abspath(__file__))
