@@ -31,6 +31,7 @@ from flowdrill.cluster.events import EventRecorder
 from flowdrill.cluster.kubeconfig import kubeconfig_text
 from flowdrill.cluster.listening import Listening, listen
 from flowdrill.cluster.network import Network
+from flowdrill.cluster.node.claim_folders import ClaimFolders
 from flowdrill.cluster.node.images import ImageStore
 from flowdrill.cluster.node.node import Node
 from flowdrill.cluster.node.service_proxy import ServiceProxy
@@ -86,7 +87,8 @@ async def _run_parts(
         objects, folder.token.read_text("utf-8"), bytes.fromhex(folder.signing_key.read_text("utf-8"))
     )
     authority = (folder.certificates / "ca.crt").read_text("utf-8")
-    volumes = Volumes(objects, authenticator.lasting_token, authority)
+    claims = ClaimFolders(objects, folder.claims)
+    volumes = Volumes(objects, authenticator.lasting_token, authority, claims)
     node = Node(objects, folder, images, volumes, runtime, VERSION)
     api = KubernetesApi(objects, authenticator, Authorizer(objects), node.logs, VERSION)
     controllers = ControllerLoop(

@@ -60,6 +60,11 @@ class StateFolder:
         return self.path / "pods"
 
     @property
+    def claims(self) -> Path:
+        """A folder for each PersistentVolumeClaim: what is in its volume."""
+        return self.path / "claims"
+
+    @property
     def log(self) -> Path:
         """What the cluster's own process has to say."""
         return self.path / "cluster.log"
@@ -100,7 +105,7 @@ class StateFolder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
-            for folder in (self.registry, self.images, self.pods, self.certificates):
+            for folder in (self.registry, self.images, self.pods, self.claims, self.certificates):
                 folder.mkdir(mode=0o700)
             self.write_private(self.token, secrets.token_urlsafe(32))
             self.write_private(self.signing_key, secrets.token_hex(32))

@@ -9,7 +9,8 @@ from flowdrill.cluster.api.resource_types import CLUSTER_ROLE_BINDINGS, CLUSTER_
 
 _RBAC = "rbac.authorization.k8s.io"
 _READ, _WRITE = ["get", "list", "watch"], ["create", "delete", "deletecollection", "patch", "update"]
-_CORE = ["configmaps", "endpoints", "events", "pods", "pods/log", "pods/status", "services", "serviceaccounts"]
+_CORE = ["configmaps", "endpoints", "events", "pods", "pods/log", "pods/status", "services", "serviceaccounts",
+         "persistentvolumeclaims"]  # fmt: skip
 _APPS = [
     "controllerrevisions", "deployments", "deployments/scale", "deployments/status", "replicasets",
     "replicasets/scale", "replicasets/status", "statefulsets", "statefulsets/scale", "statefulsets/status",
@@ -23,7 +24,7 @@ def _rule(groups: list[str], resources: list[str], verbs: list[str]) -> Json:
 
 
 _VIEW = [
-    _rule([""], [*_CORE, "namespaces"], _READ),
+    _rule([""], [*_CORE, "namespaces", "persistentvolumeclaims/status"], _READ),
     _rule(["apps"], _APPS, _READ),
     _rule(["discovery.k8s.io"], ["endpointslices"], _READ),
 ]

@@ -43,6 +43,15 @@ def _stateful_set(value: Json) -> None:
     if strategy["type"] == "RollingUpdate":
         _set(_dict(strategy, "rollingUpdate"), partition=0)
     _template(spec)
+    for claim in _dicts(spec.get("volumeClaimTemplates")):
+        _set(claim, apiVersion="v1", kind="PersistentVolumeClaim")
+        _dict(claim, "metadata").setdefault("creationTimestamp", None)
+        _claim(claim)
+
+
+def _claim(value: Json) -> None:
+    _set(_dict(value, "spec"), volumeMode="Filesystem")
+    _set(_dict(value, "status"), phase="Pending")
 
 
 def _template(spec: Json) -> None:
@@ -163,7 +172,7 @@ def _event(value: Json) -> None:
 _OF_KIND = {
     "Deployment": _deployment, "ReplicaSet": _replica_set, "StatefulSet": _stateful_set, "Pod": _pod,
     "Service": _service, "Namespace": _namespace, "Secret": _secret, "RoleBinding": _binding,
-    "ClusterRoleBinding": _binding, "Event": _event,
+    "ClusterRoleBinding": _binding, "Event": _event, "PersistentVolumeClaim": _claim,
 }  # fmt: skip
 
 

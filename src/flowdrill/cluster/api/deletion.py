@@ -10,6 +10,7 @@ from flowdrill.cluster.api.resource_types import NAMESPACES, PODS, Json, Resourc
 from flowdrill.cluster.api.status_error import conflict
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+CLAIM_PROTECTION = "kubernetes.io/pvc-protection"  # held for as long as a pod uses the claim
 _LONGEST_GRACE = 1 << 31  # seconds; a date must be able to say it
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from flowdrill.cluster.api.custom_resources import established, served_by
 from flowdrill.cluster.api.defaults import fill_defaults
 from flowdrill.cluster.api.deletion import (
+    CLAIM_PROTECTION,
     TIME_FORMAT,
     DeleteOptions,
     check_preconditions,
@@ -24,6 +25,7 @@ from flowdrill.cluster.api.resource_types import (
     BUILT_IN,
     CUSTOM_RESOURCE_DEFINITIONS,
     NAMESPACES,
+    PERSISTENT_VOLUME_CLAIMS,
     PODS,
     SERVICES,
     Json,
@@ -105,6 +107,9 @@ class Objects:
             meta["generation"] = 1
         if resource.has_status:
             new.pop("status", None)
+        if resource == PERSISTENT_VOLUME_CLAIMS:
+            others = [one for one in meta.get("finalizers") or () if one != CLAIM_PROTECTION]
+            meta["finalizers"] = [*others, CLAIM_PROTECTION]
         self._complete(resource, new, None)
         return new if dry_run else self._put(resource, new, None)
 

@@ -60,6 +60,9 @@ ENDPOINTS = ResourceType("", "v1", "Endpoints", "endpoints", True, ("ep",))
 CONFIG_MAPS = ResourceType("", "v1", "ConfigMap", "configmaps", True, ("cm",))
 SECRETS = ResourceType("", "v1", "Secret", "secrets")
 SERVICE_ACCOUNTS = ResourceType("", "v1", "ServiceAccount", "serviceaccounts", True, ("sa",))
+PERSISTENT_VOLUME_CLAIMS = ResourceType(
+    "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True, ("pvc",), has_status=True
+)
 EVENTS = ResourceType("", "v1", "Event", "events", True, ("ev",))
 DEPLOYMENTS = ResourceType(
     "apps", "v1", "Deployment", "deployments", True, ("deploy",), _ALL_CATEGORY, has_status=True, has_scale=True
@@ -99,7 +102,8 @@ SELF_SUBJECT_REVIEWS = ResourceType(
 TOKEN_REVIEWS = ResourceType(_AUTHN, "v1", "TokenReview", "tokenreviews", False, verbs=_REVIEW, kept=False)
 
 BUILT_IN: tuple[ResourceType, ...] = (
-    NAMESPACES, NODES, PODS, SERVICES, ENDPOINTS, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, EVENTS,
+    NAMESPACES, NODES, PODS, SERVICES, ENDPOINTS, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, PERSISTENT_VOLUME_CLAIMS,
+    EVENTS,
     DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CONTROLLER_REVISIONS, ENDPOINT_SLICES, LEASES,
     ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, CUSTOM_RESOURCE_DEFINITIONS,
     SUBJECT_ACCESS_REVIEWS, LOCAL_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_RULES_REVIEWS,

@@ -106,7 +106,7 @@ _PROJECTED = {
 _VOLUME = {
     "name": S, "configMap": _CONFIG_MAP_SOURCE, "secret": _SECRET_SOURCE, "downwardAPI": _DOWNWARD_SOURCE,
     "emptyDir": {"medium": S, "sizeLimit": Q}, "hostPath": {"path": S, "type": S}, "projected": _PROJECTED,
-    "persistentVolumeClaim": ANY, "csi": ANY, "nfs": ANY, "ephemeral": ANY, "image": ANY,
+    "persistentVolumeClaim": {"claimName": S, "readOnly": B}, "csi": ANY, "nfs": ANY, "ephemeral": ANY, "image": ANY,
 }  # fmt: skip
 POD_SPEC = {
     "containers": Keyed(CONTAINER, ("name",)), "initContainers": Keyed(CONTAINER, ("name",)),
@@ -122,6 +122,14 @@ POD_SPEC = {
     "resourceClaims": [ANY], "resources": ANY,
 }  # fmt: skip
 _TEMPLATE = {"metadata": METADATA, "spec": POD_SPEC}
+_DATA_SOURCE = {"apiGroup": S, "kind": S, "name": S}
+_CLAIM = {
+    "accessModes": [S], "resources": {"requests": Map(Q), "limits": Map(Q)}, "storageClassName": S, "volumeMode": S,
+    "volumeName": S, "selector": SELECTOR, "dataSource": _DATA_SOURCE,
+    "dataSourceRef": {**_DATA_SOURCE, "namespace": S}, "volumeAttributesClassName": S,
+}  # fmt: skip
+_CLAIM_STATUS = {"phase": S, "accessModes": [S], "capacity": Map(Q), "conditions": CONDITIONS}
+_CLAIM_TEMPLATE = {"apiVersion": S, "kind": S, "metadata": METADATA, "spec": _CLAIM, "status": _CLAIM_STATUS}
 _ROLLING = {"maxSurge": IS, "maxUnavailable": IS, "partition": I}
 _STATUS_OF_WORKLOAD = {
     "conditions": CONDITIONS, "observedGeneration": L, "currentRevision": S, "updateRevision": S,
@@ -151,7 +159,8 @@ REPLICA_SET = {"replicas": I, "selector": SELECTOR, "template": _TEMPLATE, "minR
 STATEFUL_SET = {
     "replicas": I, "selector": SELECTOR, "template": _TEMPLATE, "serviceName": S, "podManagementPolicy": S,
     "updateStrategy": {"type": S, "rollingUpdate": _ROLLING}, "minReadySeconds": I, "revisionHistoryLimit": I,
-    "volumeClaimTemplates": [ANY], "persistentVolumeClaimRetentionPolicy": ANY, "ordinals": {"start": I},
+    "volumeClaimTemplates": [_CLAIM_TEMPLATE], "ordinals": {"start": I},
+    "persistentVolumeClaimRetentionPolicy": {"whenDeleted": S, "whenScaled": S},
 }  # fmt: skip
 SERVICE = {
     "type": S, "selector": STRINGS, "clusterIP": S, "clusterIPs": [S], "externalIPs": [S], "externalName": S,
@@ -216,6 +225,7 @@ _KINDS: dict[str, Json] = {
         "secrets": Keyed(REFERENCE, ("name",)), "imagePullSecrets": Keyed({"name": S}, ("name",)),
         "automountServiceAccountToken": B,
     },
+    "PersistentVolumeClaim": {"spec": _CLAIM, "status": _CLAIM_STATUS},
     "Role": {"rules": [_RULE]},
     "ClusterRole": {"rules": [_RULE], "aggregationRule": {"clusterRoleSelectors": [SELECTOR]}},
     "RoleBinding": _BINDING,
@@ -229,7 +239,9 @@ _KINDS: dict[str, Json] = {
         "spec": _DEFINITION, "status": {"conditions": CONDITIONS, "acceptedNames": _NAMES, "storedVersions": [S]},
     },
 }  # fmt: skip
-OPEN = frozenset({"Pod", "Deployment", "ReplicaSet", "StatefulSet", "Node"})  # whose status is not spelled out
+OPEN = frozenset(
+    {"Pod", "Deployment", "ReplicaSet", "StatefulSet", "Node", "PersistentVolumeClaim"}
+)  # whose status is not spelled out
 
 
 def schema_of(resource: ResourceType) -> Json | None:

@@ -9,6 +9,7 @@ from typing import Any
 from flowdrill.cluster.api.resource_types import Json, ResourceType
 
 _Row = Callable[[Json, datetime], list[Any]]
+_ACCESS_MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
 
 
 def table_of(
@@ -180,6 +181,18 @@ def _binding(value: Json, now: datetime) -> list[Any]:
     return [_name(value), f"{role.get('kind')}/{role.get('name')}", _age(value, now)]
 
 
+def _claim(value: Json, now: datetime) -> list[Any]:
+    spec, status, bound = _spec(value), _status(value), bool(_spec(value).get("volumeName"))
+    phase = "Terminating" if "deletionTimestamp" in value["metadata"] else status.get("phase")
+    capacity = (status.get("capacity") or {}).get("storage", "") if bound else ""
+    modes = ",".join(
+        short for mode, short in _ACCESS_MODES.items() if bound and mode in (status.get("accessModes") or ())
+    )
+    classes = [spec.get("storageClassName") or "", spec.get("volumeAttributesClassName") or "<unset>"]
+    row = [_name(value), phase, spec.get("volumeName") or "", capacity, modes, *classes]
+    return [*row, _age(value, now), spec.get("volumeMode") or "<unset>"]
+
+
 def _revision(value: Json, now: datetime) -> list[Any]:
     owner = next((one for one in value["metadata"].get("ownerReferences") or () if one.get("controller")), None)
     controller = f"{owner['kind'].lower()}.apps/{owner['name']}" if owner else "<none>"
@@ -201,6 +214,9 @@ _COLUMNS: dict[str, tuple[str, _Row]] = {
     "Secret": (
         "Name Type Data Age",
         lambda one, at: [_name(one), one.get("type"), len(one.get("data") or ()), _age(one, at)],
+    ),
+    "PersistentVolumeClaim": (
+        "Name Status Volume Capacity Access_Modes StorageClass VolumeAttributesClass Age ~VolumeMode", _claim,
     ),
     "RoleBinding": ("Name Role Age", _binding),
     "ClusterRoleBinding": ("Name Role Age", _binding),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from flowdrill.cluster.api.claim_rules import claim_change_errors, claim_errors
 from flowdrill.cluster.api.decoding import decode_error
 from flowdrill.cluster.api.metadata_rules import (
     DNS_LABEL,
@@ -15,9 +15,9 @@ from flowdrill.cluster.api.metadata_rules import (
     metadata_errors,
     quoted,
 )
-from flowdrill.cluster.api.quantities import quantity
 from flowdrill.cluster.api.resource_types import BUILT_IN_GROUPS, Json, ResourceType
 from flowdrill.cluster.api.selectors import label_selector_of
+from flowdrill.cluster.api.value_rules import int_or_percent, is_quantity, not_negative, port
 
 _ENV = re.compile(r"[^=\0]+")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -40,13 +40,14 @@ def field_errors(resource: ResourceType, value: Json, previous: Json | None) -> 
         found += check(value)
     if previous is not None:
         found += _unchangeable(resource, value, previous)
+        found += claim_change_errors(value, previous) if resource.own_kind == "PersistentVolumeClaim" else ()
     return found[:20]
 
 
 def _workload(value: Json) -> Iterator[Cause]:
     spec = value["spec"]
     for name in ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
-        yield from _not_negative(spec.get(name), f"spec.{name}")
+        yield from not_negative(spec.get(name), f"spec.{name}")
     selector, labels = spec.get("selector"), spec["template"]["metadata"].get("labels")
     if selector is None:
         yield "spec.selector", "FieldValueRequired", "Required value"
@@ -61,7 +62,8 @@ def _workload(value: Json) -> Iterator[Cause]:
             f"Invalid value: {quoted(labels)}: `selector` does not match template `labels`"
         )  # fmt: skip
     yield from label_errors(labels, "spec.template.metadata.labels")
-    yield from _pod_spec(spec["template"]["spec"], "spec.template.spec")
+    claims = [str((one.get("metadata") or {}).get("name")) for one in spec.get("volumeClaimTemplates") or ()]
+    yield from _pod_spec(spec["template"]["spec"], "spec.template.spec", claims)
     if spec["template"]["spec"].get("restartPolicy") != "Always":
         policy = spec["template"]["spec"].get("restartPolicy")
         yield "spec.template.spec.restartPolicy", "FieldValueNotSupported", (
@@ -83,7 +85,7 @@ def _deployment(value: Json) -> Iterator[Cause]:
         yield "spec.strategy.rollingUpdate", "FieldValueForbidden", message
     if rolling:
         for name in ("maxSurge", "maxUnavailable"):
-            yield from _int_or_percent(rolling.get(name), f"spec.strategy.rollingUpdate.{name}")
+            yield from int_or_percent(rolling.get(name), f"spec.strategy.rollingUpdate.{name}")
         if all(rolling.get(name) in (0, "0", "0%") for name in ("maxSurge", "maxUnavailable")):
             field = "spec.strategy.rollingUpdate.maxUnavailable"
             yield field, "FieldValueInvalid", "Invalid value: 0: may not be 0 when `maxSurge` is 0"
@@ -97,14 +99,18 @@ def _pod(value: Json) -> Iterator[Cause]:
     yield from _pod_spec(value["spec"], "spec")
 
 
-def _pod_spec(spec: Json, at: str) -> Iterator[Cause]:
+def _pod_spec(spec: Json, at: str, claim_templates: Iterable[str] = ()) -> Iterator[Cause]:
     if not spec.get("containers"):
         yield f"{at}.containers", "FieldValueRequired", "Required value"
     if spec.get("restartPolicy") not in ("Always", "OnFailure", "Never"):
         message = f'Unsupported value: {quoted(spec.get("restartPolicy"))}: supported values: "Always", "Never", '
         yield f"{at}.restartPolicy", "FieldValueNotSupported", message + '"OnFailure"'
-    yield from _not_negative(spec.get("terminationGracePeriodSeconds"), f"{at}.terminationGracePeriodSeconds")
-    volumes = {str(one.get("name")) for one in spec.get("volumes") or ()}
+    yield from not_negative(spec.get("terminationGracePeriodSeconds"), f"{at}.terminationGracePeriodSeconds")
+    volumes = {*claim_templates}
+    for number, volume in enumerate(spec.get("volumes") or ()):
+        volumes.add(str(volume.get("name")))
+        if volume.get("persistentVolumeClaim") is not None and not volume["persistentVolumeClaim"].get("claimName"):
+            yield f"{at}.volumes[{number}].persistentVolumeClaim.claimName", "FieldValueRequired", "Required value"
     names: set[str] = set()
     for kind in ("initContainers", "containers"):
         for number, container in enumerate(spec.get(kind) or ()):
@@ -127,7 +133,7 @@ def _container(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
     yield from _mounts_and_ports(container, at, volumes)
     for part in ("limits", "requests"):
         for what, text in ((container.get("resources") or {}).get(part) or {}).items():
-            yield from _is_quantity(text, f"{at}.resources.{part}[{what}]")
+            yield from is_quantity(text, f"{at}.resources.{part}[{what}]")
     for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(kind) is not None:
             yield from _probe(container[kind], f"{at}.{kind}")
@@ -147,7 +153,7 @@ def _environment(container: Json, at: str) -> Iterator[Cause]:
 
 def _mounts_and_ports(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
     for number, one in enumerate(container.get("ports") or ()):
-        yield from _port(one.get("containerPort"), f"{at}.ports[{number}].containerPort")
+        yield from port(one.get("containerPort"), f"{at}.ports[{number}].containerPort")
     for number, one in enumerate(container.get("volumeMounts") or ()):
         if one.get("name") not in volumes:
             yield f"{at}.volumeMounts[{number}].name", "FieldValueNotFound", f"Not found: {quoted(one.get('name'))}"
@@ -162,7 +168,7 @@ def _probe(probe: Json, at: str) -> Iterator[Cause]:
     for extra in handlers[1:]:
         yield f"{at}.{extra}", "FieldValueForbidden", "Forbidden: may not specify more than 1 handler type"
     for name in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
-        yield from _not_negative(probe.get(name), f"{at}.{name}")
+        yield from not_negative(probe.get(name), f"{at}.{name}")
 
 
 def _service(value: Json) -> Iterator[Cause]:
@@ -173,7 +179,7 @@ def _service(value: Json) -> Iterator[Cause]:
     if not ports and spec["type"] != "ExternalName" and spec.get("clusterIP") != "None":
         yield "spec.ports", "FieldValueRequired", "Required value"
     for number, one in enumerate(ports):
-        yield from _port(one.get("port"), f"spec.ports[{number}].port")
+        yield from port(one.get("port"), f"spec.ports[{number}].port")
         if len(ports) > 1 and not one.get("name"):
             yield f"spec.ports[{number}].name", "FieldValueRequired", "Required value"
 
@@ -270,42 +276,8 @@ def _fixed_pod(spec: Json) -> Json:
     return fixed
 
 
-def _not_negative(number: Any, field: str) -> Iterator[Cause]:
-    if number is not None and number < 0:
-        yield field, "FieldValueInvalid", f"Invalid value: {number}: must be greater than or equal to 0"
-
-
-def _int_or_percent(value: Any, field: str) -> Iterator[Cause]:
-    if isinstance(value, str) and not re.fullmatch(r"\d{1,9}%", value):
-        message = f"Invalid value: {quoted(value)}: a valid percent string must be a numeric string followed by an "
-        yield field, "FieldValueInvalid", f"{message}ending '%' (e.g. '1%',  or '93%', regex used is '[0-9]+%')"
-    if isinstance(value, int):
-        yield from _not_negative(value, field)
-
-
-def _port(port: Any, field: str) -> Iterator[Cause]:
-    if port is None:
-        yield field, "FieldValueRequired", "Required value"
-    elif not 0 < port < 65536:
-        yield field, "FieldValueInvalid", f"Invalid value: {port}: must be between 1 and 65535, inclusive"
-
-
-def _is_quantity(text: Any, field: str) -> Iterator[Cause]:
-    try:
-        number = quantity(text)
-    except ValueError:
-        yield (
-            field,
-            "FieldValueInvalid",
-            f"Invalid value: {quoted(text)}: quantities must match the regular expression",
-        )
-        return
-    if number < 0:
-        yield field, "FieldValueInvalid", f"Invalid value: {quoted(text)}: must be greater than or equal to 0"
-
-
 _CHECKS = {
     "Deployment": _deployment, "ReplicaSet": _workload, "StatefulSet": _workload, "Pod": _pod, "Service": _service,
     "RoleBinding": _binding, "ClusterRoleBinding": _binding, "CustomResourceDefinition": _definition,
-    "ConfigMap": _data, "Secret": _data,
+    "ConfigMap": _data, "Secret": _data, "PersistentVolumeClaim": claim_errors,
 }  # fmt: skip

@@ -18,6 +18,11 @@ def is_finished(pod: Json) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
 
 
+def is_pending(pod: Json) -> bool:
+    """Return whether the pod's containers are still to come."""
+    return (pod.get("status") or {}).get("phase") == "Pending"
+
+
 def is_ready(pod: Json) -> bool:
     """Return whether the pod's condition Ready is true."""
     return _ready_condition(pod) is not None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from flowdrill.cluster.api.objects import Objects, Part
-from flowdrill.cluster.api.resource_types import NODES, PODS, Json
+from flowdrill.cluster.api.resource_types import NODES, PERSISTENT_VOLUME_CLAIMS, PODS, Json, ResourceType
+from flowdrill.cluster.controllers.claims import missing_claim
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.node_ledger import NodeLedger
@@ -18,7 +19,7 @@ _OVER = ("Failed", "Succeeded")
 
 
 class Scheduler:
-    """Binds one pod at a time. Those that found no place wait until a node or another pod changes."""
+    """Binds one pod at a time. Those that found no place wait until a node, a claim or another pod changes."""
 
     name = "scheduling"
 
@@ -26,7 +27,9 @@ class Scheduler:
         self._objects, self._recorder = objects, recorder
         self._ledger = NodeLedger(objects)
         self._waiting: dict[Key, None] = {}
-        self.watches = {PODS: self._concerned, NODES: self._all_waiting}
+        self.watches: Mapping[ResourceType, Callable[[Json], Iterable[Key]]] = {
+            PODS: self._concerned, NODES: self._all_waiting, PERSISTENT_VOLUME_CLAIMS: self._all_waiting,
+        }  # fmt: skip
 
     def sync(self, key: Key) -> None:
         """Bind a pod, or say why it cannot be bound."""
@@ -36,6 +39,10 @@ class Scheduler:
             return
         nodes = self._objects.select(NODES)
         problems: list[str] = []
+        missing = missing_claim(self._objects, pod)
+        if missing is not None:
+            self._wait(key, pod, f"0/{len(nodes)} nodes are available: {missing}.")
+            return
         for node in nodes:
             name = node["metadata"]["name"]
             found = obstacles(pod, node, self._ledger.held(name))
@@ -43,8 +50,11 @@ class Scheduler:
                 self._bind(pod, name)
                 return
             problems += found
+        self._wait(key, pod, unschedulable_message(len(nodes), problems))
+
+    def _wait(self, key: Key, pod: Json, why: str) -> None:
         self._waiting[key] = None
-        self._say_unschedulable(pod, unschedulable_message(len(nodes), problems))
+        self._say_unschedulable(pod, why)
 
     def _concerned(self, pod: Json) -> Iterable[Key]:
         """A pod that has a node concerns those that wait: it may be about to leave room."""

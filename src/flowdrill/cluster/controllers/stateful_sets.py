@@ -9,12 +9,19 @@ from dataclasses import dataclass
 
 from flowdrill.cluster.api.deletion import DeleteOptions
 from flowdrill.cluster.api.objects import Objects, Part
-from flowdrill.cluster.api.resource_types import PODS, STATEFUL_SETS, Json, ResourceType
+from flowdrill.cluster.api.resource_types import PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS, Json, ResourceType
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.owning import owned, owner_or_matching_keys
 from flowdrill.cluster.controllers.pacing import pods_to_make
-from flowdrill.cluster.controllers.pod_state import is_finished, is_ready, is_terminating, seconds_until_available
+from flowdrill.cluster.controllers.pod_state import (
+    is_finished,
+    is_pending,
+    is_ready,
+    is_terminating,
+    seconds_until_available,
+)
+from flowdrill.cluster.controllers.set_claims import make_claims, mount_claims, set_keys
 from flowdrill.cluster.controllers.set_revisions import REVISION_LABEL, prune_revisions, set_revisions
 from flowdrill.cluster.controllers.templates import pod_from
 from flowdrill.cluster.events import EventRecorder
@@ -42,16 +49,13 @@ class StatefulSetController:
         self.watches: Mapping[ResourceType, Callable[[Json], Iterable[Key]]] = {
             STATEFUL_SETS: own_key,
             PODS: lambda pod: owner_or_matching_keys(objects, pod, STATEFUL_SETS),
+            PERSISTENT_VOLUME_CLAIMS: lambda claim: set_keys(objects, claim),
         }
 
     def sync(self, key: Key) -> float | None:
         """Take the next step and write the status; seconds until another pod becomes available."""
         found = self._objects.find(STATEFUL_SETS, *key)
         if found is None or "deletionTimestamp" in found["metadata"]:
-            return None
-        if found["spec"].get("volumeClaimTemplates"):
-            text = "the embedded cluster has no volumes to claim: leave volumeClaimTemplates out"
-            self._events.record(found, "Warning", "FailedCreate", text)
             return None
         known = set_revisions(self._objects, found)
         update = known[-1]["metadata"]["name"]
@@ -69,6 +73,9 @@ class StatefulSetController:
         start = _start(found)
         wanted = range(start, start + found["spec"]["replicas"])
         in_order = found["spec"].get("podManagementPolicy") != "Parallel"
+        for number, pod in pods.items():
+            if number in wanted and is_pending(pod):
+                make_claims(self._objects, self._events, found, number)
         if self._fill(found, revisions, pods, wanted, in_order=in_order):
             return
         surplus = [pods[number] for number in sorted(pods, reverse=True) if number not in wanted]
@@ -137,6 +144,8 @@ class StatefulSetController:
         pod["spec"]["hostname"] = name
         if found["spec"].get("serviceName"):
             pod["spec"]["subdomain"] = found["spec"]["serviceName"]
+        mount_claims(pod, found, number)
+        make_claims(self._objects, self._events, found, number)
         self._objects.create(PODS, pod)
         text = f"create Pod {name} in StatefulSet {found['metadata']['name']} successful"
         self._events.record(found, "Normal", "SuccessfulCreate", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowdrill.cluster.api.objects import Objects
+from flowdrill.cluster.controllers.claims import ClaimController
 from flowdrill.cluster.controllers.endpoint_slices import EndpointSliceController
 from flowdrill.cluster.controllers.endpoints import EndpointsController
 from flowdrill.cluster.controllers.event_expiry import EventExpiry
@@ -22,6 +23,7 @@ def supporting_controllers(objects: Objects, issue: Callable[..., str], authorit
     certificate in PEM."""
     return (
         Scheduler(objects, EventRecorder(objects, SCHEDULER)),
+        ClaimController(objects),
         EndpointsController(objects),
         EndpointSliceController(objects),
         GarbageCollector(objects),

@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from flowdrill.cluster.api.resource_types import Json
@@ -14,7 +15,7 @@ from flowdrill.cluster.node.environment import ConfigError, container_environmen
 from flowdrill.cluster.node.images import PulledImage
 from flowdrill.cluster.node.keeper_client import ProcessPlan
 from flowdrill.cluster.node.limits import limit_of
-from flowdrill.cluster.node.path_mapping import PathMapping
+from flowdrill.cluster.node.path_mapping import PathMapping, mapping_for
 from flowdrill.cluster.node.pod_context import PodContext
 from flowdrill.cluster.node.workshop import Workshop
 
@@ -42,7 +43,7 @@ class ContainerPlanner:
         self._shop.volumes.mount(container, context.volumes, root, known)
         for name in ("home", "tmp"):
             (home / name).mkdir(parents=True, exist_ok=True)
-        mapping = PathMapping(root, context.address)
+        mapping = mapping_for(container, root, context.address)
         config = image.config
         folder = _working_folder(mapping, container.get("workingDir") or config.working_dir)
         own = {
@@ -51,7 +52,8 @@ class ContainerPlanner:
         }  # fmt: skip
         env = {**config.env, **known}
         path = self._shop.search_path(env.pop("PATH", ""))
-        env = {**own, **{name: mapping.text(text) for name, text in env.items()}, "PATH": mapping.text(path)}
+        search = replace(mapping, mounts=()).text(path)  # the host's programs are the runtime, whatever is mounted
+        env = {**own, **{name: mapping.text(text) for name, text in env.items()}, "PATH": search}
         command = [expanded(str(part), known) for part in container.get("command") or ()]
         arguments = [expanded(str(part), known) for part in container.get("args") or ()]
         argv = [*(command or config.entrypoint), *(arguments or (() if command else config.cmd))]

@@ -18,7 +18,7 @@ from flowdrill.cluster.node.images import InvalidImageNameError, PulledImage, Pu
 from flowdrill.cluster.node.keeper_client import ProcessPlan, Running, StartError
 from flowdrill.cluster.node.limits import LOOK_SECONDS, held_bytes, limit_of
 from flowdrill.cluster.node.logs import last_words
-from flowdrill.cluster.node.path_mapping import PathMapping
+from flowdrill.cluster.node.path_mapping import mapping_for
 from flowdrill.cluster.node.pod_context import PodContext
 from flowdrill.cluster.node.pod_status import ContainerState
 from flowdrill.cluster.node.probes import Prober, probing
@@ -291,7 +291,8 @@ class ContainerRunner:
         plan = self._plan
         if plan is None or not argv:
             return 1, "there is no command"
-        mapping = PathMapping(self._context.folder / "containers" / self.state.name / "root", self._context.address)
+        root = self._context.folder / "containers" / self.state.name / "root"
+        mapping = mapping_for(self._container, root, self._context.address)
         argv = [mapping.text(str(part)) for part in argv]
         log = plan.log.with_name(f".exec-{self.state.name}-{next(_NUMBERS)}.log")
         found = shutil.which(argv[0], path=plan.env["PATH"])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flowdrill.cluster.api.objects import Objects
-from flowdrill.cluster.api.resource_types import PODS, Json
+from flowdrill.cluster.api.resource_types import PERSISTENT_VOLUME_CLAIMS, PODS, Json
 from flowdrill.cluster.api.store import Change, ChangeType
 from flowdrill.cluster.events import EventRecorder
 from flowdrill.cluster.node.images import ImageStore
@@ -57,6 +57,7 @@ class Node:
             unsubscribe = self._objects.store.subscribe(self._changed)
             try:
                 self._clean_up()
+                self._clean_up_claims()
                 for pod in self._objects.select(PODS):
                     self._look_at(pod)
                 while True:
@@ -71,6 +72,8 @@ class Node:
                 await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _changed(self, change: Change) -> None:
+        if change.resource == PERSISTENT_VOLUME_CLAIMS and change.type is ChangeType.DELETED:
+            self._clean_up_claims()
         if change.resource != PODS:
             return
         if change.type is not ChangeType.DELETED:
@@ -98,6 +101,7 @@ class Node:
         finally:
             del self._workers[worker.uid], self._tasks[worker.uid]
             self._addresses.discard(address)
+        self._clean_up_claims()
 
     def _clean_up(self) -> None:
         """Delete what pods have left that are gone."""
@@ -105,6 +109,19 @@ class Node:
         for folder in self._folder.pods.iterdir():
             if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _clean_up_claims(self) -> None:
+        """Delete the volumes of claims that are gone, once the pods that have them have ended."""
+        used = [path for worker in self._workers.values() for path in worker.volumes]
+        for folder in self._volumes.claims.forsaken(used):
+            if folder.name not in self._tasks:
+                self._tasks[folder.name] = asyncio.create_task(self._remove(folder))
+
+    async def _remove(self, folder: Path) -> None:
+        try:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        finally:
+            del self._tasks[folder.name]
 
     def _folder_of(self, pod: Json) -> Path:
         return self._folder.pods / str(pod["metadata"]["uid"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from flowdrill.cluster.api.deletion import DeleteOptions
@@ -40,6 +41,11 @@ class PodWorker:
     def uid(self) -> str:
         """The pod's uid."""
         return str(self._context.pod["metadata"]["uid"])
+
+    @property
+    def volumes(self) -> Collection[Path]:
+        """Where the pod's volumes are, once they are made."""
+        return self._context.volumes.values()
 
     def update(self, pod: Json) -> None:
         """Take the pod's new state: it may be being deleted now."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import SERVICE_ACCOUNTS, Json
+from flowdrill.cluster.node.claim_folders import ClaimFolders
 from flowdrill.cluster.node.environment import (
     ConfigError,
     expanded,
@@ -29,14 +30,18 @@ class UnsupportedVolumeError(Exception):
 class Volumes:
     """Makes the volumes of pods."""
 
-    def __init__(self, objects: Objects, issue: Issue, authority: str) -> None:
-        self._objects, self._issue, self._authority = objects, issue, authority
+    def __init__(self, objects: Objects, issue: Issue, authority: str, claims: ClaimFolders) -> None:
+        self._objects, self._issue, self._authority, self.claims = objects, issue, authority, claims
 
     def make(self, pod: Json, folder: Path, pod_ip: str) -> Mapping[str, Path]:
         """Make every volume of a pod below a folder; return where each is. ConfigError for what is not there,
         UnsupportedVolumeError."""
         made = {}
         for volume in pod["spec"].get("volumes") or ():
+            if volume.get("persistentVolumeClaim"):
+                name = str(volume["persistentVolumeClaim"].get("claimName"))
+                made[volume["name"]] = self.claims.of(pod["metadata"]["namespace"], name)
+                continue
             place = made[volume["name"]] = folder / volume["name"]
             place.mkdir(parents=True, exist_ok=True)
             self._fill(pod, volume, place, pod_ip)
@@ -63,6 +68,8 @@ class Volumes:
             target = Path(os.path.normpath(root / path.lstrip("/")))
             if not target.is_relative_to(root) or target == root:
                 raise ConfigError(f"mountPath {path} is no place to mount at")
+            if self.claims.holds(target.parent):  # a link there would be one for all pods, and stay
+                raise ConfigError(f"mountPath {path} is in a persistent volume, where nothing can be mounted")
             if not os.path.lexists(source):
                 source.mkdir(parents=True)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -35,16 +35,28 @@ CONTAINER: Json = {
 }  # fmt: skip
 MAIN = {"name": "main", **CONTAINER}
 STATES = [{"name": "main", "state": {"waiting": {"reason": "x"}}, "lastState": {}, "ready": True, "restartCount": 1}]
+CLAIM: Json = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+PVC = {"name": "w", "persistentVolumeClaim": {"claimName": "a"}}
 KINDS: dict[str, Json] = {
     f"{APPS}/deployments": {
         **deployment("a", **CONTAINER), "status": {"conditions": CONDITIONS, "replicas": 1, "observedGeneration": 1},
     },
     f"{SHOP}/pods": {
-        "spec": {"containers": [MAIN], "volumes": [{"name": "v", "configMap": {"name": "c"}}], "nodeName": "n"},
+        "spec": {"containers": [MAIN], "volumes": [{"name": "v", "configMap": {"name": "c"}}, PVC], "nodeName": "n"},
         "status": {"phase": "Running", "podIP": "127.0.0.1", "conditions": CONDITIONS, "containerStatuses": STATES},
     },
     f"{SHOP}/services": {
         "spec": {"selector": {"a": "b"}, "ports": [{"port": 80, "targetPort": "x"}], "type": "NodePort"},
+    },
+    f"{SHOP}/persistentvolumeclaims": {
+        "spec": {**CLAIM, "storageClassName": "x", "selector": {"matchLabels": {"a": "b"}}},
+        "status": {"phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1"}},
+    },
+    f"{APPS}/statefulsets": {
+        "spec": {
+            **deployment("a", **CONTAINER)["spec"],
+            "volumeClaimTemplates": [{"metadata": {"name": "v", "labels": {"a": "b"}}, "spec": CLAIM}],
+        },
     },
     f"{SHOP}/endpoints": {"subsets": [{"addresses": [{"ip": "127.0.0.1"}], "ports": [{"port": 1}]}]},
     "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices": {

@@ -17,6 +17,7 @@ from flowdrill.cluster.api.deletion import DeleteOptions
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.pod_logs import LogOptions
 from flowdrill.cluster.api.resource_types import EVENTS, NAMESPACES, PODS, SECRETS, Json
+from flowdrill.cluster.node.claim_folders import ClaimFolders
 from flowdrill.cluster.node.images import ImageStore, PulledImage, PullError
 from flowdrill.cluster.node.node import Node
 from flowdrill.cluster.node.node_status import NODE_NAME
@@ -63,7 +64,8 @@ class Stage:
         self.images = Images(folder / "images")
         self.folder = StateFolder(folder)
         self.folder.pods.mkdir()
-        self.node = Node(self.objects, self.folder, self.images, Volumes(self.objects, str, ""), None, "v1")
+        volumes = Volumes(self.objects, str, "", ClaimFolders(self.objects, self.folder.claims))
+        self.node = Node(self.objects, self.folder, self.images, volumes, None, "v1")
 
     def make(self, script: str = STUBBORN, *, spec: Json | None = None, **container: Any) -> None:
         main = {"name": "main", "image": IMAGE, "command": ["sh", "-c", script], **container}

@@ -12,6 +12,7 @@ import pytest
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, Json
+from flowdrill.cluster.node.claim_folders import ClaimFolders
 from flowdrill.cluster.node.environment import ConfigError
 from flowdrill.cluster.node.volumes import UnsupportedVolumeError, Volumes
 from tests.unit.cluster.controllers.driven import Clock, fresh_objects, named
@@ -29,8 +30,9 @@ def objects() -> Objects:
 
 
 @pytest.fixture
-def volumes(objects: Objects) -> Volumes:
-    return Volumes(objects, lambda *of: "token of " + of[1], "authority")
+def volumes(objects: Objects, tmp_path: Path) -> Volumes:
+    claims = ClaimFolders(objects, tmp_path / "claims")
+    return Volumes(objects, lambda *of: "token of " + of[1], "authority", claims)
 
 
 def pod(*sources: Json, token: bool = False) -> Json:
