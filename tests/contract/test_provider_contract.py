@@ -54,7 +54,7 @@ class ProviderBench:
 def fake_bench() -> ProviderBench:
     world = FakeBench(WorkloadKind.DEPLOYMENT)
     provider = FakeProvider(world.time)
-    world.workload.others[LABEL] = provider.patched
+    provider.join(world.workload.others)
     provider.serve()
 
     def until(condition: Callable[[], object]) -> None:

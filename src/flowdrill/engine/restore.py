@@ -79,6 +79,7 @@ def undo_of(order: RunOrder, cleared: Cleared) -> Undo:
         host=order.host,
         fields=cleared.release.stable_fields,
         beside=cleared.release.stable_beside,
+        started=None if cleared.provider is None else cleared.provider.workload,
     )
 
 

@@ -17,6 +17,8 @@ UNDO = "flowdrill.dev/undo"
 _TRIES = 3
 _OBJECT = re.compile(r"(configmap|deployment|statefulset)/[a-z0-9][-a-z0-9.]*")
 
+_RUN_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]*")
+
 
 def take_lease(api: Api, target: FoundTarget, undo: Undo) -> str:
     """Create the Lease and return `lease/NAME`; DrillRefusedError when another run holds it."""
@@ -111,10 +113,12 @@ def _refused(target: FoundTarget, lease: Json) -> DrillRefusedError:
 def _by_hand(target: FoundTarget, undo: Json) -> str | None:
     """The commands that undo what the annotation tells, as far as it tells it in the right shape."""
     image, beside, fields = undo.get("image"), undo.get("beside"), undo.get("fields")
+    run_id, started = str(undo.get("run_id")), str(undo.get("started"))
+    known = _RUN_ID.fullmatch(run_id) and started.startswith("deployment/") and _OBJECT.fullmatch(started)
     if not isinstance(image, str):
         return None
     return Undo(
-        run_id="",
+        run_id=run_id,
         workload=target.label,
         namespace=target.namespace,
         container=target.container,
@@ -123,6 +127,7 @@ def _by_hand(target: FoundTarget, undo: Json) -> str | None:
         host="",
         fields=fields if isinstance(fields, dict) else {},
         beside=_patches(beside),
+        started=started if known else None,
     ).by_hand()
 
 
