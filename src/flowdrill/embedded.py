@@ -65,7 +65,7 @@ def embedded_drill(
             image = _image(drill.embedded, near, cluster, images)
             say(f"deploying {drill.target.workload} with {image}")
             items = target_objects(drill, near, image, environ)
-            deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, _awaited(drill, items))
+            deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, awaited_workloads(drill, items))
         yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
 
 
@@ -138,8 +138,8 @@ def target_objects(drill: Drill, near: Path, image: str, environ: Mapping[str, s
     return items
 
 
-def _awaited(drill: Drill, items: list[Json]) -> list[Target]:
-    """The workloads that must be ready before the drill: a provider only where the manifests hold one."""
+def awaited_workloads(drill: Drill, items: list[Json]) -> list[Target]:
+    """Return the workloads that must be ready before the drill: a provider only where the manifests hold one."""
     provider = drill.provider and drill.provider.target(drill.target.namespace)
     return [one for one in (provider, drill.target) if one and _workload(one, items) is not None]
 

@@ -27,19 +27,20 @@ _LOG_BYTES = 16 * 1024 * 1024  # of one pod: about 130,000 requests
 def open_provider(
     context: str, plan: ProviderPlan, target: Target, *, kubeconfig: str | None = None
 ) -> KubernetesProvider:
-    """Return the provider of `target` on the cluster of `context`: as it is there, or a Deployment to be started.
-    ClusterError when a StatefulSet or the container is not there, or another drill has started it; PlanError when the
-    drill does not name one of several containers."""
+    """Connect to the cluster of `context` and find the provider there."""
     connection = connect(context, kubeconfig)
     api = Api(connection.client, connection.server)
     try:
-        return _provider(api, plan, target, context)
+        return find_provider(api, plan, target, context)
     except FlowdrillError:
         api.close()
         raise
 
 
-def _provider(api: Api, plan: ProviderPlan, target: Target, context: str) -> KubernetesProvider:
+def find_provider(api: Api, plan: ProviderPlan, target: Target, context: str) -> KubernetesProvider:
+    """Return the provider of `target`: as it is there, or a Deployment to be started. ClusterError when a StatefulSet
+    or the container is not there, or another drill has started it; PlanError when the drill does not name one of
+    several containers."""
     named = plan.target(target.namespace)
     try:
         run_id = started_by(api.get(f"{workloads_path(named.namespace, named.kind)}/{named.name}"))

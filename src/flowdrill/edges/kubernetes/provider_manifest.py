@@ -103,4 +103,4 @@ def held_up_by(workload: Json, pods: list[Json]) -> str:
             ended = (container.get("lastState") or {}).get("terminated") or {}
             told += [": ".join(filter(None, (waits.get("reason"), waits.get("message") or ended.get("message"))))]
     known = dict.fromkeys(str(one) for one in told if one)
-    return printable(f" ({'; '.join(known)})") if known else ""
+    return f" ({printable('; '.join(known))})" if known else ""
