@@ -19,7 +19,7 @@ from flowdrill.edges.kubernetes.deploying import deploy_target
 from flowdrill.edges.planfiles.manifests import read_manifests
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.errors import ClusterError, PlanError
-from flowdrill.model.drill import Drill, EmbeddedTarget
+from flowdrill.model.drill import Drill, EmbeddedTarget, Target
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 
 KEY_PLACEHOLDER = "CHOOSE-A-KEY"
@@ -65,8 +65,7 @@ def embedded_drill(
             image = _image(drill.embedded, near, cluster, images)
             say(f"deploying {drill.target.workload} with {image}")
             items = target_objects(drill, near, image, environ)
-            provider = [drill.provider.target(drill.target.namespace)] if drill.provider else []
-            deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, [*provider, drill.target])
+            deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, awaited_workloads(drill, items))
         yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
 
 
@@ -123,8 +122,7 @@ def _repository_name(flow_file: Path) -> str:
 
 
 def target_objects(drill: Drill, near: Path, image: str, environ: Mapping[str, str]) -> list[Json]:
-    """The target's objects, with the image and the key put in. What has the same image in the manifest as the target,
-    such as its model provider, gets it too."""
+    """The target's objects, with the image and the key put in."""
     assert drill.embedded is not None  # noqa: S101 - for the type checker
     items = read_manifests(near / drill.embedded.manifests)
     variable = drill.load.api_key_from
@@ -134,16 +132,16 @@ def target_objects(drill: Drill, near: Path, image: str, environ: Mapping[str, s
         if isinstance(strings, dict):
             item["stringData"] = {name: key if text == KEY_PLACEHOLDER else text for name, text in strings.items()}
     written = hashlib.sha256(repr((items, key)).encode()).hexdigest()[:16]
-    target = _target_container(drill, _target_template(drill, items))
-    target.setdefault("image", image)
-    placeholder = target["image"]
-    for pod in filter(None, map(_pod_template, items)):
-        same = [one for one in pod["spec"]["containers"] if one.get("image") == placeholder]
-        for one in same:
-            one["image"] = image
-        if same:
-            pod.setdefault("metadata", {}).setdefault("annotations", {})[_MADE_FROM] = written
+    pod = _target_template(drill, items)
+    _target_container(drill, pod)["image"] = image
+    pod.setdefault("metadata", {}).setdefault("annotations", {})[_MADE_FROM] = written
     return items
+
+
+def awaited_workloads(drill: Drill, items: list[Json]) -> list[Target]:
+    """Return the workloads that must be ready before the drill: a provider only where the manifests hold one."""
+    provider = drill.provider and drill.provider.target(drill.target.namespace)
+    return [one for one in (provider, drill.target) if one and _workload(one, items) is not None]
 
 
 def _target_container(drill: Drill, pod: Json) -> Json:
@@ -157,21 +155,20 @@ def _target_container(drill: Drill, pod: Json) -> Json:
     return container
 
 
-def _pod_template(item: Json) -> Json | None:
-    """The template of a workload's pods, where the object has one with containers."""
-    template = (item.get("spec") or {}).get("template")
-    has = isinstance(template, dict) and (template.get("spec") or {}).get("containers")
-    return template if has else None
-
-
-def _target_template(drill: Drill, items: list[Json]) -> Json:
+def _workload(target: Target, items: list[Json]) -> Json | None:
     for item in items:
         meta = item["metadata"]
         named = (str(item["kind"]).lower(), meta["name"], meta.get("namespace", "default"))
-        if named == (drill.target.kind.value, drill.target.name, drill.target.namespace):
-            template = _pod_template(item)
-            if template is not None:
-                return template
+        if named == (target.kind.value, target.name, target.namespace):
+            return item
+    return None
+
+
+def _target_template(drill: Drill, items: list[Json]) -> Json:
+    """The template of the target's pods; PlanError when the manifests have none with containers."""
+    template = ((_workload(drill.target, items) or {}).get("spec") or {}).get("template")
+    if isinstance(template, dict) and (template.get("spec") or {}).get("containers"):
+        return template
     file = drill.embedded.manifests if drill.embedded else ""
     raise PlanError(
         f"embedded.manifests: {file} has no {drill.target.workload} with containers in namespace "

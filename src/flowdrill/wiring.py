@@ -130,8 +130,7 @@ def run_drill_file(
         )
         provider = None
         if drill.provider is not None:
-            named = drill.provider.target(drill.target.namespace)
-            provider = stack.enter_context(open_provider(context, named, kubeconfig=kubeconfig))
+            provider = stack.enter_context(open_provider(context, drill.provider, drill.target, kubeconfig=kubeconfig))
         started = datetime.now(UTC)
         hidden = (api_key,) if api_key else ()
         folder = stack.enter_context(RunFolder.create(out, drill, found.scenario, started, hidden))
@@ -278,4 +277,5 @@ def _order(drill: Drill, found: ScenarioFolder, workload: KubernetesWorkload, st
         tool_version=version("flowdrill"),
         plan_digest=f"sha256:{plan_digest}",
         host=socket.gethostname(),
+        provider_program=(shipped_scenarios() / "provider" / "provider.py").read_bytes(),
     )

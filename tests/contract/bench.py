@@ -88,11 +88,15 @@ class RealBench:
 
     kind: WorkloadKind
     workload: Workload
-    namespace: str
+    target: Target
     stable: str
     broken: str
     unpullable: str
     facts: list[Fact] = field(default_factory=list)
+
+    @property
+    def namespace(self) -> str:
+        return self.target.namespace
 
     def until(self, condition: Callable[[], object]) -> None:
         wait_until(condition, self.workload.snapshot)
@@ -147,7 +151,7 @@ class Cluster:
         self.deploy(kind, name)
         target = Target(namespace=self.namespace, workload=f"{kind}/{name}")
         with open_workload(self.context, target, kubeconfig=self.kubeconfig) as workload:
-            bench = RealBench(kind, workload, self.namespace, *self.images, self.unpullable)
+            bench = RealBench(kind, workload, target, *self.images, self.unpullable)
             bench.until(lambda: runs_only(workload.snapshot(), self.images[0]))
             bench.until(lambda: all(pod.in_endpoints for pod in workload.snapshot().pods))
             yield bench

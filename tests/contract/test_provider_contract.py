@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,21 @@ from kubernetes import client
 
 from flowdrill.analysis.provider_log import provider_requests
 from flowdrill.edges.kubernetes.provider import open_provider
+from flowdrill.edges.planfiles.reading import shipped_scenarios
 from flowdrill.engine.ports import Provider, Workload
 from flowdrill.errors import ClusterError, PlanError
-from flowdrill.model.drill import Target
+from flowdrill.model.drill import ProviderPlan, RegistryAccess
+from flowdrill.model.image_reference import parse_image_reference
+from flowdrill.model.images import Program
 from flowdrill.model.release import Beside
 from flowdrill.model.scenario import ProviderChange, ProviderMode
 from flowdrill.model.workload import WorkloadKind
+from flowdrill.wiring import open_images
 from tests.contract.bench import Cluster, FakeBench, wait_until
 from tests.contract.conftest import Place
-from tests.fakes.fake_provider import LABEL, FakeProvider
+from tests.fakes.fake_provider import FakeProvider
+
+FILE = "/opt/stand-in/provider.py"
 
 DOWN = ProviderChange(mode=ProviderMode.SERVER_ERROR)
 # writes one request down when it starts, as the stand-in does for each that it serves
@@ -54,7 +60,7 @@ class ProviderBench:
 def fake_bench() -> ProviderBench:
     world = FakeBench(WorkloadKind.DEPLOYMENT)
     provider = FakeProvider(world.time)
-    world.workload.others[LABEL] = provider.patched
+    provider.join(world.workload.others)
     provider.serve()
 
     def until(condition: Callable[[], object]) -> None:
@@ -72,11 +78,11 @@ def fake_bench() -> ProviderBench:
 def real_bench(cluster: Cluster, image: str) -> Iterator[ProviderBench]:
     name, apps = f"provider-{secrets.token_hex(3)}", client.AppsV1Api(cluster.api)
     apps.create_namespaced_deployment(cluster.namespace, _manifest(name, image))
-    target = Target(namespace=cluster.namespace, workload=f"deployment/{name}")
+    plan = ProviderPlan(workload=f"deployment/{name}")
     try:
         with (
             cluster.bench(WorkloadKind.DEPLOYMENT) as bench,
-            open_provider(cluster.context, target, kubeconfig=cluster.kubeconfig) as provider,
+            open_provider(cluster.context, plan, bench.target, kubeconfig=cluster.kubeconfig) as provider,
         ):
             found = ProviderBench(bench.workload, provider, lambda condition: wait_until(condition, provider.unsettled))
             found.until(lambda: provider.unsettled() is None and found.modes())
@@ -141,3 +147,91 @@ def test_its_log_has_a_line_for_every_request(bench: ProviderBench) -> None:
 def test_an_object_that_is_not_there_cannot_be_patched(bench: ProviderBench) -> None:
     with pytest.raises(ClusterError, match="not found"):
         bench.workload.patch_beside("deployment/not-there", {"spec": {"replicas": 1}})
+
+
+@dataclass
+class StartBench(ProviderBench):
+    """A provider that is not there, a Service that waits for it, and an image to start it on."""
+
+    image: str
+
+
+def fake_start_bench() -> StartBench:
+    world = FakeBench(WorkloadKind.DEPLOYMENT)
+    provider = FakeProvider(world.time, stands=False)
+    provider.join(world.workload.others)
+    return StartBench(world.workload, provider, world.until, world.workload.image)
+
+
+@contextmanager
+def real_start_bench(cluster: Cluster, image: str) -> Iterator[StartBench]:
+    name, core = f"provider-{secrets.token_hex(3)}", client.CoreV1Api(cluster.api)
+    port = {"port": 80, "targetPort": "http", "protocol": "TCP"}
+    core.create_namespaced_service(
+        cluster.namespace, {"metadata": {"name": name}, "spec": {"selector": {"app": name}, "ports": [port]}}
+    )
+    program = Program("provider", FILE, (shipped_scenarios() / "provider/provider.py").read_bytes(), ("python3", FILE))
+    plan = ProviderPlan(workload=f"deployment/{name}")
+    with (
+        closing(open_images(RegistryAccess(plain_http=True), lambda _: b"")) as images,
+        cluster.bench(WorkloadKind.DEPLOYMENT) as bench,
+        open_provider(cluster.context, plan, bench.target, kubeconfig=cluster.kubeconfig) as provider,
+    ):
+        stable = images.retained(parse_image_reference(image)).reference
+        prepared = images.prepare_program(stable.at_digest(str(stable.digest)), program, name)
+        images.push(prepared)
+        try:
+            yield StartBench(
+                bench.workload,
+                provider,
+                lambda condition: wait_until(condition, provider.stands),
+                str(prepared.image.reference),
+            )
+        finally:
+            wait_until(lambda: provider.remove("run-1") is None, lambda: provider.remove("run-1"))
+            assert images.delete(prepared.image) == ()
+
+
+@pytest.fixture(params=["fake", "embedded", pytest.param("kubernetes", marks=pytest.mark.kubernetes)])
+def start_bench(request: pytest.FixtureRequest) -> Iterator[StartBench]:
+    if request.param == "fake":
+        yield fake_start_bench()
+        return
+    place: Place = request.getfixturevalue({"embedded": "embedded_place", "kubernetes": "real_place"}[request.param])
+    with real_start_bench(request.getfixturevalue(f"{request.param}_cluster"), place.image) as real:
+        yield real
+
+
+def test_one_that_is_there_stands_and_is_never_removed(bench: ProviderBench) -> None:
+    assert bench.provider.stands()
+    assert bench.provider.remove("run-1") is None
+    assert bench.provider.stands()
+    with pytest.raises(ClusterError):
+        bench.provider.start("img:1", "run-1")
+
+
+def test_a_dry_run_of_its_start_starts_nothing(start_bench: StartBench) -> None:
+    assert not start_bench.provider.stands()
+    start_bench.provider.start(start_bench.image, "run-1", dry_run=True)
+    assert not start_bench.provider.stands()
+    assert start_bench.provider.remove("run-1") is None
+
+
+def test_it_is_started_changed_as_any_other_and_taken_away_by_its_own_run_alone(start_bench: StartBench) -> None:
+    provider = start_bench.provider
+    before = provider.release(DOWN)
+    provider.start(start_bench.image, "run-1")
+    assert provider.stands()
+    start_bench.until(lambda: provider.unsettled() is None)
+    release = provider.release(DOWN)
+    assert release == before
+    assert release.stable_beside == {}, "what is taken away is not put back"
+    assert provider_requests(provider.log(60)) == ()
+    start_bench.patch(release.broken_beside, dry_run=True)
+    start_bench.patch(release.broken_beside)
+    start_bench.until(lambda: provider.unsettled() is None)
+    assert provider.remove("run-2") is None
+    assert provider.stands()
+    assert provider.remove("run-1")
+    start_bench.until(lambda: provider.remove("run-1") is None)
+    assert not provider.stands()

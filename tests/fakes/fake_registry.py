@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
-from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
+from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
 from flowdrill.model.scenario import Scenario
 
 BROKEN_DIGEST = "sha256:" + "b" * 64
+PROGRAM_DIGEST = "sha256:" + "e" * 64
 
 
 class FakeRegistry:
@@ -30,20 +31,28 @@ class FakeRegistry:
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:
         if not self.applies:
             raise PlanError(f"scenario {scenario.scenario}: no edge matches", "the flow has: a -> b")
-        tag = f"drill-{scenario.scenario}-{'b' * 12}"
-        reference = ImageReference(stable.registry, stable.repository, tag, BROKEN_DIGEST)
-        image = BrokenImage(reference, stable, ("removed edge a -> b",), 1000, ())
-        return PreparedImage(image, "application/vnd.oci.image.manifest.v1+json", b"{}", ())
+        return _prepared(stable, scenario.scenario, BROKEN_DIGEST, "removed edge a -> b")
+
+    def prepare_program(self, stable: ImageReference, program: Program, run_id: str) -> PreparedImage:
+        return _prepared(stable, program.name, PROGRAM_DIGEST, f"{program.path}: added")
 
     def push(self, prepared: PreparedImage) -> None:
         if not self.accepts_push:
             raise RegistryError("push refused", "ask for the push permission")
-        self.digests.add(BROKEN_DIGEST)
-        self.tags[str(prepared.image.reference.tag)] = BROKEN_DIGEST
+        digest = str(prepared.image.reference.digest)
+        self.digests.add(digest)
+        self.tags[str(prepared.image.reference.tag)] = digest
 
     def delete(self, broken: BrokenImage) -> tuple[str, ...]:
         if not self.deletes:
             return (f"{broken.reference}: the registry does not allow deletes",)
-        self.digests.discard(BROKEN_DIGEST)
-        self.tags = {tag: digest for tag, digest in self.tags.items() if digest != BROKEN_DIGEST}
+        self.digests.discard(str(broken.reference.digest))
+        self.tags = {tag: digest for tag, digest in self.tags.items() if digest != broken.reference.digest}
         return ()
+
+
+def _prepared(stable: ImageReference, name: str, digest: str, change: str) -> PreparedImage:
+    tag = f"drill-{name}-{digest.partition(':')[2][:12]}"
+    reference = ImageReference(stable.registry, stable.repository, tag, digest)
+    image = BrokenImage(reference, stable, (change,), 1000, ())
+    return PreparedImage(image, "application/vnd.oci.image.manifest.v1+json", b"{}", ())

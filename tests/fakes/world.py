@@ -21,7 +21,7 @@ from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.undo import Undo
 from tests.fakes.fake_load import FakeLoad
-from tests.fakes.fake_provider import LABEL, FakeProvider
+from tests.fakes.fake_provider import FakeProvider
 from tests.fakes.fake_registry import BROKEN_DIGEST, FakeRegistry
 from tests.fakes.fake_time import FakeTime
 from tests.fakes.fake_workload import FakeWorkload
@@ -82,15 +82,22 @@ class World:
     """Everything a run touches, scriptable, in fake time."""
 
     def __init__(
-        self, *, drill: Drill | None = None, scenario: Scenario = SCENARIO, image: str = STABLE, **workload: Any
+        self,
+        *,
+        drill: Drill | None = None,
+        scenario: Scenario = SCENARIO,
+        image: str = STABLE,
+        stands: bool = True,
+        **workload: Any,
     ) -> None:
+        """`stands`: whether the provider, where the drill names one, is there without the drill."""
         self.time = FakeTime()
         self.drill, self.scenario = drill or drill_of(), scenario
-        self.provider = FakeProvider(self.time) if self.drill.provider is not None else None
+        self.provider = FakeProvider(self.time, stands=stands) if self.drill.provider is not None else None
         self.workload = FakeWorkload(self.time, image, digests={TAGGED: STABLE_DIGEST}, **workload)
         self.registry = FakeRegistry(REPOSITORY, {"1.0.0": STABLE_DIGEST})
         if self.provider is not None:
-            self.workload.others[LABEL] = self.provider.patched
+            self.provider.join(self.workload.others)
         self.load = FakeLoad(self.time, self.answer)
         self.evidence = KeptEvidence()
         self.events: list[Event] = []
@@ -115,7 +122,7 @@ class World:
         broken = BROKEN_DIGEST in pods[sequence % len(pods)].image
         if self.provider is not None:
             self.provider.serve(self.calls_when_broken if broken else 1)
-            if self.provider.serving != "ok":
+            if self.provider.serving != "ok" or not self.provider.there:
                 return Reason.HTTP_STATUS
         return Reason.HTTP_STATUS if (broken and self.bites) or self.fails() else Reason.GOOD
 
@@ -130,6 +137,7 @@ class World:
             tool_version="0",
             plan_digest="sha256:0",
             host="here",
+            provider_program=b"print()",
         )
         ports = Ports(
             clock=self.time,
@@ -166,9 +174,10 @@ class World:
             "pods": any(BROKEN_DIGEST in pod.image for pod in pods),
             "revisions": any(BROKEN_DIGEST in image for image in self.workload.revisions),
             "change cause": self.workload.change_cause is not None,
-            "provider": self.provider is not None and self.provider.modes[-1] != "ok",
+            "provider": self.provider is not None and self.provider.there and self.provider.modes[-1] != "ok",
             "lock": self.workload.undo is not None,
             "load": self.load.running,
-            "broken image": BROKEN_DIGEST in self.registry.digests,
+            "images": self.registry.digests != {STABLE_DIGEST},
+            "started provider": self.provider is not None and bool(self.provider.starts) and self.provider.there,
         }
         return [name for name, is_wrong in wrong.items() if is_wrong]

@@ -84,6 +84,17 @@ class Lab:
                     force_conflicts=True,
                 )
 
+    def deployments(self) -> list[str]:
+        with self.api() as api:
+            return [i.metadata.name for i in client.AppsV1Api(api).list_namespaced_deployment(NAMESPACE).items]
+
+    def pods(self, selector: str) -> list[str]:
+        with self.api() as api:
+            return [
+                i.metadata.name
+                for i in client.CoreV1Api(api).list_namespaced_pod(NAMESPACE, label_selector=selector).items
+            ]
+
     def delete_deployment(self, name: str) -> None:
         with self.api() as api:
             client.AppsV1Api(api).delete_namespaced_deployment(name, NAMESPACE)

@@ -139,7 +139,7 @@ def test_a_scenario_does_what_it_says(name: str, drills: Drills) -> None:
     assert checks["symptom_seen"] is Status.PASS, told
     assert result.measures.time_to_detect is not None, told
     if scenario.changes.provider is not None:
-        assert checks["provider_restored"] is Status.PASS, told
+        assert checks["provider_started"] is Status.PASS, told
         assert result.tokens is not None
         assert result.tokens.baseline is not None
         assert result.tokens.baseline.tokens_per_user_request == pytest.approx(6, rel=0.2)

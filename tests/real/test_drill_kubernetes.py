@@ -277,6 +277,50 @@ def test_a_flow_in_a_config_map_is_not_brought_back_by_a_rollback(
     lab.delete_deployment("langflow-from-config")
 
 
+@pytest.fixture(scope="module")
+def assistant(lab: Lab) -> Iterator[str]:
+    """A flow that asks a model, by an address behind which there is nothing yet. Its stable image, by digest."""
+
+    def alone(item: dict[str, Any]) -> None:
+        _hurry(item)
+        if item["kind"] == "Deployment":
+            item["spec"]["replicas"] = 1
+
+    made = flowdrill(
+        *("image", "flow", "scenarios/flows/assistant.json", "--base", lab.base_image, "--plain-http"),
+        *("--to", f"{lab.registry}/langflow-assistant:1.0.0"),
+    )
+    assert made.returncode == 0, made.stderr
+    stable = made.stdout.strip()
+    lab.deploy("assistant.yaml", stable, alone)
+    lab.wait_ready("deployment", "langflow-assistant")
+    yield stable
+    lab.delete_deployment("langflow-assistant")
+
+
+@pytest.mark.parametrize("name", ["provider-down", "token-burn"])
+def test_the_model_provider_of_a_drill_is_started_by_it_and_taken_away(
+    lab: Lab, assistant: str, plan: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    helps = find_scenario(name).scenario.rollback_helps
+    baseline = {"window": "8s", "max_bad_ratio": "10%"}
+    limit = "90s" if helps else "15s"
+    drill = plan(name, hold="3s", baseline=baseline, objectives={}, detect__limit="40s", rollback__limit=limit)
+    out = tmp_path / "out"
+    ran = flowdrill("run", drill, "--context", lab.context, "--out", out)
+    assert ran.returncode == (0 if helps else 1), ran.stdout + ran.stderr
+    result = result_in(out)
+    assert status_of(result, "provider_started") == status_of(result, "symptom_seen") == "pass"
+    assert helps or status_of(result, "rollback_helped") == "fail"
+    assert result["tokens"]["baseline"]["tokens_per_user_request"] == pytest.approx(6, rel=0.2)
+    assert result["tokens"]["outage"]["provider_requests"] > 0
+    assert status_of(result, "ends_on_stable_digest") == status_of(result, "nothing_left_behind") == "pass"
+    assert lab.running_digests("app=langflow-assistant") == {assistant.rpartition("@")[2]}
+    assert "flowdrill-provider" not in lab.deployments()
+    assert lab.pods("app=flowdrill-provider") == lab.leases() == []
+    assert [tag for tag in lab.tags("langflow-assistant") if tag.startswith("drill-")] == []
+
+
 def role(name: str, rules: list[dict[str, list[str]]]) -> list[dict[str, Any]]:
     metadata = {"name": name, "namespace": NAMESPACE}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowdrill.embedded import target_objects
+from flowdrill.embedded import awaited_workloads, target_objects
 from flowdrill.errors import PlanError
 from tests.fakes.world import drill_of
 
@@ -43,15 +43,21 @@ def marked(item: dict[str, Any]) -> bool:
     return "flowdrill.dev/deployed-from" in item["spec"]["template"].get("metadata", {}).get("annotations", {})
 
 
-def test_what_has_the_targets_placeholder_gets_its_image_and_nothing_else_does(tmp_path: Path) -> None:
-    app, provider, other = objects(
-        tmp_path,
-        ("app", "- { name: flow, image: R/a@D }"),
-        ("provider", "- { name: one, image: R/a@D }"),
-        ("other", "- { name: one, image: R/b@D }"),
+def test_the_target_gets_the_image_and_nothing_else_does(tmp_path: Path) -> None:
+    app, other = objects(
+        tmp_path, ("app", "- { name: flow, image: R/a@D }"), ("other", "- { name: one, image: R/a@D }")
     )
-    assert (images(app), images(provider), images(other)) == ([IMAGE], [IMAGE], ["R/b@D"])
-    assert [marked(one) for one in (app, provider, other)] == [True, True, False]
+    assert (images(app), images(other)) == ([IMAGE], ["R/a@D"])
+    assert [marked(one) for one in (app, other)] == [True, False]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_provider_is_waited_for_only_where_the_manifests_hold_one(tmp_path: Path, there: bool) -> None:
+    pods = [("app", "- { name: flow }"), *([("model", "- { name: one, image: R/b@D }")] if there else [])]
+    items = objects(tmp_path, *pods)
+    drill = drill_of(provider={"workload": "deployment/model"})
+    drill = drill.model_copy(update={"target": drill.target.model_copy(update={"namespace": "demo"})})
+    assert [one.name for one in awaited_workloads(drill, items)] == [*(["model"] if there else []), "app"]
 
 
 def test_a_target_without_an_image_gets_it_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
+from flowdrill.edges.kubernetes.provider_manifest import served_port
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.model.flow_operations import FlowChange
 from flowdrill.model.scenario import Changes, Scenario
@@ -112,20 +113,12 @@ def test_a_drill_names_the_provider_that_its_scenario_needs(path: Path) -> None:
     if scenario.changes.provider is not None:
         assert drill.provider is not None
     if drill.provider is not None:
-        target = drill.provider.target(drill.target.namespace)
-        pod = manifest(target.kind, target.name)["spec"]["template"]
-        assert pod["spec"]["containers"][0]["name"] == target.container
-        assert manifest("Service", target.name)["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
-
-
-def test_the_targets_provider_is_the_stand_in_and_runs_on_the_image_of_the_flow() -> None:
-    program = (ROOT / "scenarios/provider/provider.py").read_text(encoding="utf-8")
-    assert manifest("ConfigMap", "flowdrill-provider")["data"] == {"provider.py": program}
-    provider, flow = (
-        manifest("Deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"]
-        for name in ("flowdrill-provider", "langflow-assistant")
-    )
-    assert provider == flow
+        provider = drill.provider.target(drill.target.namespace)
+        service = manifest("Service", drill.provider.service or provider.name)
+        assert service["metadata"]["namespace"] == provider.namespace
+        assert served_port(service).labels not in [
+            one["spec"]["template"]["metadata"]["labels"] for one in MANIFESTS if "template" in one.get("spec", {})
+        ], "the drill starts it"
 
 
 def test_the_sample_component_is_the_code_in_its_flow() -> None:

@@ -50,3 +50,9 @@ def test_a_config_map_comes_first_and_a_restart_last() -> None:
 def test_names_that_a_shell_would_act_on_are_quoted() -> None:
     (command,) = words(replace(UNDO, image=HOSTILE.replace("\n", " ")))
     assert command[-1] == f"flow={HOSTILE}".replace("\n", " ")
+
+
+def test_what_the_drill_has_started_is_deleted_last_and_by_its_run() -> None:
+    config, _, restart, delete = words(replace(UNDO, beside={"configmap/flows": {"data": {}}}, started="deployment/a"))
+    assert (config[3], restart[3]) == ("patch", "rollout")
+    assert delete == ["kubectl", "-n", "shop", "delete", "deployment", "-l", "flowdrill.dev/run=run"]

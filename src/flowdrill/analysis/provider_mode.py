@@ -19,8 +19,8 @@ def provider_release(change: ProviderChange, container: Mapping[str, Any], workl
     if len(modes) != 1 or not isinstance(modes[0], str):
         raise PlanError(
             f"{workload}: its container {container.get('name')} has no plain environment variable {MODE}",
-            "the drill's `provider` must be the stand-in scenarios/provider/provider.py, as in "
-            "drills/target/assistant.yaml",
+            "the drill's `provider` must be the stand-in scenarios/provider/provider.py: name a Deployment that is not "
+            "there, and the drill starts it",
         )
     stable, broken = modes[0], change.mode.value
     if stable == broken:

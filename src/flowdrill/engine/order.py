@@ -21,3 +21,4 @@ class RunOrder:
     tool_version: str
     plan_digest: str
     host: str
+    provider_program: bytes  # scenarios/provider/provider.py: what a provider runs that the drill starts

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from flowdrill.engine.facts import Fact
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
-from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
+from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
 from flowdrill.model.undo import Undo
@@ -105,11 +105,26 @@ class Workload(Protocol):
 
 
 class Provider(Protocol):
-    """The model provider behind the flow, a stand-in with a mode. Its methods raise ClusterError or ForbiddenError."""
+    """The model provider behind the flow, a stand-in with a mode: one that is there, or one that the drill starts and
+    takes away. Its methods raise ClusterError or ForbiddenError."""
+
+    def stands(self) -> bool:
+        """Return whether it is there: before `start`, whether it was without the drill."""
+        ...
+
+    def start(self, image: str, run_id: str, *, dry_run: bool = False) -> None:
+        """Create it on `image`, in mode ok, behind its Service; `dry_run` has the API server check everything and keep
+        nothing. ClusterError, too, when there is no Service that it could serve alone. Returns once accepted."""
+        ...
+
+    def remove(self, run_id: str) -> str | None:
+        """Delete what `start` has made for this run, and nothing else; return what of it is still there, or None.
+        Harmless when it is gone, or was never made."""
+        ...
 
     def release(self, change: ProviderChange) -> Release:
-        """Return what `change` makes of it, and what it was, as patches beside the workload; PlanError when it is no
-        stand-in, or is in that mode already."""
+        """Return what `change` makes of it, and what it was, as patches beside the workload: nothing to be put back
+        where the drill starts it. PlanError when it is no stand-in, or is in that mode already."""
         ...
 
     def unsettled(self) -> str | None:
@@ -133,12 +148,17 @@ class Registry(Protocol):
         PlanError when a change finds nothing to change."""
         ...
 
+    def prepare_program(self, stable: ImageReference, program: Program, run_id: str) -> PreparedImage:
+        """Compute an image that runs `program` on the stable one (given by digest), which it differs from by one
+        layer. Pushes nothing."""
+        ...
+
     def push(self, prepared: PreparedImage) -> None:
         """Push a prepared image: its new blobs, and its manifest under its tag."""
         ...
 
     def delete(self, broken: BrokenImage) -> tuple[str, ...]:
-        """Delete the broken image's tag, manifest and own blobs; return what is left behind, each with the reason."""
+        """Delete a pushed image's tag, manifest and own blobs; return what is left behind, each with the reason."""
         ...
 
 

@@ -8,6 +8,7 @@ from flowdrill.analysis.rollout import running_digests, unsettled_because
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
+from flowdrill.engine.provider_start import ProviderStart, prepare_provider
 from flowdrill.errors import DrillRefusedError, FlowdrillError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import StableImageSeen, Status
@@ -44,6 +45,7 @@ class Cleared:
     broken: PreparedImage
     release: Release
     recovery: PreparedImage | None = None  # puts back the data that the release changes; rolled out by the restore
+    provider: ProviderStart | None = None  # where the drill starts the model provider
 
     @property
     def pushed(self) -> tuple[PreparedImage, ...]:
@@ -85,7 +87,8 @@ def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
         required="every change of the scenario finds something to change",
         observed="; ".join((*broken.image.changes, *release.changes)) or "a new image without a change",
     )
-    cleared = Cleared(before, stable, broken, release, recovery)
+    provider = prepare_provider(order, stable.pinned, ports, tell)
+    cleared = Cleared(before, stable, broken, release, recovery, provider)
     _refuse_unpermitted(order, cleared, ports, tell)
     return cleared
 
@@ -210,7 +213,8 @@ def _refuse_unpermitted(order: RunOrder, cleared: Cleared, ports: Ports, tell: N
         try:
             ports.workload.would_accept(image, fields=fields, as_user=as_user)
             for other, patch in beside.items():
-                ports.workload.patch_beside(other, patch, dry_run=True)
+                if cleared.provider is None or other != cleared.provider.workload:  # which is tried once it is there
+                    ports.workload.patch_beside(other, patch, dry_run=True)
         except FlowdrillError as error:
             tell.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
             raise

@@ -81,6 +81,7 @@ def undo_of(order: RunOrder, cleared: Cleared) -> Undo:
         fields=cleared.release.stable_fields,
         beside=cleared.release.stable_beside,
         recovery_image=None if cleared.recovery is None else str(cleared.recovery.image.reference),
+        started=None if cleared.provider is None else cleared.provider.workload,
     )
 
 

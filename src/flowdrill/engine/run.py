@@ -13,6 +13,7 @@ from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Emit, Ports
 from flowdrill.engine.preflight import Cleared, preflight, refuse_changed
+from flowdrill.engine.provider_start import ProviderStart, refuse_gone, remove_provider, start_provider
 from flowdrill.engine.restore import clean_up, restore, undo_of
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError, NotRestoredError
 from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, Status, UndoRegistered
@@ -36,6 +37,7 @@ class _Progress:
     def __init__(self) -> None:
         self.cleared: Cleared | None = None
         self.locked = False
+        self.starting: ProviderStart | None = None
         self.pushed = False
         self.breaking = False
 
@@ -86,6 +88,9 @@ def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, prog
         cleared = progress.cleared = preflight(order, ports, tell)
         _register_undo(order, cleared, ports, tell, progress)
         tell.phase(Phase.BASELINE)
+        if cleared.provider is not None:
+            progress.starting = cleared.provider
+            start_provider(cleared.provider, order, cleared.release, ports, lookout, tell)
         baseline_from_ns = ports.clock.now_ns()
         ports.workload.start_watching(ports.tell)
         ports.load.start(ports.tell)
@@ -96,9 +101,11 @@ def _drill(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, prog
         _tell_broken_made(cleared, ports, tell)
         take_provider_log(BASELINE_LOG, baseline_from_ns, ports, tell)  # the break may end the pods that wrote it
         lookout.catch_up()
+        refuse_gone(progress.starting, tell)
         refuse_changed(order, cleared, ports)
         progress.breaking = True
         end, why = drill_the_brake(order, cleared, baseline, ports, lookout, tell)
+        refuse_gone(progress.starting, tell)
     except UnsteadyError as unsteady:
         return RunOutcome(End.UNSTEADY, str(unsteady))
     except StopAskedError as stop:
@@ -129,6 +136,7 @@ def _undo(
     lookout.finish_in_peace()
     if not progress.locked or progress.cleared is None:
         return (), None
+    provider = ("the model provider", lambda: remove_provider(progress.starting, order, ports, lookout))
     cleared, images = progress.cleared, [one.image for one in progress.cleared.pushed]
     tell.phase(Phase.RESTORE)
     if progress.breaking:
@@ -137,6 +145,7 @@ def _undo(
             ports.load.stop()
             ports.workload.stop_watching()
             return (
+                *clean_up((provider,)),
                 "what is not restored, the drill's images, and the lease that tells how to put it back",
             ), not_restored
 
@@ -160,6 +169,7 @@ def _undo(
     left = clean_up(
         (
             ("the load", stop_load),
+            provider,
             *(("revisions", partial(forget, one)) for one in images),
             *((str(one.reference), partial(delete, one)) for one in images),
             ("the lease", unlock),
@@ -168,7 +178,7 @@ def _undo(
     tell.check(
         "nothing_left_behind",
         Status.FAIL if left else Status.PASS,
-        required="no broken image, revision, lease or load is left",
+        required="no broken image, revision, lease, load or started provider is left",
         observed="; ".join(left) or "all removed, and looked for again",
     )
     return left, None

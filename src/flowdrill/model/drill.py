@@ -54,10 +54,15 @@ class Target(Strict):
 
 class ProviderPlan(Strict):
     """The model provider behind the flow, where it is a stand-in whose mode a drill may set and whose log is read:
-    scenarios/provider/provider.py, in the target's namespace."""
+    scenarios/provider/provider.py, in the target's namespace. The drill starts a Deployment that is not there."""
 
     workload: _WorkloadName
     container: _Container = None
+    service: str | None = Field(
+        default=None,
+        pattern=_DNS_LABEL,
+        description="the Service by which the flow reaches it, where the drill starts it; default: the workload's name",
+    )
 
     def target(self, namespace: str) -> Target:
         """Return it as a workload of `namespace`."""

@@ -29,8 +29,18 @@ class BrokenImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A program that is run on the stable image in place of what that image runs."""
+
+    name: str  # names the tag: drill-<name>-<short digest>
+    path: str  # of its file in the image
+    content: bytes
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedImage:
-    """A broken image with what has to be pushed for it."""
+    """A broken image, or another one of the drill's own, with what has to be pushed for it."""
 
     image: BrokenImage
     media_type: str

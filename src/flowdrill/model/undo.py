@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from flowdrill.model.release import Beside, Fields, container_patch, pods_read_at_start
+from flowdrill.model.run_label import RUN_LABEL, run_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Undo:
     fields: Fields = field(default_factory=dict)  # of the container, as they were; None: it had none
     beside: Beside = field(default_factory=dict)  # what other objects held
     recovery_image: str | None = None  # puts the data back, and is rolled out before `image`
+    started: str | None = None  # deployment/NAME that the drill makes, with the run's label, and takes away again
 
     def by_hand(self) -> str:
         """Return the commands that put everything back without flowdrill."""
@@ -32,6 +34,8 @@ class Undo:
         commands.append(self._set(self.image))
         if pods_read_at_start(self.beside):
             commands.append(["rollout", "restart", self.workload])
+        if self.started is not None:  # by its label: nobody else's of that name, and no error when it is gone
+            commands.append(["delete", self.started.partition("/")[0], "-l", f"{RUN_LABEL}={run_label(self.run_id)}"])
         return " && ".join(shlex.join(["kubectl", "-n", self.namespace, *command]) for command in commands)
 
     def _set(self, image: str) -> list[str]:

@@ -103,3 +103,19 @@ def test_a_held_lease_tells_how_to_put_back_what_is_beside_and_no_option_that_so
         take_lease(api, DEPLOYMENT, UNDO)
     assert "patch deployment/provider -p '{\"spec\": {}}' && kubectl" in refused.value.remedy
     assert not any(text in refused.value.remedy for text in ("evil", "secret/x", "configmap/x", "rollout restart"))
+
+
+def test_a_held_lease_tells_how_to_delete_what_that_run_has_started_and_nothing_else(
+    api: Api, server: FakeApiServer
+) -> None:
+    undo = {"image": "img:1", "run_id": "run-1", "started": "deployment/model"}
+    server.gives("POST", ALL, Answer(409))
+    server.gives("GET", ONE, Answer(200, held_by("run-1", json.dumps(undo))))
+    with pytest.raises(DrillRefusedError) as refused:
+        take_lease(api, DEPLOYMENT, UNDO)
+    assert "&& kubectl -n demo delete deployment -l flowdrill.dev/run=run-1`" in refused.value.remedy
+    for hostile in ({"started": "namespace/demo"}, {"run_id": "x,app notin (y)"}, {"run_id": None}, {"started": 1}):
+        server.gives("GET", ONE, Answer(200, held_by("run-1", json.dumps(undo | hostile))))
+        with pytest.raises(DrillRefusedError) as refused:
+            take_lease(api, DEPLOYMENT, UNDO)
+        assert "delete deployment" not in refused.value.remedy.replace("delete lease", "")

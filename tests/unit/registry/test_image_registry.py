@@ -12,7 +12,7 @@ import pytest
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
-from flowdrill.model.images import BrokenImage, PreparedImage
+from flowdrill.model.images import BrokenImage, PreparedImage, Program
 from flowdrill.model.scenario import Scenario
 from flowdrill.oci.digest import digest_of
 from flowdrill.oci.manifests import DOCKER_LAYER, DOCKER_MANIFEST, OCI_INDEX, OCI_LAYER
@@ -280,3 +280,46 @@ def test_nothing_of_the_stable_image_is_ever_deleted(registry: LoopbackRegistry)
 def _stable_blobs(registry: LoopbackRegistry) -> list[str]:
     fields = json.loads(registry.manifests["app", "1"][1])
     return [fields["config"]["digest"], *(layer["digest"] for layer in fields["layers"])]
+
+
+PROGRAM = Program("provider", "/opt/p.py", b"print()", ("python3", "-u", "/opt/p.py"))
+
+
+def test_a_program_is_run_on_the_stable_image_with_its_environment_and_its_labels_say_whose_it_is(
+    registry: LoopbackRegistry,
+) -> None:
+    stable = push_image(registry, *LAYERS, config=CONFIG)
+    prepared = _images(registry).prepare_program(stable, PROGRAM, "run-1")
+    manifest, config, files = _parts(prepared)
+    assert manifest["layers"][:-1] == json.loads(registry.manifests["app", "1"][1])["layers"]
+    assert files == {"opt/p.py": b"print()"}
+    assert config["config"]["Entrypoint"] == ["python3", "-u", "/opt/p.py"]
+    assert "Cmd" not in config["config"]
+    assert config["config"]["Env"] == CONFIG["Env"]
+    assert config["config"]["Labels"] == {
+        "team": "x", "dev.flowdrill.drill": "provider", "dev.flowdrill.stable": stable.digest,
+        "dev.flowdrill.run": "run-1",
+    }  # fmt: skip
+    assert prepared.image.reference.tag == f"drill-provider-{digest_of(prepared.manifest)[7:19]}"
+    assert registry.asked("POST") == registry.asked("PUT") == []
+
+
+def test_a_programs_image_is_pushed_and_deleted_as_a_broken_one_is_beside_that_of_another_run(
+    registry: LoopbackRegistry,
+) -> None:
+    stable, images = push_image(registry, *LAYERS, config=CONFIG), _images(registry)
+    one, two = (images.prepare_program(stable, PROGRAM, run_id) for run_id in ("run-1", "run-2"))
+    for prepared in (one, two):
+        images.push(prepared)
+    assert images.delete(one.image) == ()
+    assert images.retained(two.image.reference).reference.digest == two.image.reference.digest
+    assert images.retained(stable).reference.digest == stable.digest
+
+
+def test_no_program_is_laid_on_an_image_that_a_drill_has_made(registry: LoopbackRegistry) -> None:
+    stable = push_image(registry, *LAYERS, config=CONFIG)
+    broken = _pushed(registry, stable)
+    with pytest.raises(PlanError, match="is itself the broken image of scenario edge-missing"):
+        _images(registry).prepare_program(broken.reference, PROGRAM, "run-1")
+    with pytest.raises(PlanError, match="must be named by digest"):
+        _images(registry).prepare_program(ImageReference("r", "app", "1", None), PROGRAM, "run-1")

@@ -104,9 +104,10 @@ class Api:
         query = (("fieldManager", "flowdrill"), ("force", "true"))
         return self._json("PATCH", path, query, body, content_type=APPLY, patience_seconds=self.patience_seconds)
 
-    def create(self, path: str, body: Json) -> Json:
-        """Create an object."""
-        return self._json("POST", path, (("fieldManager", "flowdrill"),), body)
+    def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
+        """Create an object; `dry_run` has the API server check everything and keep nothing."""
+        asked = (("fieldManager", "flowdrill"), *((("dryRun", "All"),) if dry_run else ()))
+        return self._json("POST", path, asked, body)
 
     def delete(self, path: str, uid: str, resource_version: str | None = None) -> None:
         """Delete exactly this object, and what it owns in the background; AnswerError 409 when it is another one or,

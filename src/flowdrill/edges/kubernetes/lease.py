@@ -16,6 +16,7 @@ from flowdrill.model.undo import Undo
 UNDO = "flowdrill.dev/undo"
 _TRIES = 3
 _OBJECT = re.compile(r"(configmap|deployment|statefulset)/[a-z0-9][-a-z0-9.]*")
+_RUN_ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]*")
 
 
 def take_lease(api: Api, target: FoundTarget, undo: Undo) -> str:
@@ -115,7 +116,7 @@ def _by_hand(target: FoundTarget, undo: Json) -> str | None:
     if not isinstance(image, str):
         return None
     return Undo(
-        run_id="",
+        run_id=str(undo.get("run_id")),
         workload=target.label,
         namespace=target.namespace,
         container=target.container,
@@ -125,7 +126,16 @@ def _by_hand(target: FoundTarget, undo: Json) -> str | None:
         fields=fields if isinstance(fields, dict) else {},
         beside=_patches(beside),
         recovery_image=recovery if isinstance(recovery, str) else None,
+        started=_started(undo.get("run_id"), undo.get("started")),
     ).by_hand()
+
+
+def _started(run_id: object, workload: object) -> str | None:
+    """What a run has started, where both are in the right shape."""
+    if not isinstance(run_id, str) or not isinstance(workload, str):
+        return None
+    fits = _RUN_ID.fullmatch(run_id) and _OBJECT.fullmatch(workload) and workload.startswith("deployment/")
+    return workload if fits else None
 
 
 def _patches(beside: object) -> dict[str, Json]:

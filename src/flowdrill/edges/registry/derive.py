@@ -45,28 +45,37 @@ def prepare_broken(
     two runs of the same drill share nothing that one of them could delete under the other. `read_source` returns a file
     of the scenario's folder. PlanError when a change finds nothing to change, or when the stable image is itself
     a broken one."""
+    refuse_drills_own(stable)
+    files = _changed_files(repository, stable, scenario, read_source)
+    edit, config_lines = _config_edit(stable, scenario, run_id, files.flow)
+    layer = None
+    if files.added or files.removed:
+        layer = make_layer(files.added, files.removed, f"flowdrill run {run_id}" if run_id else None)
+    return beside_stable(image_with(stable, layer, edit), stable, scenario.scenario, (*files.lines, *config_lines))
+
+
+def refuse_drills_own(stable: StoredImage) -> None:
+    """PlanError when the stable image is one that a drill has made."""
     labels = stable.config.labels
     if DRILL_LABEL in labels:
         raise PlanError(
             f"{stable.reference}: is itself the broken image of scenario {labels[DRILL_LABEL]}",
             f"Put the real stable image back first; it was made from {labels.get(STABLE_LABEL, 'an unknown one')}.",
         )
-    files = _changed_files(repository, stable, scenario, read_source)
-    edit, config_lines = _config_edit(stable, scenario, run_id, files.flow)
-    layer = None
-    if files.added or files.removed:
-        layer = make_layer(files.added, files.removed, f"flowdrill run {run_id}" if run_id else None)
-    image = image_with(stable, layer, edit)
-    tag = f"drill-{scenario.scenario}-{image.manifest.digest.partition(':')[2][:12]}"
+
+
+def beside_stable(image: NewImage, stable: StoredImage, name: str, changes: tuple[str, ...]) -> PreparedImage:
+    """Return a drill's own image, to be pushed beside the stable one as `drill-<name>-<12 hex of its digest>`."""
+    tag = f"drill-{name}-{image.manifest.digest.partition(':')[2][:12]}"
     reference, document = stable.reference, image.manifest.document
-    broken = BrokenImage(
+    made = BrokenImage(
         reference=ImageReference(reference.registry, reference.repository, tag, image.manifest.digest),
         stable=reference.at_digest(stable.found.digest),
-        changes=(*files.lines, *config_lines),
+        changes=changes,
         new_bytes=len(document) + sum(map(len, image.blobs)),
         blobs=_own_blobs(image, stable),
     )
-    return PreparedImage(broken, image.manifest.media_type, document, image.blobs)
+    return PreparedImage(made, image.manifest.media_type, document, image.blobs)
 
 
 def push_prepared(repository: Repository, prepared: PreparedImage) -> None:
@@ -137,16 +146,21 @@ def _config_edit(
     changes = scenario.changes
     command = _command(changes, flow)
     lines = [*_env_lines(changes.env, stable), *_command_lines(command, stable.config)]
-    labels = {DRILL_LABEL: scenario.scenario, STABLE_LABEL: stable.found.digest}
     edit = ConfigEdit(
         history=f"flowdrill scenario {scenario.scenario}",
         set_env={**changes.env.set, **(startup_env(stable.config.env) if changes.python else {})},
         unset_env=changes.env.unset,
         entrypoint=command,
         cmd=None if command is None else (),
-        labels={**labels, RUN_LABEL: run_id} if run_id else labels,
+        labels=drill_labels(scenario.scenario, stable, run_id),
     )
     return edit, tuple(lines)
+
+
+def drill_labels(name: str, stable: StoredImage, run_id: str | None) -> dict[str, str]:
+    """Return the labels by which an image says that a drill has made it, and from what."""
+    labels = {DRILL_LABEL: name, STABLE_LABEL: stable.found.digest}
+    return {**labels, RUN_LABEL: run_id} if run_id else labels
 
 
 def _env_lines(changes: EnvChanges, stable: StoredImage) -> list[str]:

@@ -10,14 +10,15 @@ from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.edges.registry.derive import prepare_broken, push_prepared
 from flowdrill.edges.registry.find_flow import find_flow
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image, runtime_of
+from flowdrill.edges.registry.program_image import prepare_program
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
-from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
+from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
 from flowdrill.model.scenario import Scenario
 from flowdrill.oci.client import RegistryClient
 from flowdrill.oci.manifests import Index, Manifest
 from flowdrill.oci.repository import Repository
-from flowdrill.oci.stored_image import stored_image
+from flowdrill.oci.stored_image import StoredImage, stored_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,13 @@ class ImageRegistry:
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str | None = None) -> PreparedImage:
         """Compute the stable image plus the scenario's one layer; PlanError when a change finds nothing to change, or
         when `stable` is not given by digest. Without `run_id` the same input gives the same digest."""
-        if stable.digest is None:
-            raise PlanError(
-                f"{stable}: the stable image must be named by digest",
-                "A tag may move under the drill: write repository@sha256:…",
-            )
-        repository = self._repository(stable)
-        image = stored_image(repository, stable, self._platform)
-        return prepare_broken(repository, image, scenario, run_id, self._read_source)
+        image = self._pinned(stable)
+        return prepare_broken(self._repository(stable), image, scenario, run_id, self._read_source)
+
+    def prepare_program(self, stable: ImageReference, program: Program, run_id: str) -> PreparedImage:
+        """Compute the stable image plus one layer with a program, which it starts; PlanError when `stable` is not given
+        by digest."""
+        return prepare_program(self._pinned(stable), program, run_id)
 
     def push(self, prepared: PreparedImage) -> None:
         """Push a prepared image beside the stable one."""
@@ -135,6 +135,14 @@ class ImageRegistry:
             digests.update(entry.manifest.digest for entry in found.platforms)
             manifests.append(repository.platform_manifest(found, self._platform))
         return frozenset(digests.union(blob.digest for manifest in manifests for blob in manifest.blobs))
+
+    def _pinned(self, stable: ImageReference) -> StoredImage:
+        if stable.digest is None:
+            raise PlanError(
+                f"{stable}: the stable image must be named by digest",
+                "A tag may move under the drill: write repository@sha256:…",
+            )
+        return stored_image(self._repository(stable), stable, self._platform)
 
     def _repository(self, reference: ImageReference) -> Repository:
         if reference.registry not in self._clients:
