@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV   := .venv
 LFX    := .venv-lfx
+FLOWS  := .cache/starter-flows
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
+LANGFLOW := 1.13.0
 
 .PHONY: help drill test test-all check fix bench schemas catalogue golden constraints clean
 help:
@@ -21,10 +23,16 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(UV) --python $(BIN)/python --constraint constraints.txt --editable . --group check
 	@touch $@
 
-# LangFlow's runtime pins more than a hundred packages: it gets an environment of its own.
+# LangFlow's runtime pins more than a hundred packages: it gets an environment of its own. What LangFlow's Language Model
+# component asks an OpenAI-compatible model with (langchain-openai, 24 MB) is not part of it.
 $(LFX)/.ready: constraints-lfx.txt $(VENV)/.ready
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LFX)
-	$(UV) --python $(LFX)/bin/python --constraint constraints-lfx.txt lfx
+	$(UV) --python $(LFX)/bin/python --constraint constraints-lfx.txt lfx langchain-openai
+	@touch $@
+
+# The starter flows come with the full server: its package alone (55 MB) has them, without the 1.2 GB it would need to run.
+$(FLOWS)/.ready: Makefile $(VENV)/.ready
+	$(UV) --python $(BIN)/python --no-deps --target $(FLOWS) langflow-base==$(LANGFLOW)
 	@touch $@
 
 drill: $(VENV)/.ready $(LFX)/.ready
@@ -33,7 +41,7 @@ drill: $(VENV)/.ready $(LFX)/.ready
 test: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -m "not kubernetes and not registry and not catalogue"
 
-test-all: $(VENV)/.ready $(LFX)/.ready
+test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit $(BIN)/pytest -m "kubernetes or registry or catalogue"
 
 check: $(VENV)/.ready
@@ -62,7 +70,7 @@ golden: $(VENV)/.ready
 
 constraints: $(VENV)/.ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check pyproject.toml -o constraints.txt
-	echo lfx==1.13.0 | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate - -o constraints-lfx.txt
+	printf 'lfx==$(LANGFLOW)\nlangchain-openai\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate - -o constraints-lfx.txt
 
 clean:
-	rm -rf $(VENV) $(LFX) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LFX) $(FLOWS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -32,6 +32,15 @@ def langflow_runtime() -> Runtime:
     return found
 
 
+@pytest.fixture(scope="session")
+def starter_flows() -> Path:
+    """The folder of the starter flows that LangFlow's server comes with."""
+    folder = Path(__file__).parents[2] / ".cache/starter-flows/langflow/initial_setup/starter_projects"
+    if not folder.is_dir():
+        pytest.skip("needs LangFlow's starter flows: make .cache/starter-flows/.ready")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def cluster(langflow_runtime: Runtime) -> Iterator[RunningCluster]:
     """An embedded cluster with that runtime; it ends with this process, however that ends."""

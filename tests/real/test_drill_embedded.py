@@ -69,10 +69,10 @@ def test_a_suite_shares_one_cluster_and_has_one_exit_code(tmp_path: Path) -> Non
 # above: clusters of the drills' own. Below: one for all, which holds the target's node port until the end
 
 
-def changed_drill(tmp_path: Path, **changes: Any) -> Path:
-    plan = yaml.safe_load((ROOT / "drills" / "edge-missing.yaml").read_text())
+def changed_drill(tmp_path: Path, shipped: str = "edge-missing", **changes: Any) -> Path:
+    plan = yaml.safe_load((ROOT / "drills" / f"{shipped}.yaml").read_text())
     plan["embedded"] = {name: str(ROOT / "drills" / text) for name, text in plan["embedded"].items()}
-    plan["scenario"] = str(ROOT / "scenarios" / "edge-missing")
+    plan["scenario"] = str(ROOT / "scenarios" / shipped)
     path = tmp_path / "drill.yaml"
     path.write_text(yaml.safe_dump(plan | changes))
     return path
@@ -126,6 +126,65 @@ def test_a_scenario_of_ten_lines_breaks_a_starter_flow_that_comes_with_langflow(
     result = json.loads(done.stdout)
     assert result["requests"]["by_reason"] == {"wrong_answer": result["requests"]["bad"]}
     assert 'input_value = "Hallo, Welt!"' in result["images"]["broken"]["changes"][0]
+
+
+SCENARIO_OF_A_PROMPT = """\
+scenario: answers-as-json
+story: A prompt was edited in a hurry to ask for JSON, and its braces are variables to LangFlow.
+changes:
+  flow:
+    - set_field:
+        component: { type: Prompt }
+        field: template
+        value: 'Answer as JSON: {"answer": "..."}'
+symptom: bad-answers
+seen_by_users: Status 500, since the prompt cannot be built.
+"""
+
+
+def with_a_model_chosen(flow: Path, to: Path) -> str:
+    """Write the flow with what its users do first: they choose a model. Return its id."""
+    body = json.loads(flow.read_text())
+    (component,) = (
+        node["data"]["node"] for node in body["data"]["nodes"] if node["data"].get("type") == "LanguageModelComponent"
+    )
+    assert component["template"]["model"]["value"] == ""
+    component["template"]["model"]["value"] = [{"name": "gpt-4o-mini", "provider": "OpenAI"}]
+    to.write_text(json.dumps(body))
+    return str(body["id"])
+
+
+@pytest.mark.catalogue
+def test_a_prompt_edited_in_a_hurry_breaks_a_starter_flow_that_asks_a_model(
+    cluster: RunningCluster, langflow_runtime: Runtime, starter_flows: Path, tmp_path: Path
+) -> None:
+    if not [*langflow_runtime.bin_folder.parent.glob("lib/python*/site-packages/langchain_openai")]:
+        pytest.skip("needs a runtime with langchain-openai, which LangFlow's Language Model component imports")
+    (tmp_path / "answers-as-json").mkdir()
+    (tmp_path / "answers-as-json" / "scenario.yaml").write_text(SCENARIO_OF_A_PROMPT)
+    flow_id = with_a_model_chosen(starter_flows / "Basic Prompting.json", tmp_path / "basic-prompting.json")
+    load = yaml.safe_load((ROOT / "drills/provider-down.yaml").read_text())["load"]
+    drill = changed_drill(
+        tmp_path,
+        "provider-down",
+        drill="basic-prompting",
+        scenario="./answers-as-json",
+        embedded={
+            "manifests": str(ROOT / "drills/target/assistant.yaml"),
+            "flow": str(tmp_path / "basic-prompting.json"),
+        },
+        # a replica's first request imports the model's client: a second of CPU, of which a pod has half
+        load=load
+        | {"flow": flow_id, "expect": "You said: hello", "requests_per_second": 3, "latency_objective": "10s"},
+        baseline={"window": "16s", "max_bad_ratio": "10%"},
+        hold="3s",
+    )
+    done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["requests"]["by_reason"] == {"http_status": result["requests"]["bad"]}
+    assert "Answer as JSON" in result["images"]["broken"]["changes"][0]
+    assert result["tokens"]["baseline"]["provider_requests"] > 0  # the flow was served by the stand-in
 
 
 @pytest.mark.catalogue
