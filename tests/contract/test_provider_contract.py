@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,13 +42,14 @@ class ProviderBench:
     workload: Workload
     provider: Provider
     until: Callable[[Callable[[], object]], None]
+    held: Callable[[], AbstractContextManager[None]]  # pods of now stay listed when they have ended, without a log
 
     def patch(self, beside: Beside, *, dry_run: bool = False) -> None:
         for name, patch in beside.items():
             self.workload.patch_beside(name, patch, dry_run=dry_run)
 
     def modes(self) -> set[str]:
-        return {request.mode for request in provider_requests(self.provider.log(60))}
+        return {request.mode for request in provider_requests(self.provider.log(60).text)}
 
 
 def fake_bench() -> ProviderBench:
@@ -59,13 +60,18 @@ def fake_bench() -> ProviderBench:
 
     def until(condition: Callable[[], object]) -> None:
         def served() -> object:
-            if not provider.log(60):
+            if not provider.log(60).text:
                 provider.serve()
             return condition()
 
         world.until(served)
 
-    return ProviderBench(world.workload, provider, until)
+    @contextmanager
+    def held() -> Iterator[None]:
+        provider.unread = ("provider-1 (is terminated)",)
+        yield
+
+    return ProviderBench(world.workload, provider, until, held)
 
 
 @contextmanager
@@ -78,11 +84,33 @@ def real_bench(cluster: Cluster, image: str) -> Iterator[ProviderBench]:
             cluster.bench(WorkloadKind.DEPLOYMENT) as bench,
             open_provider(cluster.context, target, kubeconfig=cluster.kubeconfig) as provider,
         ):
-            found = ProviderBench(bench.workload, provider, lambda condition: wait_until(condition, provider.unsettled))
+            found = ProviderBench(
+                bench.workload,
+                provider,
+                lambda condition: wait_until(condition, provider.unsettled),
+                lambda: held_pods(cluster, f"app={name}"),
+            )
             found.until(lambda: provider.unsettled() is None and found.modes())
             yield found
     finally:
         apps.delete_namespaced_deployment(name, cluster.namespace)
+
+
+@contextmanager
+def held_pods(cluster: Cluster, selector: str) -> Iterator[None]:
+    """A finalizer holds the pods in the list when their containers are gone."""
+    core = client.CoreV1Api(cluster.api)
+    names = [pod.metadata.name for pod in core.list_namespaced_pod(cluster.namespace, label_selector=selector).items]
+
+    def hold(finalizers: list[str] | None) -> None:
+        for name in names:
+            core.patch_namespaced_pod(name, cluster.namespace, {"metadata": {"finalizers": finalizers}})
+
+    hold(["flowdrill.test/held"])
+    try:
+        yield
+    finally:
+        hold(None)
 
 
 def _manifest(name: str, image: str) -> dict[str, Any]:
@@ -134,8 +162,18 @@ def test_it_is_unsettled_right_after_a_patch_and_says_why(bench: ProviderBench) 
 
 
 def test_its_log_has_a_line_for_every_request(bench: ProviderBench) -> None:
-    (request,) = provider_requests(bench.provider.log(60))
+    (request,) = provider_requests(bench.provider.log(60).text)
     assert (request.mode, request.status, request.prompt_tokens, request.completion_tokens) == ("ok", 200, 2, 4)
+
+
+def test_a_pod_that_has_ended_and_is_still_listed_is_named_and_takes_no_other_log_with_it(bench: ProviderBench) -> None:
+    with bench.held():
+        bench.patch(bench.provider.release(DOWN).broken_beside)
+        bench.until(
+            lambda: bench.provider.unsettled() is None and bench.modes() == {"500"} and bench.provider.log(60).unread
+        )
+        (ended,) = bench.provider.log(60).unread
+        assert ended.startswith("provider-")
 
 
 def test_an_object_that_is_not_there_cannot_be_patched(bench: ProviderBench) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowdrill.analysis.provider_mode import provider_release
 from flowdrill.errors import ClusterError
+from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import Release
 from flowdrill.model.scenario import ProviderChange
 from tests.fakes.fake_time import FakeTime
@@ -23,6 +24,7 @@ class FakeProvider:
     def __init__(self, time: FakeTime, *, mode: str = "ok", roll_seconds: float = 1.0) -> None:
         self.modes = [mode]  # as they were set
         self.log_problem: ClusterError | None = None
+        self.unread: tuple[str, ...] = ()
         self.settles = True
         self._time, self._roll_ns = time, round(roll_seconds * 1e9)
         self._set_ns = time.now_ns() - self._roll_ns
@@ -63,11 +65,11 @@ class FakeProvider:
     def unsettled(self) -> str | None:
         return None if self.settles and self._rolled_out() else f"{LABEL}: 0 of 1 replicas ready"
 
-    def log(self, since_seconds: float) -> str:
+    def log(self, since_seconds: float) -> WrittenLog:
         if self.log_problem is not None:
             raise self.log_problem
         from_ns = self._time.now_ns() - since_seconds * 1e9
-        return "".join(f"{line}\n" for at_ns, line in self._lines if at_ns >= from_ns)
+        return WrittenLog("".join(f"{line}\n" for at_ns, line in self._lines if at_ns >= from_ns), self.unread)
 
     def _rolled_out(self) -> bool:
         return self._time.now_ns() >= self._set_ns + self._roll_ns
