@@ -13,6 +13,7 @@ from kubernetes import client
 
 from flowdrill.analysis.provider_log import provider_requests
 from flowdrill.edges.kubernetes.provider import open_provider
+from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.engine.ports import Provider, Workload
 from flowdrill.errors import ClusterError, PlanError
 from flowdrill.model.drill import Target
@@ -37,7 +38,7 @@ time.sleep(3600)
 
 @dataclass
 class ProviderBench:
-    """A provider in mode ok that has served one request, and a workload in its namespace."""
+    """A provider in mode ok that has served one request, and a workload of its namespace, which may be the provider."""
 
     workload: Workload
     provider: Provider
@@ -81,11 +82,11 @@ def real_bench(cluster: Cluster, image: str) -> Iterator[ProviderBench]:
     target = Target(namespace=cluster.namespace, workload=f"deployment/{name}")
     try:
         with (
-            cluster.bench(WorkloadKind.DEPLOYMENT) as bench,
+            open_workload(cluster.context, target, kubeconfig=cluster.kubeconfig) as workload,
             open_provider(cluster.context, target, kubeconfig=cluster.kubeconfig) as provider,
         ):
             found = ProviderBench(
-                bench.workload,
+                workload,
                 provider,
                 lambda condition: wait_until(condition, provider.unsettled),
                 lambda: held_pods(cluster, f"app={name}"),
