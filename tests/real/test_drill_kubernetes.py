@@ -55,8 +55,8 @@ def deployment(lab: Lab, stable: str) -> str:
 
 @pytest.fixture(scope="module")
 def quick(lab: Lab, deployment: str) -> str:
-    """The same target with one replica and less patience: a pod that is told to end while LangFlow still starts takes all
-    its grace."""
+    """The same target with one replica and less patience: a pod that ends while LangFlow still starts takes all its
+    grace."""
     lab.deploy("kubernetes.yaml", deployment, _hurry)
     lab.wait_ready(*DEPLOYMENT)
     return deployment
