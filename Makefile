@@ -38,11 +38,18 @@ $(FLOWS)/.ready: Makefile $(VENV)/.ready
 drill: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/flowdrill run drills/edge-missing.yaml
 
+# Two at a time: half of the time they wait. A file's tests share clusters and ports, and stay together; those that take
+# longest come first.
 test: $(VENV)/.ready $(LFX)/.ready
-	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -m "not kubernetes and not registry and not catalogue"
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		-m "not kubernetes and not registry and not catalogue"
 
+# What every Kubernetes must do is waiting for kubelets: four at a time, each in a namespace of its own. Then, one after the
+# other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
 test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready
-	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit $(BIN)/pytest -m "kubernetes or registry or catalogue"
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit sh -ec ' \
+		$(BIN)/pytest -n 4 --dist worksteal -m kubernetes tests/contract; \
+		$(BIN)/pytest --ignore tests/contract -m "kubernetes or registry or catalogue"'
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -119,6 +119,7 @@ class Cluster:
     api: client.ApiClient
     images: tuple[str, str]
     unpullable: str
+    untouched: dict[WorkloadKind, str] = field(default_factory=dict)  # workloads that a test left as they were made
 
     def deploy(self, kind: WorkloadKind, name: str, **more_of_pod: Any) -> None:
         """Create a workload with two replicas of the first image, and a Service in front of it."""
@@ -147,15 +148,27 @@ class Cluster:
 
     @contextmanager
     def bench(self, kind: WorkloadKind) -> Iterator[RealBench]:
-        name = f"app-{secrets.token_hex(3)}"
-        self.deploy(kind, name)
+        """A healthy workload, for this test alone: a new one, or one that no test before has changed or locked."""
+        name = self.untouched.pop(kind, "")
+        if not name:
+            name = f"app-{secrets.token_hex(3)}"
+            self.deploy(kind, name)
         target = Target(namespace=self.namespace, workload=f"{kind}/{name}")
         with open_workload(self.context, target, kubeconfig=self.kubeconfig) as workload:
             bench = RealBench(kind, workload, target, *self.images, self.unpullable)
             bench.until(lambda: runs_only(workload.snapshot(), self.images[0]))
             bench.until(lambda: all(pod.in_endpoints for pod in workload.snapshot().pods))
+            before = workload.snapshot()
             yield bench
-        self.delete(kind, name)
+            untouched = workload.snapshot() == before and not self._is_locked(name)
+        if untouched:
+            self.untouched[kind] = name
+        else:
+            self.delete(kind, name)
+
+    def _is_locked(self, name: str) -> bool:
+        leases = client.CoordinationV1Api(self.api).list_namespaced_lease(self.namespace).items
+        return any(lease.metadata.name.endswith(name) for lease in leases)
 
     def delete(self, kind: WorkloadKind, name: str) -> None:
         """Delete the workload, so that its pods make room for the next; its Service goes with the namespace."""

@@ -142,7 +142,8 @@ def test_a_deployment_deleted_with_orphan_leaves_its_pods(play: Playground) -> N
 
 
 def test_a_stateful_set_replaces_its_pods_from_the_highest_number_down(play: Playground) -> None:
-    slowly = {"readinessProbe": {"exec": {"command": ["sh", "-c", "exit 0"]}, "initialDelaySeconds": 2}}
+    probe = {"exec": {"command": ["sh", "-c", "exit 0"]}, "initialDelaySeconds": 2, "periodSeconds": 1}
+    slowly = {"readinessProbe": probe}
     play.deploy("set", kind="StatefulSet", replicas=2, container=slowly)
     play.until(lambda: play.complete("set", "statefulsets"))
     names = [pod["metadata"]["name"] for pod in play.pods("set")]

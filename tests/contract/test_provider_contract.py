@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from kubernetes import client
 
 from flowdrill.analysis.provider_log import provider_requests
 from flowdrill.edges.kubernetes.provider import open_provider
+from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.edges.planfiles.reading import shipped_scenarios
 from flowdrill.engine.ports import Provider, Workload
 from flowdrill.errors import ClusterError, PlanError
@@ -43,18 +44,19 @@ time.sleep(3600)
 
 @dataclass
 class ProviderBench:
-    """A provider in mode ok that has served one request, and a workload in its namespace."""
+    """A provider in mode ok that has served one request, and a workload of its namespace, which may be the provider."""
 
     workload: Workload
     provider: Provider
     until: Callable[[Callable[[], object]], None]
+    held: Callable[[], AbstractContextManager[None]]  # pods of now stay listed when they have ended, without a log
 
     def patch(self, beside: Beside, *, dry_run: bool = False) -> None:
         for name, patch in beside.items():
             self.workload.patch_beside(name, patch, dry_run=dry_run)
 
     def modes(self) -> set[str]:
-        return {request.mode for request in provider_requests(self.provider.log(60))}
+        return {request.mode for request in provider_requests(self.provider.log(60).text)}
 
 
 def fake_bench() -> ProviderBench:
@@ -65,13 +67,18 @@ def fake_bench() -> ProviderBench:
 
     def until(condition: Callable[[], object]) -> None:
         def served() -> object:
-            if not provider.log(60):
+            if not provider.log(60).text:
                 provider.serve()
             return condition()
 
         world.until(served)
 
-    return ProviderBench(world.workload, provider, until)
+    @contextmanager
+    def held() -> Iterator[None]:
+        provider.unread = ("provider-1 (is terminated)",)
+        yield
+
+    return ProviderBench(world.workload, provider, until, held)
 
 
 @contextmanager
@@ -79,16 +86,39 @@ def real_bench(cluster: Cluster, image: str) -> Iterator[ProviderBench]:
     name, apps = f"provider-{secrets.token_hex(3)}", client.AppsV1Api(cluster.api)
     apps.create_namespaced_deployment(cluster.namespace, _manifest(name, image))
     plan = ProviderPlan(workload=f"deployment/{name}")
+    target = plan.target(cluster.namespace)
     try:
         with (
-            cluster.bench(WorkloadKind.DEPLOYMENT) as bench,
-            open_provider(cluster.context, plan, bench.target, kubeconfig=cluster.kubeconfig) as provider,
+            open_workload(cluster.context, target, kubeconfig=cluster.kubeconfig) as workload,
+            open_provider(cluster.context, plan, target, kubeconfig=cluster.kubeconfig) as provider,
         ):
-            found = ProviderBench(bench.workload, provider, lambda condition: wait_until(condition, provider.unsettled))
+            found = ProviderBench(
+                workload,
+                provider,
+                lambda condition: wait_until(condition, provider.unsettled),
+                lambda: held_pods(cluster, f"app={name}"),
+            )
             found.until(lambda: provider.unsettled() is None and found.modes())
             yield found
     finally:
         apps.delete_namespaced_deployment(name, cluster.namespace)
+
+
+@contextmanager
+def held_pods(cluster: Cluster, selector: str) -> Iterator[None]:
+    """A finalizer holds the pods in the list when their containers are gone."""
+    core = client.CoreV1Api(cluster.api)
+    names = [pod.metadata.name for pod in core.list_namespaced_pod(cluster.namespace, label_selector=selector).items]
+
+    def hold(finalizers: list[str] | None) -> None:
+        for name in names:
+            core.patch_namespaced_pod(name, cluster.namespace, {"metadata": {"finalizers": finalizers}})
+
+    hold(["flowdrill.test/held"])
+    try:
+        yield
+    finally:
+        hold(None)
 
 
 def _manifest(name: str, image: str) -> dict[str, Any]:
@@ -140,8 +170,18 @@ def test_it_is_unsettled_right_after_a_patch_and_says_why(bench: ProviderBench) 
 
 
 def test_its_log_has_a_line_for_every_request(bench: ProviderBench) -> None:
-    (request,) = provider_requests(bench.provider.log(60))
+    (request,) = provider_requests(bench.provider.log(60).text)
     assert (request.mode, request.status, request.prompt_tokens, request.completion_tokens) == ("ok", 200, 2, 4)
+
+
+def test_a_pod_that_has_ended_and_is_still_listed_is_named_and_takes_no_other_log_with_it(bench: ProviderBench) -> None:
+    with bench.held():
+        bench.patch(bench.provider.release(DOWN).broken_beside)
+        bench.until(
+            lambda: bench.provider.unsettled() is None and bench.modes() == {"500"} and bench.provider.log(60).unread
+        )
+        (ended,) = bench.provider.log(60).unread
+        assert ended.startswith("provider-")
 
 
 def test_an_object_that_is_not_there_cannot_be_patched(bench: ProviderBench) -> None:
@@ -160,7 +200,7 @@ def fake_start_bench() -> StartBench:
     world = FakeBench(WorkloadKind.DEPLOYMENT)
     provider = FakeProvider(world.time, stands=False)
     provider.join(world.workload.others)
-    return StartBench(world.workload, provider, world.until, world.workload.image)
+    return StartBench(world.workload, provider, world.until, nullcontext, world.workload.image)
 
 
 @contextmanager
@@ -185,6 +225,7 @@ def real_start_bench(cluster: Cluster, image: str) -> Iterator[StartBench]:
                 bench.workload,
                 provider,
                 lambda condition: wait_until(condition, provider.stands),
+                lambda: held_pods(cluster, f"app={name}"),
                 str(prepared.image.reference),
             )
         finally:
@@ -226,7 +267,7 @@ def test_it_is_started_changed_as_any_other_and_taken_away_by_its_own_run_alone(
     release = provider.release(DOWN)
     assert release == before
     assert release.stable_beside == {}, "what is taken away is not put back"
-    assert provider_requests(provider.log(60)) == ()
+    assert provider_requests(provider.log(60).text) == ()
     start_bench.patch(release.broken_beside, dry_run=True)
     start_bench.patch(release.broken_beside)
     start_bench.until(lambda: provider.unsettled() is None)

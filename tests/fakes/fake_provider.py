@@ -10,6 +10,7 @@ from typing import Any
 
 from flowdrill.analysis.provider_mode import provider_release
 from flowdrill.errors import ClusterError
+from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import Release
 from flowdrill.model.scenario import ProviderChange
 from tests.fakes.fake_time import FakeTime
@@ -31,6 +32,7 @@ class FakeProvider:
         self._standing, self._ends_ns = stands, 0
         self._others: dict[str, Callable[[Mapping[str, Any]], None]] = {}
         self.log_problem: ClusterError | None = None
+        self.unread: tuple[str, ...] = ()
         self.settles = True
         self._time, self._roll_ns = time, round(roll_seconds * 1e9)
         self._set_ns = time.now_ns() - self._roll_ns
@@ -111,12 +113,12 @@ class FakeProvider:
         self._refuse_gone()
         return None if self.settles and self._rolled_out() else f"{LABEL}: 0 of 1 replicas ready"
 
-    def log(self, since_seconds: float) -> str:
+    def log(self, since_seconds: float) -> WrittenLog:
         self._refuse_gone()
         if self.log_problem is not None:
             raise self.log_problem
         from_ns = self._time.now_ns() - since_seconds * 1e9
-        return "".join(f"{line}\n" for at_ns, line in self._lines if at_ns >= from_ns)
+        return WrittenLog("".join(f"{line}\n" for at_ns, line in self._lines if at_ns >= from_ns), self.unread)
 
     def _refuse_gone(self) -> None:
         if not self.there:

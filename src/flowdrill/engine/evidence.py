@@ -14,12 +14,14 @@ def take_provider_log(name: str, from_ns: int, ports: Ports, tell: Narrator) -> 
     if ports.provider is None:
         return
     try:
-        text = ports.provider.log(ns_to_seconds(ports.clock.now_ns() - from_ns))
-        path = ports.evidence.save(name, provider_log_text(provider_requests(text)))
+        log = ports.provider.log(ns_to_seconds(ports.clock.now_ns() - from_ns))
+        path = ports.evidence.save(name, provider_log_text(provider_requests(log.text)))
     except FlowdrillError as error:
         tell.note(f"the provider's log could not be taken: {error.problem}")
         return
     tell.evidence(path, "requests that the model provider served, and their tokens")
+    if log.unread:
+        tell.note(f"{path} lacks what these pods served, and so do the tokens: {'; '.join(log.unread)}")
 
 
 def take_evidence(images: tuple[str, ...], ports: Ports, tell: Narrator) -> None:

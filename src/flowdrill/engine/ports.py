@@ -10,6 +10,7 @@ from flowdrill.engine.facts import Fact
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
 from flowdrill.model.undo import Undo
@@ -131,8 +132,9 @@ class Provider(Protocol):
         """Return what keeps every pod of it from being ready on its present template, or None."""
         ...
 
-    def log(self, since_seconds: float) -> str:
-        """Return what its pods have written since then, as it came: at least one line for each request it served."""
+    def log(self, since_seconds: float) -> WrittenLog:
+        """Return what its pods have written since then: at least one line for each request they served. A pod that ends
+        meanwhile is among the unread; an error when no pod's log can be read."""
         ...
 
 

@@ -27,4 +27,13 @@ class ProviderLog:
     outage: tuple[ProviderRequest, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenLog:
+    """What the provider's pods wrote, as it came. `unread` has each pod whose log could not be had, and why: what it
+    served is not in the text."""
+
+    text: str
+    unread: tuple[str, ...] = ()
+
+
 NOT_READ = ProviderLog()

@@ -139,6 +139,16 @@ def test_what_the_outage_costs_in_tokens_is_counted_against_the_baseline() -> No
     assert {"evidence/provider-baseline.jsonl", "evidence/provider-outage.jsonl"} <= set(taken)
 
 
+def test_pods_whose_log_could_not_be_read_are_named_beside_the_tokens_of_the_others() -> None:
+    world = world_with_a_provider(SCENARIO)
+    assert world.provider is not None
+    world.provider.unread = ("provider-1 (is terminated)",)
+    assert world.run().end is End.COMPLETED
+    result = report_of(world.record()).result
+    assert result.tokens is not None
+    assert [note for note in result.notes if note.endswith("so do the tokens: provider-1 (is terminated)")]
+
+
 def test_a_log_that_cannot_be_read_stops_nothing_and_counts_nothing() -> None:
     world = world_with_a_provider()
     assert world.provider is not None

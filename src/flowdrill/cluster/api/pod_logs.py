@@ -28,6 +28,6 @@ class PodLogs(Protocol):
     """Logs of containers, as lines of UTF-8 or whatever the process wrote."""
 
     def read(self, pod: Json, options: LogOptions) -> AsyncIterator[bytes]:
-        """Yield the log in pieces; StatusError 400 when the container is waiting to start, or has no previous run. The
-        error comes from the first step of the iteration."""
+        """Yield the log in pieces; StatusError 400 when the container is waiting to start, has no previous run, or is
+        gone already. The error comes from the first step of the iteration."""
         ...

@@ -94,6 +94,7 @@ class Keeper:
         signal.set_wakeup_fd(wake_write)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)  # not SIG_IGN: containers would inherit that
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # a shell's `&` ignores it, and so would the containers
         signal.signal(signal.SIGTERM, _leave)
         self._selector.register(0, selectors.EVENT_READ, self._read_input)
         self._selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 4096))

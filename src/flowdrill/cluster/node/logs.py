@@ -26,13 +26,14 @@ class FileLogs:
         self._folder_of, self._now = folder_of, now
 
     async def read(self, pod: Json, options: LogOptions) -> AsyncIterator[bytes]:
-        """Yield the log in pieces; StatusError 400 when the container is waiting to start, or has no previous run."""
+        """Yield the log in pieces; StatusError 400 when the container is waiting to start, has no previous run, or is
+        gone already."""
         path = self._path(pod, options)
         since = options.since_time
         if options.since_seconds is not None:
             since = self._now() - timedelta(seconds=options.since_seconds)
         shown = _Shown(options)
-        with path.open("rb") as file:
+        with _opened(path, pod, options) as file:
             written = _lines_so_far(path, file)
             chosen = (line for line in written if since is None or _time_of(line) >= since)
             last = chosen if options.tail_lines is None else deque(chosen, maxlen=options.tail_lines)
@@ -66,13 +67,19 @@ class FileLogs:
             raise bad_request(f'container "{options.container}" in pod "{name}" is waiting to start: {why}')
         elif "waiting" in state and not self._file(pod, options.container, restarts).exists():
             restarts -= 1  # between two runs: the last one's
-        path = self._file(pod, options.container, restarts)
-        if not path.exists():
-            raise bad_request(f'the log of container "{options.container}" in pod "{name}" is gone')
-        return path
+        return self._file(pod, options.container, restarts)
 
     def _file(self, pod: Json, container: str, restarts: int) -> Path:
         return self._folder_of(pod) / "logs" / f"{container}-{restarts}.log"
+
+
+def _opened(path: Path, pod: Json, options: LogOptions) -> BinaryIO:
+    """The log's file. A pod that has ended may still be listed when its folder is removed already."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        where = f'container "{options.container}" in pod "{pod["metadata"]["name"]}"'
+        raise bad_request(f"{where} is terminated") from error
 
 
 def last_words(path: Path, size: int) -> str:

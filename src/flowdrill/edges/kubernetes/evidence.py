@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from flowdrill.analysis.redaction import redact
 from flowdrill.edges.kubernetes.api import Api, Json, Query
+from flowdrill.edges.kubernetes.pod_log import log_end
 from flowdrill.edges.kubernetes.redacted_yaml import redacted_yaml, secret_values
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.snapshot import image_of, is_owned_by, owned_pods
@@ -105,11 +106,8 @@ def _logs(api: Api, target: FoundTarget, pod: Json, secrets: frozenset[str]) -> 
 
 def read_log(api: Api, path: str, query: Query, secrets: frozenset[str]) -> str:
     """Return the end of a log, at most 200 KiB of it, without secrets; why it cannot be read, in its place."""
-    kept = bytearray()
     try:
-        with api.stream(path, query) as log:
-            for chunk in log.chunks():
-                kept = (kept + chunk)[-2 * _LOG_BYTES :]
+        kept = log_end(api, path, query, 2 * _LOG_BYTES)
     except ClusterError as error:
         return f"could not be read: {error.problem}\n"
     # Redacted before it is cut, so that the cut cannot leave half a secret that nobody recognizes.

@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import Self
 
 from flowdrill.analysis.provider_mode import provider_release
-from flowdrill.edges.kubernetes.api import Api
+from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.deploying import is_ready, ready_counts
+from flowdrill.edges.kubernetes.pod_log import log_end
 from flowdrill.edges.kubernetes.provider_deployment import ProviderDeployment
 from flowdrill.edges.kubernetes.provider_manifest import held_up_by, started_by
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target, workloads_path
 from flowdrill.errors import ClusterError, FlowdrillError
 from flowdrill.model.drill import ProviderPlan, Target
+from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import Release
 from flowdrill.model.scenario import ProviderChange
 from flowdrill.model.workload import WorkloadKind
@@ -106,19 +108,38 @@ class KubernetesProvider:
         pods = self._api.items(self._target.core("pods"), self._target.selector)
         return f"{self._target.label}: {ready_counts(workload)}{held_up_by(workload, pods)}"
 
-    def log(self, since_seconds: float) -> str:
+    def log(self, since_seconds: float) -> WrittenLog:
         """Return what its pods have written since then; of a longer log the last 16 MiB of each pod."""
         pods = self._api.items(self._target.core("pods"), self._target.selector)
-        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
-        since = str(max(1, math.ceil(since_seconds)))
-        return "\n".join(self._pod_log(pod["metadata"]["name"], since) for pod in running[:_MOST_PODS])
+        query = (("container", self._target.container), ("sinceSeconds", str(max(1, math.ceil(since_seconds)))))
+        texts, unread = list[str](), dict[str, ClusterError]()
+        served = sorted(filter(_may_have_served, pods), key=_is_ending)
+        names = [str(pod["metadata"]["name"]) for pod in served]
+        for name in names[:_MOST_PODS]:
+            path = f"{self._target.core('pods')}/{name}/log"
+            try:
+                texts.append(log_end(self._api, path, query, _LOG_BYTES).decode("utf-8", "replace"))
+            except ClusterError as error:  # a pod may end between the list and its log
+                unread[name] = error
+        if not texts:
+            raise next(iter(unread.values()), _no_pods(self._target))
+        reasons = [f"{name} ({error.problem})" for name, error in unread.items()]
+        left_out = [f"{name} (beyond the {_MOST_PODS} pods that are read)" for name in names[_MOST_PODS:]]
+        return WrittenLog("\n".join(texts), (*reasons, *left_out))
 
-    def _pod_log(self, pod: str, since: str) -> str:
-        kept = bytearray()
-        query = (("container", self._target.container), ("sinceSeconds", since))
-        with self._api.stream(f"{self._target.core('pods')}/{pod}/log", query) as log:
-            for chunk in log.chunks():
-                kept += chunk
-                if len(kept) > 2 * _LOG_BYTES:
-                    del kept[:-_LOG_BYTES]
-        return kept[-_LOG_BYTES:].decode("utf-8", "replace")
+
+def _may_have_served(pod: Json) -> bool:
+    """Whether its log is worth a try: it runs, or has ended and is about to go. A pod that was evicted stays for days,
+    without its containers' logs."""
+    phase = (pod.get("status") or {}).get("phase")
+    return phase == "Running" or (phase in ("Succeeded", "Failed") and _is_ending(pod))
+
+
+def _is_ending(pod: Json) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def _no_pods(target: FoundTarget) -> ClusterError:
+    return ClusterError(
+        f"no pod of {target.label} runs: there is no log of it", f"`kubectl -n {target.namespace} get pods`"
+    )
