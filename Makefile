@@ -44,11 +44,11 @@ test: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
 		-m "not kubernetes and not registry and not catalogue"
 
-# What every Kubernetes must do is waiting for kubelets: four at a time, each in a namespace of its own. Then, one after the
+# What every Kubernetes must do is waiting for kubelets: three at a time, each in a namespace of its own. Then, one after the
 # other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
 test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit sh -ec ' \
-		$(BIN)/pytest -n 4 --dist worksteal -m kubernetes tests/contract; \
+		$(BIN)/pytest -n 3 --dist worksteal -m kubernetes tests/contract; \
 		$(BIN)/pytest --ignore tests/contract -m "kubernetes or registry or catalogue"'
 
 check: $(VENV)/.ready
