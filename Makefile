@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 LFX    := .venv-lfx
 FLOWS  := .cache/starter-flows
+SERVER := .venv-langflow
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 LANGFLOW := 1.13.0
@@ -35,6 +36,12 @@ $(FLOWS)/.ready: Makefile $(VENV)/.ready
 	$(UV) --python $(BIN)/python --no-deps --target $(FLOWS) langflow-base==$(LANGFLOW)
 	@touch $@
 
+# The full server, for what it alone has: a database.
+$(SERVER)/.ready: constraints-langflow.txt $(VENV)/.ready
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SERVER)
+	$(UV) --python $(SERVER)/bin/python --constraint constraints-langflow.txt langflow-base
+	@touch $@
+
 drill: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/flowdrill run drills/edge-missing.yaml
 
@@ -42,14 +49,15 @@ drill: $(VENV)/.ready $(LFX)/.ready
 # longest come first.
 test: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
-		-m "not kubernetes and not registry and not catalogue"
+		-m "not kubernetes and not registry and not catalogue and not slow"
 
 # What every Kubernetes must do is waiting for kubelets: three at a time, each in a namespace of its own. Then, one after the
 # other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
-test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready
-	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python tests/with-test-kit sh -ec ' \
+test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python FLOWDRILL_LANGFLOW_PYTHON=$(CURDIR)/$(SERVER)/bin/python \
+		tests/with-test-kit sh -ec ' \
 		$(BIN)/pytest -n 3 --dist worksteal -m kubernetes tests/contract; \
-		$(BIN)/pytest --ignore tests/contract -m "kubernetes or registry or catalogue"'
+		$(BIN)/pytest --ignore tests/contract -m "kubernetes or registry or catalogue or slow"'
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -78,6 +86,7 @@ golden: $(VENV)/.ready
 constraints: $(VENV)/.ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check pyproject.toml -o constraints.txt
 	printf 'lfx==$(LANGFLOW)\nlangchain-openai\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate - -o constraints-lfx.txt
+	echo langflow-base==$(LANGFLOW) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate - -o constraints-langflow.txt
 
 clean:
-	rm -rf $(VENV) $(LFX) $(FLOWS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LFX) $(SERVER) $(FLOWS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

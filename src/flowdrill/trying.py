@@ -41,7 +41,7 @@ LATENCY_OBJECTIVE_SECONDS = 2.0
 PORT = 7860
 KEY_VARIABLE = "LANGFLOW_API_KEY"
 _NAME = "langflow"
-_BESIDE = {"config_map": "a flow in a ConfigMap", "provider": "the model provider"}
+_BESIDE = {"config_map": "a flow in a ConfigMap", "provider": "the model provider", "data": "a database"}
 _ASKING_SECONDS = 8.0  # for all requests together
 _REQUEST_SECONDS = 6.0
 _END_SECONDS = 2.0  # how long a container's end may take to show after its connections broke
@@ -127,6 +127,8 @@ def _require_alone(scenario: Scenario) -> None:
     needed = [*beside_the_container(scenario.changes.workload)]
     if scenario.changes.provider is not None:
         needed.append("provider")
+    if scenario.recovery is not None:
+        needed.append("data")
     if not needed:
         return
     drills = sorted(Path("drills").glob("*.yaml"))

@@ -8,6 +8,7 @@ from flowdrill.model.images import BrokenImage, PreparedImage, Program, Retained
 from flowdrill.model.scenario import Scenario
 
 BROKEN_DIGEST = "sha256:" + "b" * 64
+RECOVERY_DIGEST = "sha256:" + "d" * 64
 PROGRAM_DIGEST = "sha256:" + "e" * 64
 
 
@@ -31,7 +32,8 @@ class FakeRegistry:
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:
         if not self.applies:
             raise PlanError(f"scenario {scenario.scenario}: no edge matches", "the flow has: a -> b")
-        return _prepared(stable, scenario.scenario, BROKEN_DIGEST, "removed edge a -> b")
+        digest = RECOVERY_DIGEST if scenario.scenario.endswith("-recovery") else BROKEN_DIGEST
+        return _prepared(stable, scenario.scenario, digest, "removed edge a -> b")
 
     def prepare_program(self, stable: ImageReference, program: Program, run_id: str) -> PreparedImage:
         return _prepared(stable, program.name, PROGRAM_DIGEST, f"{program.path}: added")

@@ -25,9 +25,10 @@ class FakeWorkload:
 
     A rollout step takes `step_seconds` of fake time: a pod is made, becomes ready, or goes. Pods of an image in
     `never_ready` never become ready, those with `crashing` in their image end instead, and those with
-    `crashing_once_ready` end afterwards and serve on. Identities in `forbid` (None: the harness's own) may not patch.
-    Errors put into
-    `failing_patches` are raised by the next patches, one each."""
+    `crashing_once_ready` end afterwards and serve on. A pod with `migrates` in its image changes the data that all pods
+    share when it gets ready, one with `puts_back` undoes that; in between every other pod ends instead. Identities in
+    `forbid` (None: the harness's own) may not patch. Errors put into `failing_patches` are raised by the next patches,
+    one each."""
 
     def __init__(
         self,
@@ -41,6 +42,8 @@ class FakeWorkload:
         never_ready: Collection[str] = (),
         crashing: str | None = None,
         crashing_once_ready: str | None = None,
+        migrates: str | None = None,
+        puts_back: str | None = None,
         step_seconds: float = 0.5,
         patch_seconds: float = 0.0,
     ) -> None:
@@ -58,6 +61,8 @@ class FakeWorkload:
         self.forbid = set(forbid)
         self.never_ready = set(never_ready)
         self._crashing, self._crashing_once_ready = crashing, crashing_once_ready
+        self.migrated = False
+        self._migrates, self._puts_back = migrates, puts_back
         self.failing_patches: deque[ClusterError] = deque()
         self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
         self.revisions = [image]
@@ -264,7 +269,7 @@ class FakeWorkload:
         for at, pod in enumerate(self._pods):
             if pod.ended is not None or pod.image != self.image:
                 continue
-            if self._crashing is not None and self._crashing in pod.image:
+            if self._crashes(pod.image):
                 self._pods[at] = replace(
                     pod, ended="Error (exit code 1)", restarts=1, waiting_reason="CrashLoopBackOff"
                 )
@@ -276,6 +281,14 @@ class FakeWorkload:
                 self._pods[at] = self._settled(pod)
                 return True
         return False
+
+    def _crashes(self, image: str) -> bool:
+        if self._migrates is not None and self._migrates in image:
+            self.migrated = True
+        if self._puts_back is not None and self._puts_back in image:
+            self.migrated = False
+        spoilt = self.migrated and self._migrates not in image
+        return spoilt or (self._crashing is not None and self._crashing in image)
 
     def _roll_stateful(self) -> bool:
         """One pod at a time, from the last; nothing moves while one is not ready (OrderedReady)."""

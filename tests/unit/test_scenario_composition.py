@@ -42,6 +42,17 @@ def test_changes_are_made_in_the_order_of_extends_and_its_own_last(folder: Path)
     assert found.extends == ("first", "second")
 
 
+def test_data_is_put_back_in_the_opposite_order(folder: Path) -> None:
+    for name in ("first", "second", "own"):
+        scenario(folder, name, f"{{python: [{{code: {name} = 1}}]}}", "first, second" if name == "own" else "")
+        path = folder / name / "scenario.yaml"
+        path.write_text(f"{path.read_text()}recovery: {{python: [{{code: undo_{name}()}}]}}\n")
+    found = find_scenario("own", near=folder.parent).scenario.for_recovery()
+    assert found is not None
+    assert [one.code for one in found.changes.python] == ["undo_own()", "undo_second()", "undo_first()"]
+    assert found.scenario == "own-recovery"
+
+
 def test_what_both_set_holds_as_the_later_one_sets_it(folder: Path) -> None:
     scenario(
         folder,

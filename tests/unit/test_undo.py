@@ -56,3 +56,11 @@ def test_what_the_drill_has_started_is_deleted_last_and_by_its_run() -> None:
     config, _, restart, delete = words(replace(UNDO, beside={"configmap/flows": {"data": {}}}, started="deployment/a"))
     assert (config[3], restart[3]) == ("patch", "rollout")
     assert delete == ["kubectl", "-n", "shop", "delete", "deployment", "-l", "flowdrill.dev/run=run"]
+
+
+def test_data_is_put_back_by_an_image_of_its_own_before_the_stable_one() -> None:
+    recovery, wait, image = words(replace(UNDO, recovery_image="app@sha256:2", fields={"env": []}))
+    assert recovery[3:6] == ["patch", "deployment/app", "-p"]
+    assert '"image": "app@sha256:2"' in recovery[-1]
+    assert wait == ["kubectl", "-n", "shop", "rollout", "status", "deployment/app"]
+    assert '"image": "app@sha256:1"' in image[-1]

@@ -212,9 +212,15 @@ def _rollback_helped(record: RunRecord, timeline: Timeline, requests: Requests) 
     rolled_back, held = record.first(RolledBack), record.first(RecoveryHeld) is not None
     expected = record.scenario.rollback_helps
     ratio = requests.failed_ratio_after_rollback
+    required = "users are served again once every replica runs the stable image"
+    if timeline.impact is not None and rolled_back is None and not held and not expected:
+        detail = "rollback does not help: the stable image does not get to run on what the release left behind"
+        observed = "the rollback did not complete"
+        return Assessment(
+            name="rollback_helped", status=Status.FAIL, required=required, observed=observed, detail=detail
+        )
     if timeline.impact is None or rolled_back is None or (held and expected) or (not held and not ratio):
         return None
-    required = "users are served again once every replica runs the stable image"
     if held:
         observed, status = "they were", Status.UNKNOWN
         detail = "the scenario says that a rollback does not help against it: it was another failure that was drilled"

@@ -54,6 +54,8 @@ def drill_the_brake(
         spared=hit is None,
     )
     ended = _settle(order, cleared, watch, triggered, ports, lookout, tell)
+    if _unsettled(lookout.workload, cleared) is not None:  # why does the stable image not run?
+        take_evidence((cleared.stable.rollback_image,), ports, tell, prefix="not-rolled-back-")
     take_provider_log(OUTAGE_LOG, broken_at.earliest_ns, ports, tell)  # the restore may end the pods that wrote it
     return ended
 

@@ -24,11 +24,11 @@ def take_provider_log(name: str, from_ns: int, ports: Ports, tell: Narrator) -> 
         tell.note(f"{path} lacks what these pods served, and so do the tokens: {'; '.join(log.unread)}")
 
 
-def take_evidence(images: tuple[str, ...], ports: Ports, tell: Narrator) -> None:
-    """Save manifests, events, and the logs of the pods that run one of `images`. Never stops a drill: what cannot be
-    had is noted."""
+def take_evidence(images: tuple[str, ...], ports: Ports, tell: Narrator, *, prefix: str = "") -> None:
+    """Save manifests, events, and the logs of the pods that run one of `images`, each name with the prefix. Never stops
+    a drill: what cannot be had is noted."""
     try:
         for name, what, text in ports.workload.evidence(images):
-            tell.evidence(ports.evidence.save(name, text), what)
+            tell.evidence(ports.evidence.save(prefix + name, text), what)
     except FlowdrillError as error:
         tell.note(f"evidence could not be taken: {error.problem}")

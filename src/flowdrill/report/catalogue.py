@@ -8,6 +8,7 @@ from flowdrill.model.scenario import Scenario, Symptom
 from flowdrill.report.scenario_words import (
     SYMPTOM_WORDS,
     changes_yaml,
+    code_words,
     detector_names,
     first_sentence,
     rollback_word,
@@ -55,6 +56,7 @@ def _section(scenario: Scenario) -> str:
         ("Must be seen by", detector_names(scenario.detected_by)),
         ("Cannot be seen by", detector_names(scenario.not_detected_by)),
         ("A rollback", _text(rollback_words(scenario))),
+        *([("Puts data back", _text(code_words(scenario.recovery.python)))] if scenario.recovery is not None else []),
         *([("Extends", extends + "; the changes above are all of them")] if extends else []),
     ]
     parts = [

@@ -67,6 +67,11 @@ def changes_yaml(changes: Changes) -> str:
     return yaml.dump(written(changes), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
+def code_words(codes: tuple[Code, ...]) -> str:
+    """Return what code every Python of a container runs at its start."""
+    return "; ".join(_code(code) for code in codes)
+
+
 def _lines(changes: Changes) -> Iterator[str]:
     for change in changes.flow:
         yield f"flow: {_operation(change)}"
