@@ -49,6 +49,8 @@ def rollback_words(scenario: Scenario) -> str:
         return "there is nothing to end"
     if scenario.rollback_helps:
         return "helps: the stable image, and what came with it, ends it"
+    if scenario.recovery is not None:
+        return "does not help: the release changed data, which a rollback leaves as it is"
     return "does not help: what broke is no part of the release"
 
 
