@@ -84,7 +84,14 @@ def test_zstd_is_refused_with_a_way_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "blob", [b"no tar file at all" * 100, gzip.compress(b"no tar" * 200), gzip.compress(b"x")[:-1], b"\x1f\x8bbroken"]
+    "blob",
+    [b"no tar file at all" * 100, gzip.compress(b"no tar" * 200), gzip.compress(b"x")[:-1], b"\x1f\x8bbroken"],
+    ids=[
+        "no archive",
+        "gzip of no archive",
+        "gzip without its end",
+        "gzip's first bytes alone",
+    ],  # not gzip's time of day
 )
 def test_what_is_no_tar_file_is_one_clear_error(blob: bytes) -> None:
     with pytest.raises(RegistryError, match="layer x is not a readable tar file"):
