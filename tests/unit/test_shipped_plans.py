@@ -91,6 +91,13 @@ def test_a_drill_is_valid_and_fits_its_target_its_scenario_and_the_sample_flow(p
     assert drill.load.url.endswith(f":{service['spec']['ports'][0]['nodePort']}")
 
 
+def test_all_sample_targets_fit_on_one_cluster() -> None:
+    files = sorted((ROOT / "drills" / "target").glob("*.yaml"))
+    items = [one for file in files for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
+    ports = [port["nodePort"] for one in items for port in one.get("spec", {}).get("ports", ()) if "nodePort" in port]
+    assert len(ports) == len(set(ports)) == len(files)
+
+
 def test_every_scenario_has_a_drill_of_its_name() -> None:
     drilled = {(path.stem, read_drill(path).scenario) for path in DRILLS}
     assert drilled >= {(path.parent.name, path.parent.name) for path in SCENARIOS}
