@@ -134,13 +134,18 @@ def _manifest(name: str, image: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"selector": {"matchLabels": labels}, "template": template}}
 
 
+def cluster_and_image(request: pytest.FixtureRequest) -> tuple[Cluster, str]:
+    """The cluster that the parameter names, and an image with Python on it."""
+    place: Place = request.getfixturevalue({"embedded": "embedded_place", "kubernetes": "real_place"}[request.param])
+    return request.getfixturevalue(f"{request.param}_cluster"), place.image
+
+
 @pytest.fixture(params=["fake", "embedded", pytest.param("kubernetes", marks=pytest.mark.kubernetes)])
 def bench(request: pytest.FixtureRequest) -> Iterator[ProviderBench]:
     if request.param == "fake":
         yield fake_bench()
         return
-    place: Place = request.getfixturevalue({"embedded": "embedded_place", "kubernetes": "real_place"}[request.param])
-    with real_bench(request.getfixturevalue(f"{request.param}_cluster"), place.image) as real:
+    with real_bench(*cluster_and_image(request)) as real:
         yield real
 
 
@@ -238,8 +243,7 @@ def start_bench(request: pytest.FixtureRequest) -> Iterator[StartBench]:
     if request.param == "fake":
         yield fake_start_bench()
         return
-    place: Place = request.getfixturevalue({"embedded": "embedded_place", "kubernetes": "real_place"}[request.param])
-    with real_start_bench(request.getfixturevalue(f"{request.param}_cluster"), place.image) as real:
+    with real_start_bench(*cluster_and_image(request)) as real:
         yield real
 
 

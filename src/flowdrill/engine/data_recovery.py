@@ -27,15 +27,14 @@ def recover_data_once(cleared: Cleared, ports: Ports, tell: Narrator) -> str | N
         seen = ports.workload.snapshot()
     problem = not_on_digest_because(seen, {str(image.digest)})
     if problem is not None:
-        stable = {cleared.stable.written, cleared.stable.rollback_image}
-        free_stuck_pods([str(cleared.broken.image.reference), *sorted(stable)], ports, tell)
+        free_stuck_pods([str(cleared.broken.image.reference), *sorted(cleared.stable.images)], ports, tell)
     return None if problem is None else f"the data is not put back yet: {problem}"
 
 
 def stable_pod_failure(cleared: Cleared, seen: WorkloadSnapshot) -> str | None:
     """Return what shows that a pod of the stable image fails, or None."""
-    stable = {cleared.stable.written, cleared.stable.rollback_image}
-    failures = (pod_failure(pod, frozenset()) for pod in seen.pods if pod.image in stable and not pod.deleting)
+    stable = (pod for pod in seen.pods if pod.image in cleared.stable.images and not pod.deleting)
+    failures = (pod_failure(pod, frozenset()) for pod in stable)
     return next((one for one in failures if one is not None), None)
 
 

@@ -35,6 +35,11 @@ class Stable:
         """The image the rollback sets: as the template has it when that pins the digest, else the bare digest."""
         return self.written if "@" in self.written else str(self.pinned)
 
+    @property
+    def images(self) -> frozenset[str]:
+        """The image as the rollback sets it, and as it was written before."""
+        return frozenset({self.rollback_image, self.written})
+
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
@@ -55,8 +60,7 @@ class Cleared:
     @property
     def own_images(self) -> frozenset[str]:
         """Every image that the workload has during this drill unless somebody else sets one."""
-        made = (str(one.image.reference) for one in self.pushed)
-        return frozenset({self.stable.written, self.stable.rollback_image, *made})
+        return self.stable.images.union(str(one.image.reference) for one in self.pushed)
 
 
 def preflight(order: RunOrder, ports: Ports, tell: Narrator) -> Cleared:
