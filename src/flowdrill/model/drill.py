@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
+from flowdrill.model.access import Subject
 from flowdrill.model.load_settings import MAX_IN_FLIGHT
+from flowdrill.model.policy import PolicyPlan
 from flowdrill.model.quantity import Ratio, Seconds
 from flowdrill.model.route import Route
 from flowdrill.model.strict import Strict
@@ -162,15 +164,46 @@ class DetectPlan(Strict):
 
 
 class RollbackPlan(Strict):
-    """The way back: the stable image, by digest."""
+    """The way back: the stable image, by digest; and who takes it."""
 
     limit: Seconds = Field(default="300s", validate_default=True)
     as_user: str | None = Field(
         default=None,
         alias="as",
         min_length=1,
-        description="identity that rolls back, by impersonation: a user, or system:serviceaccount:NAMESPACE:NAME",
+        description="identity that rolls back, by impersonation: a user, or system:serviceaccount:NAMESPACE:NAME; "
+        "default: the harness itself, which says nothing about whoever is on call",
     )
+    groups: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="groups that the identity is in (`as` alone has none but what the cluster gives it)"
+    )
+    kubeconfig: str | None = Field(
+        default=None,
+        min_length=1,
+        description="kubeconfig of whoever rolls back, beside the drill file; instead of `as`",
+    )
+    context: str | None = Field(
+        default=None, min_length=1, description="the context in that kubeconfig; default: its only one"
+    )
+    not_by: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(),
+        description="users (or service accounts, or `group:NAME`) who must not be able to patch the workload",
+    )
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        if self.kubeconfig is not None and self.as_user is not None:
+            raise ValueError("needs either `as` or `kubeconfig`: both name who rolls back")
+        if self.groups and self.as_user is None:
+            raise ValueError("`groups` need `as`: a group alone is nobody")
+        if self.context is not None and self.kubeconfig is None:
+            raise ValueError("`context` needs `kubeconfig`, the file that it is in")
+        return self
+
+    @property
+    def subject(self) -> Subject | None:
+        """Who rolls back by impersonation; None: the harness itself, or a kubeconfig of its own."""
+        return None if self.as_user is None else Subject(self.as_user, self.groups)
 
 
 class Objectives(Strict):
@@ -213,6 +246,7 @@ class Drill(Strict):
     baseline: BaselinePlan = BaselinePlan()
     detect: DetectPlan = DetectPlan()
     rollback: RollbackPlan = RollbackPlan()
+    policy: PolicyPlan = PolicyPlan()
     hold: Seconds = Field(default="10s", validate_default=True, description="how long the recovery must hold")
     objectives: Objectives = Objectives()
     slo: ServiceLevelObjective = ServiceLevelObjective()

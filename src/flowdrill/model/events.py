@@ -29,9 +29,10 @@ class Phase(StrEnum):
 
 
 class Status(StrEnum):
-    """How a check or an objective came out. `unknown` is never a pass."""
+    """How a check or an objective came out. `unknown` is never a pass; `warning` holds, and somebody should look."""
 
     PASS = "pass"
+    WARNING = "warning"
     FAIL = "fail"
     UNKNOWN = "unknown"
 

@@ -23,7 +23,7 @@ from flowdrill.report.words import (
 )
 
 _VERDICT_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❓"}
-_STATUS_SIGNS = {Status.PASS: "✅", Status.FAIL: "❌", Status.UNKNOWN: "❓"}
+_STATUS_SIGNS = {Status.PASS: "✅", Status.WARNING: "⚠️", Status.FAIL: "❌", Status.UNKNOWN: "❓"}
 _LONGEST_CELL = 300
 _MOST_ROWS = 40
 _LONGEST_COMMENT = 60_000  # GitHub takes 65,536 characters

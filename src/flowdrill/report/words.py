@@ -14,8 +14,8 @@ VERDICT_MEANINGS = {
     Verdict.FAIL: "At least one objective was missed or one check did not hold.",
     Verdict.INCONCLUSIVE: "The drill could not find out. This is not a pass.",
 }
-OBJECTIVE_WORDS = {Status.PASS: "met", Status.FAIL: "missed", Status.UNKNOWN: "unknown"}
-CHECK_WORDS = {Status.PASS: "holds", Status.FAIL: "fails", Status.UNKNOWN: "unknown"}
+OBJECTIVE_WORDS = {Status.PASS: "met", Status.WARNING: "warns", Status.FAIL: "missed", Status.UNKNOWN: "unknown"}
+CHECK_WORDS = {Status.PASS: "holds", Status.WARNING: "warns", Status.FAIL: "fails", Status.UNKNOWN: "unknown"}
 END_WORDS = {
     End.COMPLETED: "completed",
     End.REFUSED: "refused in preflight; nothing was touched",

@@ -31,7 +31,9 @@ def line_of(event: Event) -> str | None:  # noqa: C901, PLR0912 - one case an ev
         case PhaseStarted(phase=phase):
             return f"-- {phase}"
         case Checked(check=check):
-            mark = {Status.PASS: "ok", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}[check.status]
+            mark = {Status.PASS: "ok", Status.WARNING: "warning", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}[
+                check.status
+            ]
             return f"{check.name}: {mark}" + ("" if check.status is Status.PASS else f": {check.observed}")
         case BaselineHeld():
             normal = format_ratio(event.normal_bad_ratio)

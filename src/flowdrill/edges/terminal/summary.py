@@ -6,7 +6,7 @@ from flowdrill.model.events import Status
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Assessment, Measure, Result
 
-_MARKS = {Status.PASS: "ok", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}
+_MARKS = {Status.PASS: "ok", Status.WARNING: "warning", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}
 
 
 def summary_of(result: Result) -> str:
