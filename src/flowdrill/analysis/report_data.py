@@ -21,6 +21,7 @@ from flowdrill.analysis.run_clock import (
 )
 from flowdrill.analysis.tokens import tokens_of
 from flowdrill.model.events import (
+    BrakeSeen,
     BrokenImageMade,
     Detected,
     EvidenceTaken,
@@ -79,6 +80,7 @@ def report_of(record: RunRecord) -> Report:
         objectives=judgement.objectives,
         checks=judgement.checks,
         images=_images(record),
+        readiness=seen.readiness if (seen := record.first(BrakeSeen)) else None,
         phases=_phases(record, clock),
         evidence=tuple(Evidence(path=event.path, what=event.what) for event in record.all_of(EvidenceTaken)),
         notes=_notes(record),

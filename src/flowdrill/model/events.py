@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from flowdrill.model.instant import Instant
+from flowdrill.model.readiness import Readiness
 from flowdrill.model.workload import WorkloadSnapshot
 
 
@@ -118,6 +119,15 @@ class StableImageSeen:
     digest: str
     other_digests: tuple[str, ...] = ()  # the platforms' manifests when the digest is an index's
     event: Literal["stable image seen"] = "stable image seen"
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeSeen:
+    """Everything preflight saw of the way back."""
+
+    at_ns: int
+    readiness: Readiness
+    event: Literal["brake seen"] = "brake seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +263,7 @@ Event = (
     | PhaseStarted
     | Checked
     | StableImageSeen
+    | BrakeSeen
     | BrokenImageMade
     | BaselineHeld
     | UndoRegistered

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from flowdrill.model.events import End, Status
+from flowdrill.model.readiness import Readiness
 from flowdrill.model.strict import Strict
 
 
@@ -209,6 +210,9 @@ class Result(Strict):
     objectives: tuple[Assessment, ...]
     checks: tuple[Assessment, ...]
     images: Images
+    readiness: Readiness | None = Field(
+        default=None, description="what preflight saw of the way back; null when it did not get that far"
+    )
     phases: tuple[PhaseSpan, ...]
     evidence: tuple[Evidence, ...]
     notes: tuple[str, ...]

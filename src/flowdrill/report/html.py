@@ -11,6 +11,7 @@ from markupsafe import Markup
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Report
 from flowdrill.report.chart import render_chart
+from flowdrill.report.readiness_words import ACCESS_WORDS, access_status, format_bytes, health_status
 from flowdrill.report.safe_text import with_visible_text
 from flowdrill.report.timeline import render_timeline
 from flowdrill.report.waterfall import render_waterfall, stage_spans
@@ -54,6 +55,8 @@ def render_html(report: Report) -> str:
             token_uses=named_token_uses(result),
             cost=cost_sentence(result),
             end=END_WORDS[result.end],
+            readiness=result.readiness,
+            reach_pictures=[],
             # the pictures escape their own text: their XML is built as a tree
             timelines=[Markup(render_timeline(result, width)) for width in (WIDE, NARROW)],  # noqa: S704
             charts=[Markup(render_chart(report, width)) for width in (WIDE, NARROW)],  # noqa: S704
@@ -91,10 +94,14 @@ def _environment() -> Environment:
         "assessed": assessed_words,
         "link": evidence_link,
         "whole": unbroken_quantities,
+        "bytes": format_bytes,
+        "access_status": access_status,
+        "health_status": health_status,
     }
     environment.globals |= {
         "VERDICT_WORDS": VERDICT_WORDS,
         "OBJECTIVE_WORDS": OBJECTIVE_WORDS,
         "CHECK_WORDS": CHECK_WORDS,
+        "ACCESS_WORDS": ACCESS_WORDS,
     }
     return environment
