@@ -6,12 +6,12 @@ from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.outage import RecoveryWatch, failing_window
 from flowdrill.analysis.rollout import not_on_digest_because, unsettled_because
 from flowdrill.engine.baseline import Baseline
+from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.evidence import take_evidence, take_provider_log
 from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
-from flowdrill.engine.preflight import Cleared
 from flowdrill.engine.release_setting import break_release, roll_back_release
 from flowdrill.errors import ForbiddenError
 from flowdrill.model.events import Decided, End, Phase, RecoveryHeld, RolledBack, Status

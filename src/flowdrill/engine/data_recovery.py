@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from flowdrill.analysis.kubernetes_signals import pod_failure
 from flowdrill.analysis.rollout import not_on_digest_because
+from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.lookout import taken_over
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Ports
-from flowdrill.engine.preflight import Cleared
 from flowdrill.engine.release_setting import restore_release
 from flowdrill.model.workload import WorkloadSnapshot
 

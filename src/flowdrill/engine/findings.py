@@ -29,3 +29,8 @@ class Findings(Narrator):
         first, more = self._failed[0], len(self._failed) - 1
         also = f" (and {more} more: {', '.join(check.name for check in self._failed[1:])})" if more else ""
         raise DrillRefusedError(f"preflight: {first.name}: {first.observed}{also}", first.detail or "see the checks")
+
+    def refused(self, name: str, *, required: str, observed: str, remedy: str) -> DrillRefusedError:
+        """Record a check that failed, and return the error for one on which all further looking depends."""
+        self.check(name, Status.FAIL, required=required, observed=observed, detail=remedy)
+        return DrillRefusedError(f"preflight: {name}: {observed}", remedy)

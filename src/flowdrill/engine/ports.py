@@ -192,15 +192,21 @@ class EvidenceFolder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Everything a run is handed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookPorts:
+    """What is needed to look and to try, and to change nothing."""
 
     clock: Clock
-    inbox: Inbox
-    tell: Tell
     workload: Workload
     registry: Registry
+    provider: Provider | None = None  # where the drill names one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports(LookPorts):
+    """Everything a run is handed."""
+
+    inbox: Inbox
+    tell: Tell
     load: Load
     evidence: EvidenceFolder
-    provider: Provider | None = None  # where the drill names one

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Clock, Ports, Provider
+from flowdrill.engine.ports import Clock, LookPorts, Ports, Provider
 from flowdrill.errors import ClusterError, FlowdrillError, ForbiddenError, TakenOverError
 from flowdrill.model.events import Status
 from flowdrill.model.image_reference import ImageReference
@@ -31,7 +31,7 @@ class ProviderStart:
     provider: Provider
 
 
-def prepare_provider(order: RunOrder, stable: ImageReference, ports: Ports, tell: Narrator) -> ProviderStart | None:
+def prepare_provider(order: RunOrder, stable: ImageReference, ports: LookPorts, tell: Narrator) -> ProviderStart | None:
     """Return what the drill must start, or None when it names no provider, or one that is there. Changes nothing:
     whether the cluster would accept it is recorded as a check."""
     plan, provider = order.drill.provider, ports.provider

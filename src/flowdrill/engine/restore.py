@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowdrill.analysis.rollout import not_on_digest_because
+from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.data_recovery import free_stuck_pods, recover_data_once, stable_pod_failure
 from flowdrill.engine.lookout import Lookout, taken_over
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
-from flowdrill.engine.preflight import Cleared
 from flowdrill.engine.release_setting import restore_release
 from flowdrill.errors import FlowdrillError, NotRestoredError, TakenOverError
 from flowdrill.model.events import Status

@@ -7,12 +7,13 @@ from functools import partial
 
 from flowdrill.engine.baseline import UnsteadyError, hold_baseline
 from flowdrill.engine.brake import drill_the_brake
+from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.evidence import take_provider_log
 from flowdrill.engine.lookout import Lookout, StopAskedError
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Emit, Ports
-from flowdrill.engine.preflight import Cleared, preflight, refuse_changed
+from flowdrill.engine.preflight import preflight, refuse_changed
 from flowdrill.engine.provider_start import ProviderStart, refuse_gone, remove_provider, start_provider
 from flowdrill.engine.restore import clean_up, restore, undo_of
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError, NotRestoredError

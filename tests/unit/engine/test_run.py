@@ -419,7 +419,7 @@ def test_a_scenario_that_matches_nothing_is_refused() -> None:
 
 def test_a_missing_permission_of_the_rollbacks_identity_is_refused() -> None:
     world = World(drill=drill_of(rollback={"as": "on-call"}), forbid={"on-call"})
-    refused(world, ClusterError, "on-call must not patch")
+    refused(world, DrillRefusedError, "on-call must not patch")
     assert world.check("rollback_permitted").status is Status.FAIL
 
 

@@ -1,0 +1,97 @@
+"""What the rollback must bring back: named so that it cannot move, held by the registry, and what runs now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowdrill.analysis.rollout import running_digests
+from flowdrill.engine.findings import Findings
+from flowdrill.engine.ports import LookPorts
+from flowdrill.errors import FlowdrillError
+from flowdrill.model.events import StableImageSeen, Status
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.model.images import RetainedImage
+from flowdrill.model.workload import WorkloadSnapshot
+
+_FLOATING_TAGS = frozenset({"latest", "nightly", "main", "master", "stable", "edge"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """What the rollback must bring back."""
+
+    written: str  # as in the workload's template
+    pinned: ImageReference  # by digest, without a tag
+    digests: frozenset[str]  # the digest, and the platforms' manifests when it is an index's
+    change_cause: str | None
+
+    @property
+    def rollback_image(self) -> str:
+        """The image the rollback sets: as the template has it when that pins the digest, else the bare digest."""
+        return self.written if "@" in self.written else str(self.pinned)
+
+    @property
+    def images(self) -> frozenset[str]:
+        """The image as the rollback sets it, and as it was written before."""
+        return frozenset({self.rollback_image, self.written})
+
+
+def find_stable(before: WorkloadSnapshot, ports: LookPorts, findings: Findings) -> Stable:
+    """Return the stable image; DrillRefusedError when its reference may move, or it is not what runs; the registry's
+    error when that does not hold it whole."""
+    reference = _pinned_reference(before, findings)
+    retained = _retained(reference, ports, findings)
+    stable = _running_stable(before, retained, findings)
+    digest = str(stable.pinned.digest)
+    findings.emit(
+        StableImageSeen(
+            at_ns=ports.clock.now_ns(),
+            reference=stable.written,
+            pinned=str(stable.pinned),
+            digest=digest,
+            other_digests=tuple(sorted(stable.digests - {digest})),
+        )
+    )
+    return stable
+
+
+def _pinned_reference(seen: WorkloadSnapshot, findings: Findings) -> ImageReference:
+    name, required = "stable_image_pinned", "an immutable reference: a digest, or a version tag"
+    where = f"{seen.kind}/{seen.name}: image {seen.image!r}"
+    remedy = "deploy it by digest (registry/repository@sha256:…)"
+    try:
+        reference = parse_image_reference(seen.image)
+    except ValueError as error:
+        raise findings.refused(name, required=required, observed=f"{where}: {error}", remedy=remedy) from error
+    if reference.digest is None and reference.tag is None:
+        raise findings.refused(name, required=required, observed=f"{where} has no tag and no digest", remedy=remedy)
+    if reference.digest is None and reference.tag in _FLOATING_TAGS:
+        observed = f"{where}: the tag {reference.tag!r} moves, so nobody can say what to roll back to"
+        raise findings.refused(name, required=required, observed=observed, remedy=remedy)
+    findings.check(name, Status.PASS, required=required, observed=seen.image)
+    return reference
+
+
+def _retained(reference: ImageReference, ports: LookPorts, findings: Findings) -> RetainedImage:
+    name, required = "stable_image_retained", "the registry holds its manifest and every blob"
+    try:
+        retained = ports.registry.retained(reference)
+    except FlowdrillError as error:
+        findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
+        raise
+    findings.check(name, Status.PASS, required=required, observed=str(retained.reference))
+    return retained
+
+
+def _running_stable(seen: WorkloadSnapshot, retained: RetainedImage, findings: Findings) -> Stable:
+    """The digest that the registry has must be the one that runs: else the tag has moved."""
+    name, required = "stable_image_runs", "every pod runs the digest that its reference has in the registry now"
+    digest = str(retained.reference.digest)
+    digests = frozenset({digest, *retained.platform_digests})
+    running = running_digests(seen)
+    if not running or not running <= digests:
+        observed = f"the registry says {digest}, the pods run {', '.join(sorted(running)) or 'nothing known'}"
+        remedy = "the tag has moved since the pods started: deploy the wanted image by digest"
+        raise findings.refused(name, required=required, observed=observed, remedy=remedy)
+    findings.check(name, Status.PASS, required=required, observed=digest)
+    return Stable(seen.image, retained.reference.at_digest(digest), digests, seen.change_cause)
