@@ -29,6 +29,13 @@ _TRY_EXIT_CODES = """exit codes:
   129, 130, 143  stopped by SIGHUP, SIGINT or SIGTERM, after everything was removed
 """
 
+_PREFLIGHT_EXIT_CODES = """exit codes:
+  0  every check holds: it could be rolled back now
+  1  a check fails; with --strict also: one warns
+  2  error in the plan, or something could not be looked at
+  3  inconclusive: something could not be found out
+"""
+
 
 _Commands = Any  # argparse's type of `add_subparsers` is private
 
@@ -74,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowdrill {version('flowdrill')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_preflight(commands)
     _add_report(commands)
     _add_cluster(commands)
     _add_scenario(commands)
@@ -91,15 +99,33 @@ def _add_run(commands: _Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
+    _add_cluster_options(command)
+    command.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    command.add_argument("--json", action="store_true", help="print result.json on stdout")
+    command.set_defaults(call=_later("drills", "run"))
+
+
+def _add_cluster_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--context",
         metavar="NAME",
         help="kubeconfig context of the cluster; default: the embedded cluster, never the kubeconfig's current context",
     )
     command.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config")
-    command.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
-    command.add_argument("--json", action="store_true", help="print result.json on stdout")
-    command.set_defaults(call=_later("drills", "run"))
+
+
+def _add_preflight(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "preflight",
+        help="could it be rolled back at all? The first phase of a drill, alone; changes nothing",
+        epilog=_PREFLIGHT_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("drill", type=Path, metavar="DRILL.yaml")
+    _add_cluster_options(command)
+    command.add_argument("--strict", action="store_true", help="a warning counts as a finding, too")
+    command.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
+    command.set_defaults(call=_later("preflights", "preflight"))
 
 
 def _add_cluster(commands: _Commands) -> None:

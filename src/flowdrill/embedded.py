@@ -48,10 +48,12 @@ def embedded_cluster(say: Say) -> Iterator[RunningCluster]:
 
 @contextmanager
 def embedded_drill(
-    drill: Drill, near: Path, images: ImageRegistry, say: Say, running: RunningCluster | None = None
-) -> Iterator[EmbeddedDrill]:
-    """The running embedded cluster, or one for as long as the context lasts, with the drill's target on it. Files are
-    named from `near`, the drill file's folder. ClusterError or PlanError when that cannot be."""
+    drill: Drill, near: Path, images: ImageRegistry, say: Say, running: RunningCluster | None = None,
+    *, deploys_on_running: bool = True,
+) -> Iterator[EmbeddedDrill]:  # fmt: skip
+    """The running embedded cluster, or one of its own, with the drill's target on it: on a running
+    one it is left as it is unless `deploys_on_running`. Files are named from `near`, the drill file's folder.
+    ClusterError or PlanError when that cannot be."""
     running = running or running_cluster(default_state_folder(os.environ))
     if running is None and drill.embedded is None:
         raise PlanError(
@@ -61,7 +63,7 @@ def embedded_drill(
         )
     with _started(say) if running is None else nullcontext(running) as cluster:
         environ = _with_key(drill, cluster)
-        if drill.embedded is not None:
+        if drill.embedded is not None and (running is None or deploys_on_running):
             image = _image(drill.embedded, near, cluster, images)
             say(f"deploying {drill.target.workload} with {image}")
             items = target_objects(drill, near, image, environ)

@@ -31,8 +31,8 @@ from flowdrill.model.release import Release
 from flowdrill.model.route import Route
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.trial import Trial, TriedAnswer, TriedPod
+from flowdrill.opening import open_images
 from flowdrill.report.safe_text import visible_text
-from flowdrill.wiring import open_images
 
 # what drills/edge-missing.yaml and drills/target/kubernetes.yaml have
 SAMPLE_FLOW = "flows/greeting.json"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -20,26 +16,20 @@ from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.host.signals import signals_told
-from flowdrill.edges.kubernetes.provider import KubernetesProvider, open_provider
-from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.planfiles.reading import (
-    ScenarioFolder,
     find_scenario,
-    read_drill,
     read_suite,
     shipped_scenarios,
 )
 from flowdrill.edges.registry.flow_image import FlowRuntime
-from flowdrill.edges.registry.image_registry import ImageRegistry
-from flowdrill.edges.runfolder.folder import RunFolder, plan_text, write_durably
+from flowdrill.edges.runfolder.folder import RunFolder, write_durably
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.live import LiveView
-from flowdrill.embedded import embedded_cluster, embedded_drill
+from flowdrill.embedded import embedded_cluster
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
-from flowdrill.engine.preflight import refuse_unfit
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.model.drill import Drill, RegistryAccess
@@ -47,7 +37,7 @@ from flowdrill.model.events import Event
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.result import Report
 from flowdrill.model.scenario import Scenario
-from flowdrill.oci.client import RegistryClient, open_registry
+from flowdrill.opening import Cluster, OpenDrill, open_drill, open_images, order_of, plan_of
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
@@ -88,7 +78,7 @@ def run_suite_file(
     PlanError before anything is done when a file of the suite cannot be used."""
     _, drills = read_suite(suite_file)
     with ExitStack() as stack:
-        cluster = None if context is not None else stack.enter_context(embedded_cluster(_say(_console())))
+        cluster = None if context is not None else stack.enter_context(embedded_cluster(say_on(console_of_errors())))
         for one in drills:
             try:
                 finished = run_drill_file(one, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster)
@@ -110,33 +100,19 @@ def run_drill_file(
 ) -> FinishedRun:
     """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. FlowdrillError
     before a run has begun."""
-    drill, found = _plan(drill_file)
-    console = _console()
-    environ: Mapping[str, str] = os.environ
+    plan, console = plan_of(drill_file), console_of_errors()
+    drill = plan.drill
+    where = Cluster(context, kubeconfig, cluster)
+    if context is not None:
+        api_key_of(drill.load, os.environ)  # a key that is missing is named before anything is asked
     with ExitStack() as stack:
-        if context is None:
-            images = stack.enter_context(closing(open_images(drill.registry, found.read_source)))
-            here = stack.enter_context(embedded_drill(drill, drill_file.parent, images, _say(console), cluster))
-            context, kubeconfig, environ = here.context, here.kubeconfig, here.environ
-        api_key = api_key_of(drill.load, environ)
-        workload = stack.enter_context(
-            open_workload(
-                context,
-                drill.target,
-                kubeconfig=kubeconfig,
-                rollback_user=drill.rollback.as_user,
-                read_source=found.read_source,
-            )
-        )
-        provider = None
-        if drill.provider is not None:
-            provider = stack.enter_context(open_provider(context, drill.provider, drill.target, kubeconfig=kubeconfig))
+        here = stack.enter_context(open_drill(plan, where, say_on(console)))
+        api_key = api_key_of(drill.load, here.environ)
         started = datetime.now(UTC)
         hidden = (api_key,) if api_key else ()
-        folder = stack.enter_context(RunFolder.create(out, drill, found.scenario, started, hidden))
+        folder = stack.enter_context(RunFolder.create(out, drill, plan.found.scenario, started, hidden))
         view = stack.enter_context(LiveView(console))
-        order = _order(drill, found, workload, started)
-        outcome = _carry_out(order, found, workload, provider, folder, view, environ)
+        outcome = _carry_out(order_of(plan, here.workload, started), here, folder, view)
     try:
         report = write_reports(folder.path)
     except RunFolderError as error:
@@ -146,25 +122,20 @@ def run_drill_file(
     return FinishedRun(folder.path, outcome, report)
 
 
-def _console() -> Console:
+def console_of_errors() -> Console:
+    """Return the console for everything that is no result: standard error."""
     return Console(stderr=True, highlight=False, markup=False)
 
 
-def _say(console: Console) -> Callable[[str], None]:
+def say_on(console: Console) -> Callable[[str], None]:
+    """Return what prints a line there, with nothing in it that could steer a terminal."""
     return lambda text: console.print(visible(text), soft_wrap=True)
 
 
 def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
     """Return a drill and its scenario; PlanError when either cannot be used as written."""
-    drill, found = _plan(drill_file)
-    return drill, found.scenario
-
-
-def _plan(drill_file: Path) -> tuple[Drill, ScenarioFolder]:
-    drill = read_drill(drill_file)
-    found = find_scenario(drill.scenario, near=drill_file.parent)
-    refuse_unfit(drill, found.scenario)
-    return drill, found
+    plan = plan_of(drill_file)
+    return plan.drill, plan.found.scenario
 
 
 def write_reports(folder: Path) -> Report:
@@ -207,15 +178,6 @@ def derive_image(scenario: str, *, stable: str, access: RegistryAccess) -> MadeI
     return MadeImage(str(image.reference), str(image.reference.digest), image.new_bytes, image.changes)
 
 
-def open_images(access: RegistryAccess, read_source: Callable[[str], bytes]) -> ImageRegistry:
-    """Return the registries that image references name, reached as `access` says."""
-
-    def connect(host: str) -> RegistryClient:
-        return open_registry(host, plain_http=access.plain_http, ca_file=access.ca_file)
-
-    return ImageRegistry(connect, read_source, access.platform)
-
-
 def _reference(text: str, option: str) -> ImageReference:
     try:
         return parse_image_reference(text)
@@ -227,15 +189,7 @@ def _no_source(name: str) -> bytes:
     raise PlanError(f"{name}: no scenario is at hand to read it from", "name a scenario")
 
 
-def _carry_out(
-    order: RunOrder,
-    found: ScenarioFolder,
-    workload: KubernetesWorkload,
-    provider: KubernetesProvider | None,
-    folder: RunFolder,
-    view: LiveView,
-    environ: Mapping[str, str],
-) -> RunOutcome:
+def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveView) -> RunOutcome:
     clock, inbox = MonotonicClock(), QueueInbox()
 
     def emit(event: Event) -> None:
@@ -244,38 +198,20 @@ def _carry_out(
 
     load = LocustLoad(
         order.drill.load,
-        environ=environ,
+        environ=here.environ,
         folder=folder.path,
         locust_file=shipped_scenarios() / "load" / "run_flow.py",
         clock=clock,
     )
-    access = order.drill.registry
-    registry = open_images(access, found.read_source)
     ports = Ports(
         clock=clock,
         inbox=inbox,
         tell=view.told(inbox.tell),
-        workload=workload,
-        registry=registry,
+        workload=here.workload,
+        registry=here.registry,
         load=load,
         evidence=folder,
-        provider=provider,
+        provider=here.provider,
     )
-    with closing(registry), signals_told(inbox.tell):
+    with signals_told(inbox.tell):
         return run(order, ports, emit)
-
-
-def _order(drill: Drill, found: ScenarioFolder, workload: KubernetesWorkload, started: datetime) -> RunOrder:
-    plan_digest = hashlib.sha256(plan_text(drill, found.scenario).encode()).hexdigest()
-    return RunOrder(
-        drill=drill,
-        scenario=found.scenario,
-        run_id=f"{started:%Y%m%dT%H%M%SZ}-{drill.drill}-{secrets.token_hex(3)}",
-        container=workload.container,
-        cluster=workload.cluster,
-        kubernetes_version=workload.kubernetes_version,
-        tool_version=version("flowdrill"),
-        plan_digest=f"sha256:{plan_digest}",
-        host=socket.gethostname(),
-        provider_program=(shipped_scenarios() / "provider" / "provider.py").read_bytes(),
-    )

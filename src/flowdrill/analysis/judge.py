@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.run_clock import last_seen_ns
 from flowdrill.analysis.symptoms import REASONS_OF
-from flowdrill.model.events import Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded, Status
+from flowdrill.model.events import Check, Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded, Status
 from flowdrill.model.instant import Span, ns_to_seconds
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Requests, Verdict
@@ -64,6 +65,24 @@ def _verdict(
     if unknown:
         return Verdict.INCONCLUSIVE, unknown
     return Verdict.PASS, (f"{len(objectives)} of {len(objectives)} objectives met, {len(checks)} checks passed",)
+
+
+def judge_checks(checks: Sequence[Check], problem: str | None) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict on checks alone, and what does not hold; `problem` is why nothing more was looked at."""
+    failed = tuple(_reason(assessed(check)) for check in checks if check.status is Status.FAIL)
+    unknown = tuple(_reason(assessed(check)) for check in checks if check.status is Status.UNKNOWN)
+    if failed:
+        return Verdict.FAIL, failed + unknown
+    if problem is not None:
+        return Verdict.INCONCLUSIVE, (problem, *unknown)
+    return (Verdict.INCONCLUSIVE, unknown) if unknown else (Verdict.PASS, ())
+
+
+def assessed(check: Check) -> Assessment:
+    """Return a check as results have it."""
+    return Assessment(
+        name=check.name, status=check.status, required=check.required, observed=check.observed, detail=check.detail
+    )
 
 
 def _telling(assessment: Assessment) -> bool:
@@ -170,10 +189,7 @@ def _at_most(text: str) -> str:
 
 def _checks(record: RunRecord, timeline: Timeline, requests: Requests, *, completed: bool) -> tuple[Assessment, ...]:
     """The checks the run made, then those that only the record as a whole shows."""
-    checks = [
-        Assessment(name=c.name, status=c.status, required=c.required, observed=c.observed, detail=c.detail)
-        for c in (event.check for event in record.all_of(Checked))
-    ]
+    checks = [assessed(event.check) for event in record.all_of(Checked)]
     if completed:
         checks += _completion(record, timeline, requests)
     if requests.schedule_lag_p99_seconds is not None and image_set(record, Purpose.BREAK):

@@ -1,0 +1,75 @@
+"""Looking whether a drill could start, and the workload be rolled back: preflight alone. Nothing is changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flowdrill.analysis.judge import assessed, judge_checks
+from flowdrill.edges.host.clock import MonotonicClock
+from flowdrill.engine.narrator import Narrator
+from flowdrill.engine.ports import LookPorts
+from flowdrill.engine.preflight import preflight
+from flowdrill.errors import FlowdrillError
+from flowdrill.model.events import BrakeSeen, Check, Checked, Event
+from flowdrill.model.preflight import PreflightResult
+from flowdrill.model.readiness import Readiness
+from flowdrill.opening import Cluster, Say, open_drill, order_of, plan_of
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What preflight found. `error`: why it ended before it had looked at everything, or refuses the drill."""
+
+    result: PreflightResult
+    error: FlowdrillError | None
+
+
+class _Seen:
+    """The events of a preflight."""
+
+    def __init__(self, told: Callable[[Check], None]) -> None:
+        self.checks: list[Check] = []
+        self.readiness: Readiness | None = None
+        self._told = told
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, Checked):
+            self.checks.append(event.check)
+            self._told(event.check)
+        elif isinstance(event, BrakeSeen):
+            self.readiness = event.readiness
+
+
+def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[Check], None]) -> Looked:
+    """Carry out a drill's first phase and nothing else; `told` hears of every check when it was made. FlowdrillError
+    when the plan cannot be used, or the cluster or the workload cannot be found."""
+    plan = plan_of(drill_file)
+    seen, clock, error = _Seen(told), MonotonicClock(), None
+    with open_drill(plan, cluster, say) as here:
+        order = order_of(plan, here.workload, datetime.now(UTC))
+        ports = LookPorts(clock=clock, workload=here.workload, registry=here.registry, provider=here.provider)
+        started = time.monotonic()
+        try:
+            preflight(order, ports, Narrator(clock, seen.emit))
+        except FlowdrillError as problem:
+            error = problem
+        took_seconds = time.monotonic() - started
+    verdict, reasons = judge_checks(seen.checks, None if error is None else error.problem)
+    result = PreflightResult(
+        drill=plan.drill.drill,
+        scenario=plan.found.scenario.scenario,
+        cluster=order.cluster,
+        kubernetes_version=order.kubernetes_version,
+        namespace=plan.drill.target.namespace,
+        workload=plan.drill.target.workload,
+        verdict=verdict,
+        reasons=reasons,
+        checks=tuple(assessed(check) for check in seen.checks),
+        readiness=seen.readiness,
+        took_seconds=took_seconds,
+    )
+    return Looked(result, error)

@@ -1,0 +1,122 @@
+"""Opens what a drill is about: its plan, its target on a cluster, the registry of its images. Changes nothing, but for
+the target that a drill brings along for the embedded cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from flowdrill.cluster.lifecycle import RunningCluster
+from flowdrill.edges.kubernetes.provider import KubernetesProvider, open_provider
+from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
+from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, read_drill, shipped_scenarios
+from flowdrill.edges.registry.image_registry import ImageRegistry
+from flowdrill.edges.runfolder.folder import plan_text
+from flowdrill.embedded import embedded_drill
+from flowdrill.engine.order import RunOrder
+from flowdrill.engine.preflight import refuse_unfit
+from flowdrill.model.drill import Drill, RegistryAccess
+from flowdrill.oci.client import RegistryClient, open_registry
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillFile:
+    """A drill as its file has it, with its scenario."""
+
+    path: Path
+    drill: Drill
+    found: ScenarioFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where the target is. Without a context: on the embedded cluster, `running` if one is given."""
+
+    context: str | None
+    kubeconfig: str | None
+    running: RunningCluster | None = None
+    deploys: bool = True  # whether a target that the drill brings along is deployed on an embedded cluster that was up
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDrill:
+    """Everything a drill is about, connected."""
+
+    workload: KubernetesWorkload
+    provider: KubernetesProvider | None
+    registry: ImageRegistry
+    environ: Mapping[str, str]  # with the API key that the load needs
+
+
+def plan_of(drill_file: Path) -> DrillFile:
+    """Return a drill and its scenario; PlanError when either cannot be used as written."""
+    drill = read_drill(drill_file)
+    found = find_scenario(drill.scenario, near=drill_file.parent)
+    refuse_unfit(drill, found.scenario)
+    return DrillFile(drill_file, drill, found)
+
+
+@contextmanager
+def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDrill]:
+    """Connect to everything the drill is about, while the context lasts. FlowdrillError when it is not there."""
+    drill, context, kubeconfig = plan.drill, cluster.context, cluster.kubeconfig
+    environ: Mapping[str, str] = os.environ
+    with ExitStack() as stack:
+        registry = stack.enter_context(closing(open_images(drill.registry, plan.found.read_source)))
+        if context is None:
+            here = stack.enter_context(
+                embedded_drill(
+                    drill, plan.path.parent, registry, say, cluster.running, deploys_on_running=cluster.deploys
+                )
+            )
+            context, kubeconfig, environ = here.context, here.kubeconfig, here.environ
+        workload = stack.enter_context(
+            open_workload(
+                context,
+                drill.target,
+                kubeconfig=kubeconfig,
+                rollback_user=drill.rollback.as_user,
+                read_source=plan.found.read_source,
+            )
+        )
+        provider = None
+        if drill.provider is not None:
+            provider = stack.enter_context(open_provider(context, drill.provider, drill.target, kubeconfig=kubeconfig))
+        yield OpenDrill(workload, provider, registry, environ)
+
+
+def open_images(access: RegistryAccess, read_source: Callable[[str], bytes]) -> ImageRegistry:
+    """Return the registries that image references name, reached as `access` says."""
+
+    def connect(host: str) -> RegistryClient:
+        return open_registry(host, plain_http=access.plain_http, ca_file=access.ca_file)
+
+    return ImageRegistry(connect, read_source, access.platform)
+
+
+def order_of(plan: DrillFile, workload: KubernetesWorkload, started: datetime) -> RunOrder:
+    """Return the order for a run that starts now."""
+    drill, scenario = plan.drill, plan.found.scenario
+    plan_digest = hashlib.sha256(plan_text(drill, scenario).encode()).hexdigest()
+    return RunOrder(
+        drill=drill,
+        scenario=scenario,
+        run_id=f"{started:%Y%m%dT%H%M%SZ}-{drill.drill}-{secrets.token_hex(3)}",
+        container=workload.container,
+        cluster=workload.cluster,
+        kubernetes_version=workload.kubernetes_version,
+        tool_version=version("flowdrill"),
+        plan_digest=f"sha256:{plan_digest}",
+        host=socket.gethostname(),
+        provider_program=(shipped_scenarios() / "provider" / "provider.py").read_bytes(),
+    )
