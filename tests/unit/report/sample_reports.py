@@ -21,6 +21,7 @@ from flowdrill.model.result import (
     TokenUse,
     Verdict,
 )
+from tests.unit.report import sample_readiness
 from tests.unit.report.sample_parts import (
     BROKEN,
     HOSTILE,
@@ -106,6 +107,7 @@ def passing() -> Report:
                 assessed("ends on the stable digest", Status.PASS, STABLE, STABLE),
                 assessed("nothing_left_behind", Status.PASS, "no image, no revision, no lock", "nothing"),
             ),
+            readiness=sample_readiness.good(),
             images=Images(
                 stable=ImageFacts(reference=f"registry.example.org/shop/flow:2026.3.1@{STABLE}", digest=STABLE),
                 broken=ImageFacts(
@@ -289,6 +291,7 @@ def hostile() -> Report:
             for path in (HOSTILE, "javascript:alert(1)", "//evil.example/x", "../../etc/passwd", "https://evil.example")
         ),
         notes=(HOSTILE, "z" * 1_000_000),
+        readiness=sample_readiness.harm(),
     )
 
 
