@@ -28,7 +28,8 @@ def result(**changes: object) -> PreflightResult:
 def test_the_verdict_comes_first_and_every_finding_with_what_to_do() -> None:
     text = render_preflight(result())
     assert text.startswith("FAIL: preflight of edge-missing on shop/deployment/flow\n")
-    finding = ("FAILED   responder_may_roll_back: must not patch", "         required: may patch", "         -> give it a Role")
+    first = "FAILED   responder_may_roll_back: must not patch"
+    finding = (first, "         required: may patch", "         -> give it a Role")
     assert "\n".join(f"  {line}" for line in finding) in text
     assert text.endswith("nothing was changed; took 310 ms\n")
 
