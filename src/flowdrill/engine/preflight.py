@@ -40,7 +40,7 @@ def preflight(order: RunOrder, ports: LookPorts, tell: Narrator) -> Cleared:
     )
     provider = prepare_provider(order, stable.pinned, ports, findings)
     cleared = Cleared(before, stable, broken, release, recovery, provider)
-    try_patches(order, cleared, ports, findings)
+    try_patches(cleared, ports, findings)
     findings.refuse_failed()
     return cleared
 
