@@ -10,8 +10,9 @@ from flowdrill.model.access import Actor
 from flowdrill.model.events import Status
 
 
-def try_patches(cleared: Cleared, ports: LookPorts, findings: Findings) -> None:
-    """Send every patch as a server-side dry run, and record what the API server says to it."""
+def try_patches(cleared: Cleared, ports: LookPorts, findings: Findings, *, responder_may_patch: bool) -> None:
+    """Send every patch as a server-side dry run, and record what the API server says to it. A rollback that the
+    responder is known not to be allowed is a finding already, and not tried."""
     stable, release = cleared.stable, cleared.release
     broken_image = str(cleared.broken.image.reference)
     harness, responder = Actor.HARNESS, Actor.RESPONDER
@@ -24,6 +25,8 @@ def try_patches(cleared: Cleared, ports: LookPorts, findings: Findings) -> None:
         image = str(cleared.recovery.image.reference)
         patches.append(("recovery_permitted", image, release.stable_fields, {}, harness))
     for name, image, fields, beside, actor in patches:
+        if actor is responder and not responder_may_patch:
+            continue
         who = ports.workload.responder if actor is responder else None
         required = f"the API server accepts the patch from {who or 'the harness'} (server-side dry run)"
         try:
