@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_preflight(commands)
+    _add_rbac(commands)
     _add_report(commands)
     _add_cluster(commands)
     _add_scenario(commands)
@@ -126,6 +127,26 @@ def _add_preflight(commands: _Commands) -> None:
     command.add_argument("--strict", action="store_true", help="a warning counts as a finding, too")
     command.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
     command.set_defaults(call=_later("preflights", "preflight"))
+
+
+def _add_rbac(commands: _Commands) -> None:
+    command = commands.add_parser("rbac", help="print least-privilege manifests for a drill; no cluster is asked")
+    command.add_argument("drill", type=Path, metavar="DRILL.yaml")
+    command.add_argument(
+        "--for",
+        required=True,
+        dest="role",
+        choices=("harness", "on-call"),
+        help="whose rights: flowdrill's own, or those of whoever rolls back",
+    )
+    command.add_argument(
+        "--subject",
+        metavar="NAME",
+        help="a user, system:serviceaccount:NAMESPACE:NAME or group:NAME; default: the drill's rollback.as, and for "
+        "the harness a service account `flowdrill` in the target's namespace, which is printed, too",
+    )
+    command.add_argument("--json", action="store_true", help="print them as one List")
+    command.set_defaults(call=_later("access", "rbac"))
 
 
 def _add_cluster(commands: _Commands) -> None:
