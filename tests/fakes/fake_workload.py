@@ -15,6 +15,7 @@ from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.surroundings import Opponent, PullSecret, Revision, Surroundings
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
 from tests.fakes.fake_time import FakeTime
@@ -66,6 +67,13 @@ class FakeWorkload:
         self.failing_patches: deque[ClusterError] = deque()
         self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
         self.revisions = [image]
+        self.revision_limit = 10
+        self.revision_differences: dict[str, tuple[str, ...]] = {}  # by image
+        self.opponents: tuple[Opponent, ...] = ()
+        self.node_platforms: tuple[str, ...] | None = ("linux/amd64",)
+        self.cached_digests: frozenset[str] | None = frozenset()
+        self.pull_secrets: tuple[PullSecret, ...] = ()
+        self.unknown: tuple[str, ...] = ()  # what of the surroundings could not be looked at
         self.undeletable_revision: str | None = None  # the reason why a revision cannot be deleted
         self.undo: Undo | None = None  # of the run that holds the lock
         self.evidence_problem: ClusterError | None = None
@@ -117,6 +125,25 @@ class FakeWorkload:
             change_cause=self.change_cause,
             pods=tuple(sorted(self._pods, key=lambda pod: pod.name)),
         )
+
+    def surroundings(self) -> Surroundings:
+        self._refuse_while_away()
+        return Surroundings(
+            revisions=tuple(self._revision(image) for image in reversed(self.revisions)),
+            revision_limit=self.revision_limit,
+            opponents=self.opponents,
+            node_platforms=self.node_platforms,
+            cached_digests=self.cached_digests,
+            pull_secrets=self.pull_secrets,
+            unknown=self.unknown,
+        )
+
+    def _revision(self, image: str) -> Revision:
+        number, current = self.revisions.index(image) + 1, image == self.image
+        name = f"{'controllerrevision' if self.kind is WorkloadKind.STATEFULSET else 'replicaset'}/app-{number}"
+        differences = () if current else self.revision_differences.get(image, ())
+        cause = self.change_cause if current else None
+        return Revision(name, number, image, f"2026-01-01T00:00:{number:02}Z", current, cause, differences)
 
     def release(self, changes: WorkloadChanges) -> Release:
         return release_of(changes, self.container, {"flows": dict(self.config)}, f"{self.kind}/app", no_sources)

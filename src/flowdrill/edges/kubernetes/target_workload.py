@@ -15,6 +15,7 @@ from flowdrill.edges.kubernetes.patching import patch_beside, patch_container, r
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.release import release_on
 from flowdrill.edges.kubernetes.revisions import delete_pod, delete_revisions, delete_stuck_pods
+from flowdrill.edges.kubernetes.surroundings import surroundings_of
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target
 from flowdrill.edges.kubernetes.watched_state import snapshot_of
 from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
@@ -23,6 +24,7 @@ from flowdrill.errors import ClusterError
 from flowdrill.model.drill import Target
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.surroundings import Surroundings
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -90,6 +92,11 @@ class KubernetesWorkload:
                 "find out who deleted it; the drill cannot go on",
             )
         return found
+
+    def surroundings(self) -> Surroundings:
+        """Return its revisions and everything else that decides whether a rollback goes through. What may not be read
+        is named in it."""
+        return surroundings_of(self._api, self._target)
 
     def release(self, changes: WorkloadChanges) -> Release:
         """Return what `changes` make of the container and its ConfigMaps as they are now, and what they were."""
