@@ -128,8 +128,9 @@ class FakeWorkload:
 
     def surroundings(self) -> Surroundings:
         self._refuse_while_away()
+        oldest_first = sorted(self.revisions, key=lambda image: image == self.image)  # going back makes it the newest
         return Surroundings(
-            revisions=tuple(self._revision(image) for image in reversed(self.revisions)),
+            revisions=tuple(reversed([self._revision(n, image) for n, image in enumerate(oldest_first, 1)])),
             revision_limit=self.revision_limit,
             opponents=self.opponents,
             node_platforms=self.node_platforms,
@@ -138,12 +139,11 @@ class FakeWorkload:
             unknown=self.unknown,
         )
 
-    def _revision(self, image: str) -> Revision:
-        number, current = self.revisions.index(image) + 1, image == self.image
+    def _revision(self, number: int, image: str) -> Revision:
+        current, created = image == self.image, f"2026-01-01T00:00:{number:02}Z"
         name = f"{'controllerrevision' if self.kind is WorkloadKind.STATEFULSET else 'replicaset'}/app-{number}"
         differences = () if current else self.revision_differences.get(image, ())
-        cause = self.change_cause if current else None
-        return Revision(name, number, image, f"2026-01-01T00:00:{number:02}Z", current, cause, differences)
+        return Revision(name, number, image, created, current, self.change_cause if current else None, differences)
 
     def release(self, changes: WorkloadChanges) -> Release:
         return release_of(changes, self.container, {"flows": dict(self.config)}, f"{self.kind}/app", no_sources)

@@ -68,14 +68,16 @@ def paged(api: Api, path: str, query: Query = (), *, page: int = _PAGE) -> Itera
     """Yield the items of a list of any length, `page` at a time. ClusterError when it has no end."""
     following = ""
     for _ in range(_MOST_PAGES):
-        more = (("continue", following),) if following else ()
+        before, more = following, (("continue", following),) if following else ()
         answer = api.get(path, (*query, ("limit", str(page)), *more))
         yield from as_mappings(answer.get("items"))
         following = as_text(as_mapping(answer.get("metadata")).get("continue")) or ""
         if not following:
             return
+        if following == before:
+            break
     raise ClusterError(
-        f"GET {path}: the list has no end: {_MOST_PAGES} pages of {page} were not all",
+        f"GET {path}: the list has no end: the API server has given {_MOST_PAGES} pages, or the same one again",
         "name a namespace, or ask who runs the cluster",
     )
 

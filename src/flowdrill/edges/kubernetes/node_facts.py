@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from flowdrill.edges.kubernetes.api import Json
@@ -10,6 +11,7 @@ from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.snapshot import manifest_digest
 from flowdrill.model.json_shapes import as_mapping, as_mappings, as_text, as_texts, inside
 
+_DIGEST = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})")
 _KEEPS_AWAY = frozenset({"NoSchedule", "NoExecute"})
 
 
@@ -31,7 +33,7 @@ def cached_digests_of(nodes: Iterable[Json]) -> frozenset[str]:
     here may be cached nevertheless."""
     images = (image for node in nodes for image in as_mappings(inside(node, "status").get("images")))
     digests = (manifest_digest(name) for image in images for name in as_texts(image.get("names")))
-    return frozenset(digest for digest in digests if digest is not None)
+    return frozenset(digest for digest in digests if digest is not None and _DIGEST.fullmatch(digest))
 
 
 def _may_run_on(pod: Json, node: Json) -> bool:
