@@ -52,14 +52,17 @@ def deployed(play: Playground, kind: WorkloadKind, *, replicas: int = 0, **more:
         play.delete(f"{kind}s", name)
 
 
-def create(play: Playground, path: str, body: Json) -> None:
-    """Create an object of an API that the cluster may not serve: then the test is skipped."""
-    try:
-        play.raw("POST", path, body)
-    except ApiException as error:
-        if error.status != 404:
-            raise
-        pytest.skip(f"this cluster does not serve {path}")
+def create(play: Playground, paths: list[str], body: Json) -> None:
+    """Create an object of an API in one of its versions. The cluster may serve none: then the test is skipped."""
+    for path in paths:
+        try:
+            play.raw("POST", path, body)
+        except ApiException as error:
+            if error.status != 404:
+                raise
+        else:
+            return
+    pytest.skip(f"this cluster does not serve {' or '.join(paths)}")
 
 
 def test_every_revision_says_what_it_would_change_beside_the_image(play: Playground, kind: WorkloadKind) -> None:
@@ -145,13 +148,11 @@ def test_what_scales_the_workload_or_guards_its_pods_is_named(play: Playground, 
     with deployed(play, kind) as name:
         target = {"apiVersion": "apps/v1", "kind": capital, "name": name}
         scaler = {"metadata": {"name": name}, "spec": {"scaleTargetRef": target, "maxReplicas": 3}}
-        create(play, f"/apis/autoscaling/v1/namespaces/{play.namespace}/horizontalpodautoscalers", scaler)
-        versions = [each["version"] for each in play.raw("GET", "/apis/policy")["versions"]]
-        path = (
-            f"/apis/policy/{'v1' if 'v1' in versions else 'v1beta1'}/namespaces/{play.namespace}/poddisruptionbudgets"
-        )
+        create(play, [f"/apis/autoscaling/v1/namespaces/{play.namespace}/horizontalpodautoscalers"], scaler)
+        versions = ("v1", "v1beta1")
+        paths = [f"/apis/policy/{each}/namespaces/{play.namespace}/poddisruptionbudgets" for each in versions]
         selector = {"matchLabels": {"app": name}}
-        create(play, path, {"metadata": {"name": name}, "spec": {"selector": selector, "minAvailable": 1}})
+        create(play, paths, {"metadata": {"name": name}, "spec": {"selector": selector, "minAvailable": 1}})
         seen = look(play, kind, name)
     told = {one.name: one.blocks for one in seen.opponents}
     assert told == {f"horizontalpodautoscaler/{name}": False, f"poddisruptionbudget/{name}": False}
@@ -165,11 +166,10 @@ def test_a_full_quota_blocks_a_rollout_that_first_needs_one_pod_more(play: Playg
     try:
         inner.until(lambda: inner.raw("GET", inner.core_path("serviceaccounts"))["items"], "default service account")
         quota = {"metadata": {"name": "two"}, "spec": {"hard": {"pods": "0"}}}
-        create(inner, inner.core_path("resourcequotas"), quota)
-        inner.until(lambda: inner.raw("GET", inner.core_path("resourcequotas/two")).get("status", {}).get("used"))
+        create(inner, [inner.core_path("resourcequotas")], quota)
         never_fewer = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
         with deployed(inner, kind, strategy=never_fewer) as name:
-            (found,) = look(inner, kind, name).opponents
+            (found,) = inner.until(lambda: look(inner, kind, name).opponents, "the quota is counted")
     finally:
         play.core.delete_namespace(namespace)
     assert (found.name, found.blocks) == ("resourcequota/two", True)

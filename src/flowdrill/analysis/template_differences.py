@@ -33,7 +33,7 @@ _DEFAULTS: Json = {
     "apiVersion": "v1", "expirationSeconds": 3600,
 }  # fmt: skip
 _DEFAULT_BY_TAG = "imagePullPolicy"  # filled in by the image's tag: where it is missing, it says nothing
-_NAMES_NO_SECRET = frozenset({"secretName", "automountServiceAccountToken"})  # fields of the API, not somebody's names
+_NAMES_NO_SECRET = frozenset({"secretName", "imagePullSecrets", "automountServiceAccountToken"})  # of the API's fields
 
 
 def template_differences(now: Json, then: Json, container: str) -> tuple[str, ...]:
@@ -80,8 +80,19 @@ class _Texts:
             return _cut(json.dumps(redact(value.text, self.secrets), ensure_ascii=False), _LONGEST_VALUE)
         if isinstance(value, str) and _PLAIN.fullmatch(value):
             return _cut(redact(value, self.secrets), _LONGEST_VALUE)
-        text = json.dumps(_scrubbed(value), ensure_ascii=False)
-        return _cut(redact(text, self.secrets), _LONGEST_VALUE)
+        return _cut(json.dumps(self._scrubbed(value), ensure_ascii=False), _LONGEST_VALUE)
+
+    def _scrubbed(self, value: Any) -> Any:
+        """The value without what is secret by its shape or by the name beside it."""
+        if isinstance(value, dict):
+            secret = {key for key, one in value.items() if not isinstance(one, (dict, list)) and _is_secret(key)}
+            if names_a_secret(str(value.get("name"))):
+                secret.add("value")
+            return {key: REDACTED if key in secret else self._scrubbed(one) for key, one in value.items()}
+        if isinstance(value, list):
+            hidden = [follows_secret_option(value, at) for at in range(len(value))]
+            return [REDACTED if hide else self._scrubbed(one) for one, hide in zip(value, hidden, strict=True)]
+        return redact(value, self.secrets) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +130,23 @@ def _one_container(now: Json, then: Json, lead: str, texts: _Texts, *, is_target
             yield texts.change(f"{lead}env {name}:", name, envs[0].get(name), envs[1].get(name))
     mounts = [_by(each, "volumeMounts", "mountPath") for each in (now, then)]
     yield from _group_lines(mounts[0], mounts[1], f"{lead}mount", texts)
-    apart = {"name", "env", "volumeMounts", *(("image",) if is_target else ())}
+    sources = [_env_sources(each) for each in (now, then)]
+    yield from _group_lines(sources[0], sources[1], f"{lead}envFrom", texts)
+    apart = {"name", "env", "envFrom", "volumeMounts", *(("image",) if is_target else ())}
     if _DEFAULT_BY_TAG not in now or _DEFAULT_BY_TAG not in then:
         apart.add(_DEFAULT_BY_TAG)
     fields = [{key: value for key, value in each.items() if key not in apart} for each in (now, then)]
     yield from _field_lines(fields[0], fields[1], lead, texts)
+
+
+def _env_sources(container: Json) -> dict[str, Json]:
+    """What all of a container's variables come from: `secretRef NAME`, with the prefix that they get."""
+    return {
+        f"{kind} {as_mapping(one[kind]).get('name')}": {key: value for key, value in one.items() if key != kind}
+        for one in as_mappings(container.get("envFrom"))
+        for kind in one
+        if isinstance(one[kind], dict)
+    }
 
 
 def _env_value(one: Json) -> _Literal | _Source:
@@ -196,18 +219,6 @@ def _cleaned(value: Any, depth: int = 0) -> Any:
 
 def _says_nothing(key: str, value: object) -> bool:
     return value is None or value in ("", {}, []) or (key in _DEFAULTS and value == _DEFAULTS[key])
-
-
-def _scrubbed(value: Any) -> Any:
-    """The value without what is secret by the name beside it."""
-    if isinstance(value, dict):
-        secret = {key for key, one in value.items() if isinstance(one, str) and _is_secret(key)}
-        if names_a_secret(str(value.get("name"))):
-            secret.add("value")
-        return {key: REDACTED if key in secret else _scrubbed(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [REDACTED if follows_secret_option(value, at) else _scrubbed(one) for at, one in enumerate(value)]
-    return value
 
 
 def _is_secret(name: str) -> bool:

@@ -64,6 +64,17 @@ def test_what_else_differs_is_named_where_it_is() -> None:
     )
 
 
+def test_references_to_secrets_are_named_and_not_redacted() -> None:
+    now = template(envFrom=[{"secretRef": {"name": "keys"}}, {"prefix": "A_", "configMapRef": {"name": "settings"}}])
+    now["spec"] |= {"imagePullSecrets": [{"name": "login"}]}
+    then = template(envFrom=[{"prefix": "B_", "configMapRef": {"name": "settings"}}])
+    assert differences(now, then) == (
+        "envFrom secretRef keys: removed",
+        "envFrom configMapRef settings: prefix A_ -> B_",
+        'pod imagePullSecrets [{"name": "login"}] -> not set',
+    )
+
+
 def test_containers_that_come_and_go_are_one_line_each() -> None:
     now, then = template(), template()
     then["spec"]["containers"][1] = {"name": "old-proxy", "image": "proxy:0", "env": env(A="b")}
@@ -116,6 +127,8 @@ def test_an_init_container_that_becomes_a_sidecar_is_a_difference() -> None:
         ({"args": ["serve", "--api-key=hunter2"]}, {}),
         ({"env": env(API_KEY="hunter2"), "command": ["sh", "-c", "curl -u me:hunter2 x"]}, {}),
         ({"livenessProbe": {"httpGet": {"httpHeaders": [{"name": "Authorization", "value": "hunter2"}]}}}, {}),
+        ({"env": env(API_KEY='hunter2"quoted'), "command": ["sh", "-c", 'x hunter2"quoted']}, {}),
+        ({"x": [{"apiKey": "hunter2", "password": 7}], "y": {"token": "hunter2"}}, {}),
         ({"lifecycle": {"preStop": {"exec": {"command": ["curl", "-H", "Authorization: Bearer hunter2hunter2"]}}}}, {}),
     ],
     ids=str,

@@ -67,3 +67,9 @@ def test_one_object_is_there_or_not(api: Api, server: FakeApiServer) -> None:
     server.gives("GET", f"{QUOTAS}/a", Answer(200, {"n": 1}))
     assert looked_at(api, f"{QUOTAS}/a").first == {"n": 1}
     assert looked_at(api, f"{QUOTAS}/b").first is None
+
+
+def test_an_answer_that_is_nested_too_deep_to_read_is_an_error(api: Api, server: FakeApiServer) -> None:
+    server.gives("GET", QUOTAS, Answer(200, '{"items":' * 100_000))
+    with pytest.raises(ClusterError, match="no Kubernetes object"):
+        listed(api, QUOTAS)
