@@ -206,3 +206,20 @@ def test_a_deleted_pod_is_replaced_and_another_of_its_name_is_left(bench: Bench)
     bench.until(replaced)
     bench.workload.delete_pod(one.name, one.uid)
     assert replaced()
+
+
+def test_surroundings_name_the_present_revision_and_those_before_it(bench: Bench) -> None:
+    (only,) = bench.workload.surroundings().revisions
+    assert (only.image, only.current, only.differences) == (bench.stable, True, ())
+    bench.workload.set_image(bench.broken, "break")
+
+    def images() -> list[tuple[str, bool]]:
+        return [(one.image, one.current) for one in bench.workload.surroundings().revisions]
+
+    bench.until(lambda: images() == [(bench.broken, True), (bench.stable, False)])
+    bench.workload.set_image(bench.stable, "roll back")
+    bench.until(lambda: images() == [(bench.stable, True), (bench.broken, False)])
+    seen = bench.workload.surroundings()
+    assert (seen.revision_limit, seen.opponents, seen.unknown, seen.pull_secrets) == (10, (), (), ())
+    assert seen.node_platforms == ("linux/amd64",)
+    assert all(not one.differences for one in seen.revisions)

@@ -16,6 +16,7 @@ from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.surroundings import Opponent, PullSecret, Revision, Surroundings
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
 from tests.fakes.fake_time import FakeTime
@@ -72,6 +73,13 @@ class FakeWorkload:
         self.failing_patches: deque[ClusterError] = deque()
         self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
         self.revisions = [image]
+        self.revision_limit = 10
+        self.revision_differences: dict[str, tuple[str, ...]] = {}  # by image
+        self.opponents: tuple[Opponent, ...] = ()
+        self.node_platforms: tuple[str, ...] | None = ("linux/amd64",)
+        self.cached_digests: frozenset[str] | None = frozenset()
+        self.pull_secrets: tuple[PullSecret, ...] = ()
+        self.unknown: tuple[str, ...] = ()  # what of the surroundings could not be looked at
         self.undeletable_revision: str | None = None  # the reason why a revision cannot be deleted
         self.undo: Undo | None = None  # of the run that holds the lock
         self.evidence_problem: ClusterError | None = None
@@ -123,6 +131,25 @@ class FakeWorkload:
             change_cause=self.change_cause,
             pods=tuple(sorted(self._pods, key=lambda pod: pod.name)),
         )
+
+    def surroundings(self) -> Surroundings:
+        self._refuse_while_away()
+        oldest_first = sorted(self.revisions, key=lambda image: image == self.image)  # going back makes it the newest
+        return Surroundings(
+            revisions=tuple(reversed([self._revision(n, image) for n, image in enumerate(oldest_first, 1)])),
+            revision_limit=self.revision_limit,
+            opponents=self.opponents,
+            node_platforms=self.node_platforms,
+            cached_digests=self.cached_digests,
+            pull_secrets=self.pull_secrets,
+            unknown=self.unknown,
+        )
+
+    def _revision(self, number: int, image: str) -> Revision:
+        current, created = image == self.image, f"2026-01-01T00:00:{number:02}Z"
+        name = f"{'controllerrevision' if self.kind is WorkloadKind.STATEFULSET else 'replicaset'}/app-{number}"
+        differences = () if current else self.revision_differences.get(image, ())
+        return Revision(name, number, image, created, current, self.change_cause if current else None, differences)
 
     def release(self, changes: WorkloadChanges) -> Release:
         return release_of(changes, self.container, {"flows": dict(self.config)}, f"{self.kind}/app", no_sources)

@@ -7,7 +7,7 @@ fail to match. Logs are other people's texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 REDACTED = "[redacted]"
 _SECRET_NAME = (
@@ -53,3 +53,15 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted((s for s in secrets if s), key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return text
+
+
+def names_a_secret(name: str) -> bool:
+    """Return whether the value of something called `name` is to be redacted."""
+    probe = f"{name}=x"
+    return redact(probe) != probe
+
+
+def follows_secret_option(values: Sequence[object], at: int) -> bool:
+    """Return whether `values[at]` is secret by what stands before it: `["--api-key", "…"]`."""
+    before = values[at - 1] if at else None
+    return isinstance(before, str) and before.startswith("-") and "=" not in before and names_a_secret(before)

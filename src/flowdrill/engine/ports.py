@@ -14,6 +14,7 @@ from flowdrill.model.images import BrokenImage, PreparedImage, Program, Retained
 from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
+from flowdrill.model.surroundings import Surroundings
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -46,6 +47,11 @@ class Workload(Protocol):
 
     def snapshot(self) -> WorkloadSnapshot:
         """Return the workload and its pods as the API server has them now."""
+        ...
+
+    def surroundings(self) -> Surroundings:
+        """Return its revisions and everything else that decides whether a rollback goes through. What may not be read
+        is named in it."""
         ...
 
     def release(self, changes: WorkloadChanges) -> Release:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Opponents that are settings of the workload itself, by the field's name; preflight refuses them on its own
+PAUSED = "spec.paused"
+ON_DELETE = "spec.updateStrategy.type"
+PARTITION = "spec.updateStrategy.rollingUpdate.partition"
+OWN_SETTINGS = frozenset({PAUSED, ON_DELETE, PARTITION})
+
 
 @dataclass(frozen=True, slots=True)
 class Revision:
@@ -11,7 +17,7 @@ class Revision:
 
     name: str  # replicaset/NAME or controllerrevision/NAME
     number: int | None
-    image: str  # of the target container
+    image: str  # of the target container; "" where the revision has no such container
     created: str  # UTC, ISO 8601
     current: bool  # what the workload's template is now
     change_cause: str | None
@@ -24,7 +30,7 @@ class Opponent:
 
     name: str  # `horizontalpodautoscaler/app`, `argo cd application shop`
     effect: str  # what it does to a rollback, in one sentence
-    remedy: str
+    remedy: str  # "": nothing needs to be done
     blocks: bool  # True: the rollback would not get through, or would not stay
 
 
@@ -44,7 +50,7 @@ class PullSecret:
 class Surroundings:
     """Everything of the cluster that decides whether a rollback goes through."""
 
-    revisions: tuple[Revision, ...]  # newest first
+    revisions: tuple[Revision, ...]  # newest first; empty: could not be seen (there is always the present one)
     revision_limit: int  # spec.revisionHistoryLimit: how many old ones are kept
     opponents: tuple[Opponent, ...]
     node_platforms: tuple[str, ...] | None  # os/architecture of every node, distinct; None: not known

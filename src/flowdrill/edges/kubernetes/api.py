@@ -151,7 +151,7 @@ class Api:
             raise refusal(response.status, content, f"{method} {path}", self.subject)
         try:
             answer = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             answer = error
         if not isinstance(answer, dict):
             raise ClusterError(

@@ -104,4 +104,4 @@ def _reasons(pods: Iterable[Json], container: str) -> str:
     statuses = [one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or ()]
     waiting = [one["state"]["waiting"] for one in statuses if one["name"] == container and "waiting" in one["state"]]
     reasons = {one.get("reason") for one in waiting}
-    return printable(f" ({', '.join(sorted(map(str, reasons)))})") if reasons else ""
+    return f" ({printable(', '.join(sorted(map(str, reasons))))})" if reasons else ""

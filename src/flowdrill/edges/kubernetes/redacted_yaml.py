@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from flowdrill.analysis.redaction import REDACTED, redact
+from flowdrill.analysis.redaction import REDACTED, follows_secret_option, names_a_secret, redact
 from flowdrill.edges.kubernetes.api import Json
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the manifest once more, as one string
@@ -24,7 +24,7 @@ def secret_values(item: Json) -> frozenset[str]:
     found: set[str] = set()
     for pair in _named_values(item):
         value = str(pair["value"])
-        if _names_a_secret(str(pair["name"])) and len(value) > 3:
+        if names_a_secret(str(pair["name"])) and len(value) > 3:
             found.add(value)
     return frozenset(found)
 
@@ -40,31 +40,20 @@ def _named_values(value: Any) -> Iterable[Json]:
             yield from _named_values(inner)
 
 
-def _names_a_secret(name: str) -> bool:
-    probe = f"{name}=x"
-    return redact(probe) != probe
-
-
 def _scrubbed(value: Any, secrets: frozenset[str], key: str = "") -> Any:
     if isinstance(value, dict):
         kept = {name: inner for name, inner in value.items() if name not in {"managedFields", _LAST_APPLIED}}
         if key in {"annotations", "labels"}:
             return {
-                name: REDACTED if _names_a_secret(name) else _scrubbed(inner, secrets) for name, inner in kept.items()
+                name: REDACTED if names_a_secret(name) else _scrubbed(inner, secrets) for name, inner in kept.items()
             }
         scrubbed = {name: _scrubbed(inner, secrets, name) for name, inner in kept.items()}
-        if isinstance(kept.get("value"), str) and _names_a_secret(str(kept.get("name"))):
+        if isinstance(kept.get("value"), str) and names_a_secret(str(kept.get("name"))):
             scrubbed["value"] = REDACTED
         return scrubbed
     if isinstance(value, list):
         return [
-            REDACTED if _follows_secret_option(value, at) else _scrubbed(inner, secrets, key)
+            REDACTED if follows_secret_option(value, at) else _scrubbed(inner, secrets, key)
             for at, inner in enumerate(value)
         ]
     return redact(value, secrets) if isinstance(value, str) else value
-
-
-def _follows_secret_option(values: list[Any], at: int) -> bool:
-    """`["--api-key", "…"]`: an option whose name says that the next argument is secret."""
-    before = values[at - 1] if at else None
-    return isinstance(before, str) and before.startswith("-") and "=" not in before and _names_a_secret(before)

@@ -102,7 +102,7 @@ def _container(workload: Json, target: Target, key: str) -> str:
 
 
 def _missing(api: Api, target: Target, context: str, key: str) -> ClusterError:
-    if not _namespace_exists(api, target.namespace):
+    if not namespace_exists(api, target.namespace):
         return ClusterError(
             f"the cluster of context {context!r} has no namespace {target.namespace!r}",
             f"correct target.namespace in the drill; `kubectl --context {context} get namespaces` lists them",
@@ -118,7 +118,8 @@ def _missing(api: Api, target: Target, context: str, key: str) -> ClusterError:
     )
 
 
-def _namespace_exists(api: Api, namespace: str) -> bool:
+def namespace_exists(api: Api, namespace: str) -> bool:
+    """Return whether there is such a namespace, as far as one may know."""
     try:
         api.get(f"/api/v1/namespaces/{namespace}")
     except ForbiddenError:

@@ -19,6 +19,7 @@ from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.release import release_on
 from flowdrill.edges.kubernetes.responder import Responder, account_problem, open_responder
 from flowdrill.edges.kubernetes.revisions import delete_pod, delete_revisions, delete_stuck_pods
+from flowdrill.edges.kubernetes.surroundings import surroundings_of
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target
 from flowdrill.edges.kubernetes.watched_state import snapshot_of
 from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
@@ -28,6 +29,7 @@ from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.drill import RollbackPlan, Target
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.surroundings import Surroundings
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -106,6 +108,11 @@ class KubernetesWorkload:
                 "find out who deleted it; the drill cannot go on",
             )
         return found
+
+    def surroundings(self) -> Surroundings:
+        """Return its revisions and everything else that decides whether a rollback goes through. What may not be read
+        is named in it."""
+        return surroundings_of(self._api, self._target)
 
     def release(self, changes: WorkloadChanges) -> Release:
         """Return what `changes` make of the container and its ConfigMaps as they are now, and what they were."""
