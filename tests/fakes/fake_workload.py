@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
+from flowdrill.analysis.access_needs import excess
 from flowdrill.analysis.flow_changes import no_sources
 from flowdrill.analysis.workload_changes import release_of
 from flowdrill.engine.facts import WatchLost, WorkloadChanged
@@ -20,6 +21,8 @@ from flowdrill.model.surroundings import Opponent, PullSecret, Revision, Surroun
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
 from tests.fakes.fake_time import FakeTime
+
+EXCESS = excess("")[0].needed_for
 
 
 class FakeWorkload:
@@ -67,6 +70,7 @@ class FakeWorkload:
         self._migrates, self._puts_back = migrates, puts_back
         self.responder: str | None = None
         self.denied: set[tuple[str | None, str, str]] = set()  # (who, verb, resource) that the reviews deny
+        self.too_much: set[tuple[str, str]] = set()  # (verb, resource) of what no rollback needs, and is allowed
         self.unanswerable: set[str] = set()  # resources for which a review fails
         self.no_such_responder: str | None = None
         self.pod_refusal: ClusterError | None = None
@@ -213,8 +217,8 @@ class FakeWorkload:
             return AccessAnswer(question, None, "not found out: no answer")
         denied = {(who, question.verb, question.full_resource), (who, "*", "*")} & self.denied
         patches = question.verb == "patch" and question.full_resource == f"{self.kind}s.apps"
-        excess = who is not None and not question.needed_for
-        allowed = not denied and not (patches and who in self.forbid) and not excess
+        needless = question.needed_for == EXCESS and (question.verb, question.full_resource) not in self.too_much
+        allowed = not denied and not (patches and who in self.forbid) and not needless
         return AccessAnswer(question, allowed, 'RoleBinding "all/demo" of Role "all"' if allowed else "")
 
     def responder_problem(self) -> str | None:

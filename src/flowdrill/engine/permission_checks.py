@@ -85,7 +85,7 @@ def _check_bounds(order: RunOrder, who: str, ports: LookPorts, findings: Finding
         "responder_bounded",
         Status.WARNING if allowed else Status.UNKNOWN if unknown else Status.PASS,
         required=f"{who} cannot delete the namespace, read all secrets, or change roles",
-        observed=f"it may {_named(allowed)}" if allowed else _observed((), unknown, len(answers)),
+        observed=f"it may {_named(allowed)}" if allowed else _none_of(unknown, len(answers)),
         detail=f"granted by {'; '.join(by)}" if by else _why(unknown),
     )
     return _rows(who, answers, wanted=False)
@@ -103,7 +103,7 @@ def _check_others(order: RunOrder, ports: LookPorts, findings: Findings) -> list
         "nobody_else_may_patch",
         Status.FAIL if who_may else Status.UNKNOWN if unknown else Status.PASS,
         required=f"none of rollback.not_by may patch the workload: {', '.join(names)}",
-        observed=f"{', '.join(who_may)} may" if who_may else _observed((), unknown, len(answers)),
+        observed=f"{', '.join(who_may)} may" if who_may else _none_of(unknown, len(answers)),
         detail=f"granted by {'; '.join(by)}" if by else _why(unknown),
     )
     return [_row(name, one, wanted=False) for name, one in zip(names, answers, strict=True)]
@@ -161,7 +161,11 @@ def _observed(missing: Sequence[AccessAnswer], unknown: Sequence[AccessAnswer], 
         return f"must not {_named(missing)}"
     if unknown:
         return f"not found out: {_named(unknown)}"
-    return f"{asked} of {asked} as they should be"
+    return f"all of {asked} permissions"
+
+
+def _none_of(unknown: Sequence[AccessAnswer], asked: int) -> str:
+    return f"not found out: {_named(unknown)}" if unknown else f"none of {asked} is allowed"
 
 
 def _named(answers: Sequence[AccessAnswer]) -> str:

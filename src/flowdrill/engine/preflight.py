@@ -12,12 +12,15 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.permission_checks import HARNESS_WORDS, check_permissions, check_pod, may_create_pods
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.provider_start import prepare_provider
+from flowdrill.engine.revision_checks import revision_checks
 from flowdrill.engine.stable_image import find_stable
 from flowdrill.errors import DrillRefusedError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import BrakeSeen, Status
+from flowdrill.model.readiness import RevisionRow
 from flowdrill.model.release import IMAGE_ONLY, Release
 from flowdrill.model.scenario import Scenario, WorkloadChanges
+from flowdrill.model.surroundings import Revision
 from flowdrill.model.workload import WorkloadSnapshot
 
 
@@ -41,6 +44,9 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     gathered.access = permissions.rows
     _refuse_unhealthy(before, findings)
     stable = find_stable(before, ports, findings)
+    surroundings = ports.workload.surroundings()
+    gathered.revisions = tuple(_revision_row(one) for one in surroundings.revisions)
+    revision_checks(order, surroundings, findings)
     broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
     puts_back = order.scenario.for_recovery()
     recovery = None if puts_back is None else ports.registry.prepare_broken(stable.pinned, puts_back, order.run_id)
@@ -56,6 +62,18 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     cleared = Cleared(before, stable, broken, release, recovery, provider)
     try_patches(cleared, ports, findings, responder_may_patch=permissions.responder_may_patch)
     return cleared
+
+
+def _revision_row(one: Revision) -> RevisionRow:
+    return RevisionRow(
+        name=one.name,
+        number=one.number,
+        image=one.image,
+        created=one.created,
+        current=one.current,
+        change_cause=one.change_cause,
+        differences=one.differences,
+    )
 
 
 def refuse_unfit(drill: Drill, scenario: Scenario) -> None:

@@ -1,0 +1,121 @@
+"""Whoever rolls back may do that and no more, and is never silently the harness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowdrill.analysis.access_needs import excess, harness_needs, on_call_needs
+from flowdrill.errors import ClusterError, DrillRefusedError
+from flowdrill.model.events import BrakeSeen, Check, Checked, End, Status
+from flowdrill.model.readiness import Readiness
+from tests.fakes.world import SCENARIO, World, drill_of
+
+ON_CALL = "on-call"
+
+
+def world(**rollback: Any) -> World:
+    return World(drill=drill_of(rollback={"as": ON_CALL, **rollback}))
+
+
+def checks(made: World) -> dict[str, Check]:
+    return {event.check.name: event.check for event in made.all_of(Checked)}
+
+
+def readiness(made: World) -> Readiness:
+    (seen,) = made.all_of(BrakeSeen)
+    return seen.readiness
+
+
+def failed(made: World) -> set[str]:
+    return {name for name, check in checks(made).items() if check.status is Status.FAIL}
+
+
+def test_a_drill_that_names_nobody_warns_that_the_harness_rolls_back() -> None:
+    made = World()
+    assert made.run().end is End.COMPLETED
+    assert checks(made)["rollback_identity"].status is Status.WARNING
+    assert readiness(made).responder == "the harness itself"
+    assert "responder_bounded" not in checks(made)
+
+
+def test_a_named_responder_with_all_it_needs_and_no_more_passes() -> None:
+    made = world()
+    assert made.run().end is End.COMPLETED
+    for name in ("rollback_identity", "responder_may_roll_back", "responder_bounded", "harness_may_drill"):
+        assert checks(made)[name].status is Status.PASS
+    (image_set,) = [patch for patch in made.workload.patches if patch[2] is not None]
+    assert image_set[2] == ON_CALL
+
+
+@pytest.mark.parametrize("need", on_call_needs(drill_of().target), ids=lambda need: need.question.full_resource)
+def test_each_verb_that_the_responder_lacks_is_the_one_finding_and_nothing_is_touched(need: Any) -> None:
+    made = world()
+    made.workload.denied = {(ON_CALL, need.question.verb, need.question.full_resource)}
+    outcome = made.run()
+    assert outcome.end is End.REFUSED
+    assert failed(made) == {"responder_may_roll_back"}
+    check = checks(made)["responder_may_roll_back"]
+    assert check.observed.startswith(f"{ON_CALL} must not {need.question.verb} {need.question.full_resource}")
+    assert "flowdrill rbac --for on-call" in check.detail
+    assert made.workload.patches == []
+
+
+@pytest.mark.parametrize(
+    "need", harness_needs(drill_of(rollback={"as": ON_CALL}), SCENARIO), ids=lambda need: need.question.full_resource
+)
+def test_each_verb_that_the_harness_lacks_is_the_one_finding(need: Any) -> None:
+    made = world()
+    made.workload.denied = {(None, need.question.verb, need.question.full_resource)}
+    made.run()
+    status = checks(made)["harness_may_drill"].status
+    assert status is (Status.WARNING if need.optional else Status.FAIL)
+    assert failed(made) == (set() if need.optional else {"harness_may_drill"})
+
+
+def test_an_answer_that_is_not_known_is_no_pass() -> None:
+    made = world()
+    made.workload.unanswerable = {"replicasets.apps"}
+    made.run()
+    assert checks(made)["responder_may_roll_back"].status is Status.UNKNOWN
+
+
+def test_a_responder_that_may_do_too_much_is_a_warning_that_names_the_binding() -> None:
+    made = world()
+    made.workload.too_much = {(one.verb, one.full_resource) for one in excess("demo") if one.verb == "delete"}
+    assert made.run().end is End.COMPLETED
+    check = checks(made)["responder_bounded"]
+    assert (check.status, "RoleBinding" in check.detail) == (Status.WARNING, True)
+    assert check.observed == "it may delete namespaces demo in namespace demo"
+
+
+def test_somebody_else_who_may_patch_refuses_the_drill() -> None:
+    made = world(not_by=["eve", "group:interns"])
+    made.workload.denied = {("group:interns", "patch", "deployments.apps")}
+    assert made.run().end is End.REFUSED
+    assert failed(made) == {"nobody_else_may_patch"}
+    assert checks(made)["nobody_else_may_patch"].observed == "eve may"
+
+
+def test_an_unknown_service_account_ends_preflight_with_its_name() -> None:
+    made = world()
+    made.workload.no_such_responder = "namespace demo has no service account on-call"
+    outcome = made.run()
+    assert isinstance(outcome.error, DrillRefusedError)
+    assert "has no service account on-call" in outcome.error.problem
+    assert failed(made) == {"rollback_identity"}
+
+
+def test_a_pod_that_a_quota_refuses_is_the_finding() -> None:
+    made = world()
+    made.workload.pod_refusal = ClusterError("exceeded quota: pods", "make room")
+    assert made.run().end is End.REFUSED
+    assert failed(made) == {"pod_admitted"}
+
+
+def test_a_harness_that_may_not_create_pods_cannot_try_one_and_says_so() -> None:
+    made = world()
+    made.workload.denied = {(None, "create", "pods")}
+    assert made.run().end is End.COMPLETED
+    assert checks(made)["pod_admitted"].status is Status.WARNING
