@@ -182,13 +182,16 @@ def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _check_fields(entry: LedgerEntry) -> None:
     """ValueError when a field's type or form is wrong; all but the chain, whose fields are checked where it is."""
+    if type(entry.number) is not int or entry.number < 1:
+        raise ValueError("`number` is no number from 1")
     for name, value in asdict(entry).items():
-        wanted = int if name == "number" else str
-        if type(value) is not wanted:
-            raise ValueError(f"`{name}` is no {'number' if wanted is int else 'text'}")
-        if wanted is str and _UNPRINTABLE.search(value):
+        if name == "number":
+            continue
+        if type(value) is not str:
+            raise ValueError(f"`{name}` is no text")
+        if _UNPRINTABLE.search(value):
             raise ValueError(f"`{name}` has control or invisible characters")
-        if len(str(value)) > _LONGEST.get(name, 200):
+        if len(value) > _LONGEST.get(name, 200):
             raise ValueError(f"`{name}` is longer than {_LONGEST.get(name, 200)} characters")
     if not _DIGEST.fullmatch(entry.digest):
         raise ValueError("`digest` is not sha256: and 64 hexadecimal digits (or sha512: and 128)")

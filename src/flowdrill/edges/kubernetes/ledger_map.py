@@ -16,7 +16,7 @@ from flowdrill.model.drill import Target
 from flowdrill.model.ledger import Ledger, LedgerEntry
 
 KEY = "ledger.jsonl"
-_TRIES = 5
+_TRIES = 10  # whoever is refused has seen somebody else get on
 _PATIENCE_SECONDS = 10.0  # a drill is over when this is written: nothing waits for it but its user
 
 
@@ -89,8 +89,8 @@ class KubernetesLedger:
     def _text(self, found: Json) -> str | None:
         """What is under the key, None when nothing is: a team may make the ConfigMap, and have the rest written."""
         data, binary = found.get("data"), found.get("binaryData")
-        text = data.get(KEY) if isinstance(data, dict) else data
-        if text is None and not (isinstance(binary, dict) and KEY in binary):
+        text = data.get(KEY) if isinstance(data, dict) else None
+        if text is None and isinstance(data, dict | None) and not (isinstance(binary, dict) and KEY in binary):
             return None
         if not isinstance(text, str):
             raise LedgerError(
@@ -101,19 +101,17 @@ class KubernetesLedger:
 
     def _write(self, found: Json | None, text: str) -> None:
         if found is None:
-            labels = {"app.kubernetes.io/managed-by": "flowdrill"}
-            meta = {"name": self._name, "labels": labels}
-            self._api.create(
-                self._maps, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {KEY: text}}
-            )
+            meta = {"name": self._name, "labels": {"app.kubernetes.io/managed-by": "flowdrill"}}
+            made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {KEY: text}}
+            self._api.create(self._maps, made)
             return
         if found.get("immutable") is True:
             raise LedgerError(
                 f"{self._where} is immutable: nothing can be added to it",
                 "name another one: policy.ledger.config_map in the drill",
             )
-        meta = found.get("metadata")
-        version = meta.get("resourceVersion") if isinstance(meta, dict) else None
+        known = found.get("metadata")
+        version = known.get("resourceVersion") if isinstance(known, dict) else None
         if not isinstance(version, str) or not version:
             raise ClusterError(
                 f"{self._where}: the API server named no version of it", "check that it is a Kubernetes API server"
