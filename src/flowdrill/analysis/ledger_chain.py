@@ -185,14 +185,8 @@ def _check_fields(entry: LedgerEntry) -> None:
     if type(entry.number) is not int or entry.number < 1:
         raise ValueError("`number` is no number from 1")
     for name, value in asdict(entry).items():
-        if name == "number":
-            continue
-        if type(value) is not str:
-            raise ValueError(f"`{name}` is no text")
-        if _UNPRINTABLE.search(value):
-            raise ValueError(f"`{name}` has control or invisible characters")
-        if len(value) > _LONGEST.get(name, 200):
-            raise ValueError(f"`{name}` is longer than {_LONGEST.get(name, 200)} characters")
+        if name != "number":
+            _check_text(name, value)
     if not _DIGEST.fullmatch(entry.digest):
         raise ValueError("`digest` is not sha256: and 64 hexadecimal digits (or sha512: and 128)")
     if not _HASH.fullmatch(entry.previous):
@@ -202,6 +196,15 @@ def _check_fields(entry: LedgerEntry) -> None:
     if not entry.by:
         raise ValueError("`by` is empty: somebody must have said it")
     _check_reference(entry)
+
+
+def _check_text(name: str, value: object) -> None:
+    if type(value) is not str:
+        raise ValueError(f"`{name}` is no text")
+    if _UNPRINTABLE.search(value):
+        raise ValueError(f"`{name}` has control or invisible characters")
+    if len(value) > _LONGEST.get(name, 200):
+        raise ValueError(f"`{name}` is longer than {_LONGEST.get(name, 200)} characters")
 
 
 def _check_reference(entry: LedgerEntry) -> None:

@@ -140,6 +140,13 @@ def test_a_broken_ledger_is_never_added_to(book: KubernetesLedger, server: FakeA
     assert server.asked("PATCH") == []
 
 
+def test_a_huge_one_is_not_even_looked_at(book: KubernetesLedger, server: FakeApiServer) -> None:
+    server.gives("GET", ONE, kept("x" * 1_200_000))
+    with pytest.raises(LedgerError, match="is larger than 1000000 bytes"):
+        book.append(DIGEST, REFERENCE, "run-2", "")
+    assert server.asked("PATCH") == []
+
+
 def test_an_immutable_one_is_not_tried(book: KubernetesLedger, server: FakeApiServer) -> None:
     server.gives("GET", ONE, kept(text_of("run-1"), immutable=True))
     with pytest.raises(LedgerError, match="is immutable"):
