@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_preflight(commands)
     _add_ledger(commands)
+    _add_rbac(commands)
     _add_report(commands)
     _add_cluster(commands)
     _add_scenario(commands)
@@ -157,6 +158,26 @@ def _add_ledger(commands: _Commands) -> None:
             what.add_argument("--image", metavar="IMAGE[@DIGEST]", help="the registry must hold it")
             what.add_argument("--running", action="store_true", help="what the workload runs now")
             command.add_argument("--note", default="", metavar="TEXT", help="why it is taken for stable")
+
+
+def _add_rbac(commands: _Commands) -> None:
+    command = commands.add_parser("rbac", help="print least-privilege manifests for a drill; no cluster is asked")
+    command.add_argument("drill", type=Path, metavar="DRILL.yaml")
+    command.add_argument(
+        "--for",
+        required=True,
+        dest="role",
+        choices=("harness", "on-call"),
+        help="whose rights: flowdrill's own, or those of whoever rolls back",
+    )
+    command.add_argument(
+        "--subject",
+        metavar="NAME",
+        help="a user, system:serviceaccount:NAMESPACE:NAME or group:NAME; default: the drill's rollback.as, and for "
+        "the harness a service account `flowdrill` in the target's namespace, which is printed, too",
+    )
+    command.add_argument("--json", action="store_true", help="print them as one List")
+    command.set_defaults(call=_later("access", "rbac"))
 
 
 def _add_cluster(commands: _Commands) -> None:

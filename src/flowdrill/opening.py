@@ -89,7 +89,8 @@ def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDril
                 context,
                 drill.target,
                 kubeconfig=kubeconfig,
-                rollback_user=drill.rollback.as_user,
+                rollback=drill.rollback,
+                near=plan.path.parent,
                 read_source=plan.found.read_source,
             )
         )

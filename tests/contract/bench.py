@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from kubernetes import client, config
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.engine.facts import Fact, WorkloadChanged
 from flowdrill.engine.ports import Workload
-from flowdrill.model.drill import Target
+from flowdrill.model.drill import RollbackPlan, Target
 from flowdrill.model.workload import WorkloadKind, WorkloadSnapshot
 from tests.fakes.fake_time import FakeTime
 from tests.fakes.fake_workload import FakeWorkload
@@ -37,6 +37,10 @@ class Bench(Protocol):
     stable: str
     broken: str  # starts and becomes ready
     unpullable: str  # never starts
+
+    def for_responder(self, user: str) -> Workload:
+        """The same workload, with `user` as whoever rolls back."""
+        ...
 
     def until(self, condition: Callable[[], object]) -> None:
         """Let the world go on until the condition holds; AssertionError when it takes too long."""
@@ -75,6 +79,10 @@ class FakeBench:
             self.time, self.stable, kind=kind, forbid={FORBIDDEN}, never_ready={self.unpullable}
         )
 
+    def for_responder(self, user: str) -> Workload:
+        self.workload.responder = user
+        return self.workload
+
     def until(self, condition: Callable[[], object]) -> None:
         end_ns = self.time.now_ns() + 60 * 10**9
         while not condition():
@@ -92,11 +100,15 @@ class RealBench:
     stable: str
     broken: str
     unpullable: str
+    open_for: Callable[[RollbackPlan], Workload]  # the same workload with somebody else as the responder
     facts: list[Fact] = field(default_factory=list)
 
     @property
     def namespace(self) -> str:
         return self.target.namespace
+
+    def for_responder(self, user: str) -> Workload:
+        return self.open_for(RollbackPlan.model_validate({"as": user}))
 
     def until(self, condition: Callable[[], object]) -> None:
         wait_until(condition, self.workload.snapshot)
@@ -154,8 +166,14 @@ class Cluster:
             name = f"app-{secrets.token_hex(3)}"
             self.deploy(kind, name)
         target = Target(namespace=self.namespace, workload=f"{kind}/{name}")
-        with open_workload(self.context, target, kubeconfig=self.kubeconfig) as workload:
-            bench = RealBench(kind, workload, target, *self.images, self.unpullable)
+        with ExitStack() as stack:
+
+            def opened(plan: RollbackPlan) -> Workload:
+                found = open_workload(self.context, target, kubeconfig=self.kubeconfig, rollback=plan)
+                return stack.enter_context(found)
+
+            workload = opened(RollbackPlan())
+            bench = RealBench(kind, workload, target, *self.images, self.unpullable, opened)
             bench.until(lambda: runs_only(workload.snapshot(), self.images[0]))
             bench.until(lambda: all(pod.in_endpoints for pod in workload.snapshot().pods))
             before = workload.snapshot()

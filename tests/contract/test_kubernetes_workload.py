@@ -13,7 +13,8 @@ from kubernetes import client
 
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.errors import ClusterError, ForbiddenError, PlanError
-from flowdrill.model.drill import Target
+from flowdrill.model.access import Actor
+from flowdrill.model.drill import RollbackPlan, Target
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
 from tests.contract.bench import SECRET, Cluster, RealBench, runs_only, told, watch
@@ -147,12 +148,13 @@ def test_permissions_that_lack_are_named_for_the_harness_and_for_impersonation(
     real: RealBench, real_cluster: Cluster, weak_kubeconfig: Path
 ) -> None:
     target = Target(namespace=real.namespace, workload=f"deployment/{real.workload.snapshot().name}")
-    with open_workload("weak", target, kubeconfig=str(weak_kubeconfig)) as workload:
+    on_call = RollbackPlan.model_validate({"as": "on-call"})
+    with open_workload("weak", target, kubeconfig=str(weak_kubeconfig), rollback=on_call) as workload:
         with pytest.raises(ForbiddenError, match=r"must not patch deployments.apps") as own:
             workload.would_accept(real.broken)
         assert f"the service account weak of namespace {real.namespace}" in own.value.remedy
         with pytest.raises(ForbiddenError, match="must not act as on-call") as acting:
-            workload.would_accept(real.broken, as_user="on-call")
+            workload.would_accept(real.broken, by=Actor.RESPONDER)
         assert "verbs: [impersonate]" in acting.value.remedy
         with pytest.raises(ForbiddenError, match="must not list"):
             workload.start_watching(real.facts.append)

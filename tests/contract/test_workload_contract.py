@@ -9,6 +9,7 @@ import pytest
 
 from flowdrill.engine.ports import Workload
 from flowdrill.errors import DrillRefusedError, ForbiddenError
+from flowdrill.model.access import Actor
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
 from tests.contract.bench import ALLOWED, FORBIDDEN, Bench, roll_out, runs_only, told, watch
@@ -113,17 +114,20 @@ def test_a_dry_run_changes_nothing(bench: Bench) -> None:
 
 
 def test_an_identity_without_permission_is_refused_with_its_name_and_nothing_changes(bench: Bench) -> None:
+    workload = bench.for_responder(FORBIDDEN)
     with pytest.raises(ForbiddenError, match=FORBIDDEN) as would:
-        bench.workload.would_accept(bench.broken, as_user=FORBIDDEN)
+        workload.would_accept(bench.broken, by=Actor.RESPONDER)
     with pytest.raises(ForbiddenError, match=f"{FORBIDDEN} must not patch {bench.kind}s"):
-        bench.workload.set_image(bench.broken, "break", as_user=FORBIDDEN)
+        workload.set_image(bench.broken, "break", by=Actor.RESPONDER)
     assert "Role in namespace" in would.value.remedy
     assert bench.workload.snapshot().image == bench.stable
 
 
 def test_an_identity_with_permission_may_set_the_image(bench: Bench) -> None:
-    bench.workload.would_accept(bench.broken, as_user=ALLOWED)
-    bench.workload.set_image(bench.broken, "break", as_user=ALLOWED)
+    workload = bench.for_responder(ALLOWED)
+    assert workload.responder == ALLOWED
+    workload.would_accept(bench.broken, by=Actor.RESPONDER)
+    workload.set_image(bench.broken, "break", by=Actor.RESPONDER)
     assert bench.workload.snapshot().image == bench.broken
 
 

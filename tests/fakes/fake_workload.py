@@ -13,6 +13,7 @@ from flowdrill.analysis.workload_changes import release_of
 from flowdrill.engine.facts import WatchLost, WorkloadChanged
 from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError
+from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
 from flowdrill.model.undo import Undo
@@ -63,6 +64,11 @@ class FakeWorkload:
         self._crashing, self._crashing_once_ready = crashing, crashing_once_ready
         self.migrated = False
         self._migrates, self._puts_back = migrates, puts_back
+        self.responder: str | None = None
+        self.denied: set[tuple[str | None, str, str]] = set()  # (who, verb, resource) that the reviews deny
+        self.unanswerable: set[str] = set()  # resources for which a review fails
+        self.no_such_responder: str | None = None
+        self.pod_refusal: ClusterError | None = None
         self.failing_patches: deque[ClusterError] = deque()
         self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
         self.revisions = [image]
@@ -141,13 +147,13 @@ class FakeWorkload:
             self._changed()
 
     def set_image(
-        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, as_user: str | None = None
+        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS
     ) -> None:
         self._time.pass_seconds(self._patch_seconds)
-        self.would_accept(image, fields=fields, as_user=as_user)
+        self.would_accept(image, fields=fields, by=by)
         kept = {name: value for name, value in {**self.container, **fields}.items() if value is not None}
         self.container = kept
-        self.patches.append((image, change_cause, as_user))
+        self.patches.append((image, change_cause, self.responder if by is Actor.RESPONDER else None))
         self.change_cause = change_cause
         if image != self.image:
             self.image = image
@@ -156,15 +162,41 @@ class FakeWorkload:
                 self.revisions.append(image)
         self._changed()
 
-    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, as_user: str | None = None) -> None:
+    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS) -> None:
         self._refuse_while_away()
-        if as_user in self.forbid:
+        who = self.responder if by is Actor.RESPONDER else None
+        if who in self.forbid:
             raise ForbiddenError(
-                f"patch {self.kind}/app: {as_user or 'the harness'} must not patch {self.kind}s.apps in namespace demo",
-                f"give {as_user or 'the harness'} a Role in namespace demo with the verb patch",
+                f"patch {self.kind}/app: {who or 'the harness'} must not patch {self.kind}s.apps in namespace demo",
+                f"give {who or 'the harness'} a Role in namespace demo with the verb patch",
             )
         if self.failing_patches:
             raise self.failing_patches.popleft()
+
+    def may(self, by: Actor, questions: tuple[AccessQuestion, ...]) -> tuple[AccessAnswer, ...]:
+        self._refuse_while_away()
+        who = self.responder if by is Actor.RESPONDER else None
+        return tuple(self._answered(who, question) for question in questions)
+
+    def others_may(self, subjects: tuple[str, ...], question: AccessQuestion) -> tuple[AccessAnswer, ...]:
+        return tuple(self._answered(subject, question) for subject in subjects)
+
+    def _answered(self, who: str | None, question: AccessQuestion) -> AccessAnswer:
+        if question.full_resource in self.unanswerable:
+            return AccessAnswer(question, None, "not found out: no answer")
+        denied = {(who, question.verb, question.full_resource), (who, "*", "*")} & self.denied
+        patches = question.verb == "patch" and question.full_resource == f"{self.kind}s.apps"
+        excess = who is not None and not question.needed_for
+        allowed = not denied and not (patches and who in self.forbid) and not excess
+        return AccessAnswer(question, allowed, 'RoleBinding "all/demo" of Role "all"' if allowed else "")
+
+    def responder_problem(self) -> str | None:
+        return self.no_such_responder
+
+    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> None:
+        self._refuse_while_away()
+        if self.pod_refusal is not None:
+            raise self.pod_refusal
 
     def start_watching(self, tell: Tell) -> None:
         self._tell, self._last_told = tell, None

@@ -95,6 +95,7 @@ class World:
         self.drill, self.scenario = drill or drill_of(), scenario
         self.provider = FakeProvider(self.time, stands=stands) if self.drill.provider is not None else None
         self.workload = FakeWorkload(self.time, image, digests={TAGGED: STABLE_DIGEST}, **workload)
+        self.workload.responder = self.drill.rollback.as_user
         self.registry = FakeRegistry(REPOSITORY, {"1.0.0": STABLE_DIGEST})
         if self.provider is not None:
             self.provider.join(self.workload.others)

@@ -98,11 +98,10 @@ def _decide(lookout: Lookout, ports: Ports, tell: Narrator) -> None:
 
 def _roll_back(order: RunOrder, cleared: Cleared, ports: Ports, tell: Narrator) -> Instant | None:
     """The rollback as its identity would do it. A refusal is the drill's finding, not an error of the harness."""
-    user = order.drill.rollback.as_user
-    required = f"the API server accepts the rollback from {user or 'the harness'}"
+    required = f"the API server accepts the rollback from {ports.workload.responder or 'the harness'}"
     try:
         instant = roll_back_release(
-            cleared.stable.rollback_image, _cause(order, "roll back"), cleared.release, ports, tell, as_user=user
+            cleared.stable.rollback_image, _cause(order, "roll back"), cleared.release, ports, tell
         )
     except ForbiddenError as error:
         tell.check("rollback_accepted", Status.FAIL, required=required, observed=error.problem, detail=error.remedy)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flowdrill.engine.facts import Fact
+from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
@@ -54,13 +55,35 @@ class Workload(Protocol):
         ...
 
     def set_image(
-        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, as_user: str | None = None
+        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS
     ) -> None:
         """Patch the container's image and other `fields` of it (whole; None removes one), and the change-cause
-        annotation (None removes it). Returns once accepted. `as_user` impersonates."""
+        annotation (None removes it). Returns once accepted. `by`: who sends it."""
         ...
 
-    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, as_user: str | None = None) -> None:
+    @property
+    def responder(self) -> str | None:
+        """Who would roll back, in words; None: the harness itself."""
+        ...
+
+    def may(self, by: Actor, questions: tuple[AccessQuestion, ...]) -> tuple[AccessAnswer, ...]:
+        """Return whether the actor may do what each question asks, in their order."""
+        ...
+
+    def others_may(self, subjects: tuple[str, ...], question: AccessQuestion) -> tuple[AccessAnswer, ...]:
+        """Return whether each of the subjects (a user, a service account's user name, or `group:NAME`) may do it."""
+        ...
+
+    def responder_problem(self) -> str | None:
+        """Return why the responder cannot exist (a service account that is not there), or None."""
+        ...
+
+    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> None:
+        """Have the API server check a pod made from the workload's template with `image`, and keep nothing: quotas,
+        limits and admission are met before a rollout needs it; raises what the API server would answer."""
+        ...
+
+    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS) -> None:
         """Send the same patch as a server-side dry run; raises what the API server would answer."""
         ...
 

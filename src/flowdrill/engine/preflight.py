@@ -6,14 +6,16 @@ from flowdrill.analysis.rollout import unsettled_because
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.dry_runs import try_patches
 from flowdrill.engine.findings import Findings
+from flowdrill.engine.gathered import Gathered
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
+from flowdrill.engine.permission_checks import HARNESS_WORDS, check_permissions, check_pod, may_create_pods
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.provider_start import prepare_provider
 from flowdrill.engine.stable_image import find_stable
 from flowdrill.errors import DrillRefusedError, PlanError
 from flowdrill.model.drill import Drill
-from flowdrill.model.events import Status
+from flowdrill.model.events import BrakeSeen, Status
 from flowdrill.model.release import IMAGE_ONLY, Release
 from flowdrill.model.scenario import Scenario, WorkloadChanges
 from flowdrill.model.workload import WorkloadSnapshot
@@ -24,8 +26,19 @@ def preflight(order: RunOrder, ports: LookPorts, tell: Narrator) -> Cleared:
     at the first thing without which nothing more can be looked at.
 
     Changes nothing. Errors of the cluster, the registry or the scenario come through as they are."""
-    findings = Findings(ports.clock, tell.emit)
+    findings, gathered = Findings(ports.clock, tell.emit), Gathered(ports.workload.responder or HARNESS_WORDS)
+    try:
+        cleared = _look(order, ports, findings, gathered)
+    finally:
+        findings.emit(BrakeSeen(at_ns=ports.clock.now_ns(), readiness=gathered.readiness()))
+    findings.refuse_failed()
+    return cleared
+
+
+def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathered) -> Cleared:
     before = ports.workload.snapshot()
+    permissions = check_permissions(order, ports, findings)
+    gathered.access = permissions.rows
     _refuse_unhealthy(before, findings)
     stable = find_stable(before, ports, findings)
     broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
@@ -38,10 +51,10 @@ def preflight(order: RunOrder, ports: LookPorts, tell: Narrator) -> Cleared:
         required="every change of the scenario finds something to change",
         observed="; ".join((*broken.image.changes, *release.changes)) or "a new image without a change",
     )
+    check_pod(stable.rollback_image, ports, findings, may_try=may_create_pods(permissions.rows))
     provider = prepare_provider(order, stable.pinned, ports, findings)
     cleared = Cleared(before, stable, broken, release, recovery, provider)
-    try_patches(order, cleared, ports, findings)
-    findings.refuse_failed()
+    try_patches(cleared, ports, findings, responder_may_patch=permissions.responder_may_patch)
     return cleared
 
 

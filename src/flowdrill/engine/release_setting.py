@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Ports
+from flowdrill.model.access import Actor
 from flowdrill.model.events import ImageSet, Purpose
 from flowdrill.model.instant import Instant
 from flowdrill.model.release import Fields, Release
@@ -15,27 +16,25 @@ def break_release(image: str, change_cause: str, release: Release, ports: Ports,
     [request sent, answer accepted], which is recorded as an event too."""
     for name, patch in release.broken_beside.items():
         ports.workload.patch_beside(name, patch)
-    return _patched(Purpose.BREAK, image, change_cause, release.broken_fields, ports, tell, as_user=None)
+    return _patched(Purpose.BREAK, image, change_cause, release.broken_fields, ports, tell, Actor.HARNESS)
 
 
-def roll_back_release(
-    image: str, change_cause: str, release: Release, ports: Ports, tell: Narrator, *, as_user: str | None
-) -> Instant:
+def roll_back_release(image: str, change_cause: str, release: Release, ports: Ports, tell: Narrator) -> Instant:
     """Put the stable template back, as a rollback does: what is beside it is no part of a revision, and stays."""
-    return _patched(Purpose.ROLL_BACK, image, change_cause, release.stable_fields, ports, tell, as_user=as_user)
+    return _patched(Purpose.ROLL_BACK, image, change_cause, release.stable_fields, ports, tell, Actor.RESPONDER)
 
 
 def restore_release(image: str, change_cause: str | None, release: Release, ports: Ports, tell: Narrator) -> Instant:
     """Put the stable template back as it was written before the drill."""
-    return _patched(Purpose.RESTORE, image, change_cause, release.stable_fields, ports, tell, as_user=None)
+    return _patched(Purpose.RESTORE, image, change_cause, release.stable_fields, ports, tell, Actor.HARNESS)
 
 
 def _patched(
-    purpose: Purpose, image: str, change_cause: str | None, fields: Fields, ports: Ports, tell: Narrator, *,
-    as_user: str | None,
-) -> Instant:  # fmt: skip
+    purpose: Purpose, image: str, change_cause: str | None, fields: Fields, ports: Ports, tell: Narrator, by: Actor
+) -> Instant:
     sent = ports.clock.now_ns()
-    ports.workload.set_image(image, change_cause, fields=fields, as_user=as_user)
+    ports.workload.set_image(image, change_cause, fields=fields, by=by)
     instant = Instant(sent, ports.clock.now_ns())
-    tell.emit(ImageSet(at_ns=instant.latest_ns, purpose=purpose, image=image, instant=instant, identity=as_user))
+    identity = ports.workload.responder if by is Actor.RESPONDER else None
+    tell.emit(ImageSet(at_ns=instant.latest_ns, purpose=purpose, image=image, instant=instant, identity=identity))
     return instant

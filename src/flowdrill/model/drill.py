@@ -190,6 +190,14 @@ class RollbackPlan(Strict):
         description="users (or service accounts, or `group:NAME`) who must not be able to patch the workload",
     )
 
+    @field_validator("as_user", "groups", "not_by")
+    @classmethod
+    def _fit_a_header(cls, names: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for name in (names,) if isinstance(names, str) else names or ():
+            if not (name.isascii() and name.isprintable()):
+                raise ValueError(f"needs names of printable ASCII characters, not {name!r}")
+        return names
+
     @model_validator(mode="after")
     def _one_identity(self) -> Self:
         if self.kubeconfig is not None and self.as_user is not None:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Report
 from flowdrill.report.chart import render_chart
-from flowdrill.report.readiness_words import ACCESS_WORDS, access_status, format_bytes, health_status
+from flowdrill.report.readiness_words import ACCESS_WORDS, access_status, day_of, format_bytes, health_status
 from flowdrill.report.safe_text import with_visible_text
 from flowdrill.report.timeline import render_timeline
 from flowdrill.report.waterfall import render_waterfall, stage_spans
@@ -95,6 +95,7 @@ def _environment() -> Environment:
         "link": evidence_link,
         "whole": unbroken_quantities,
         "bytes": format_bytes,
+        "day": day_of,
         "access_status": access_status,
         "health_status": health_status,
     }

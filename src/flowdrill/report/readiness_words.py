@@ -38,3 +38,8 @@ def short_digest(digest: str) -> str:
     """Return a digest as tables have room for: its first twelve digits."""
     algorithm, colon, hexadecimal = digest.partition(":")
     return f"{algorithm}:{hexadecimal[:12]}" if colon else digest[:12]
+
+
+def day_of(instant: str | None) -> str:
+    """Return the day of an ISO 8601 time; a dash for None."""
+    return "–" if instant is None else instant.partition("T")[0]

@@ -420,7 +420,7 @@ def test_a_scenario_that_matches_nothing_is_refused() -> None:
 def test_a_missing_permission_of_the_rollbacks_identity_is_refused() -> None:
     world = World(drill=drill_of(rollback={"as": "on-call"}), forbid={"on-call"})
     refused(world, DrillRefusedError, "on-call must not patch")
-    assert world.check("rollback_permitted").status is Status.FAIL
+    assert world.check("responder_may_roll_back").status is Status.FAIL
 
 
 @pytest.mark.parametrize(("attribute", "value"), [("paused", True), ("on_delete", True), ("wanted_replicas", 0)])

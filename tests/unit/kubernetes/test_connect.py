@@ -8,8 +8,8 @@ import yaml
 
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.target_workload import open_workload
-from flowdrill.errors import ClusterError, PlanError
-from flowdrill.model.drill import Target
+from flowdrill.errors import ClusterError
+from flowdrill.model.drill import RollbackPlan, Target
 
 TARGET = Target(namespace="demo", workload="deployment/app")
 
@@ -104,6 +104,8 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
     assert "check that the cluster runs" in unreachable.value.remedy
 
 
-def test_a_user_that_no_header_can_carry_is_refused_before_anything_is_sent() -> None:
-    with pytest.raises(PlanError, match=r"rollback\.as"):
-        open_workload("x", TARGET, rollback_user="ann\r\nImpersonate-Group: system:masters")
+@pytest.mark.parametrize("key", ["as", "groups"])
+def test_a_user_that_no_header_can_carry_is_refused_before_anything_is_sent(key: str) -> None:
+    harm = "ann\r\nImpersonate-Group: system:masters"
+    with pytest.raises(ValueError, match="printable ASCII"):
+        RollbackPlan.model_validate({"as": "ann", key: harm if key == "as" else (harm,)})

@@ -8,14 +8,15 @@ from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.patching import patch_beside, patch_container
 from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError
 from flowdrill.errors import ClusterError
+from flowdrill.model.access import Subject
 from tests.fakes.fake_api_server import Answer, FakeApiServer
 from tests.unit.kubernetes.objects import DEPLOYMENT
 
 PATH = "/apis/apps/v1/namespaces/demo/deployments/app"
 
 
-def patch(api: Api, cause: str | None = "why", as_user: str | None = None, dry_run: bool = False) -> None:
-    patch_container(api, DEPLOYMENT, "img@sha256:1", cause, fields={}, as_user=as_user, dry_run=dry_run)
+def patch(api: Api, cause: str | None = "why", subject: Subject | None = None, dry_run: bool = False) -> None:
+    patch_container(api.acting_as(subject), DEPLOYMENT, "img@sha256:1", cause, fields={}, dry_run=dry_run)
 
 
 def test_the_patch_changes_one_image_and_the_cause_and_nothing_else(api: Api, server: FakeApiServer) -> None:
@@ -40,7 +41,7 @@ def test_no_cause_takes_the_annotation_away(api: Api, server: FakeApiServer) -> 
 
 def test_a_dry_run_as_somebody_else_says_both(api: Api, server: FakeApiServer) -> None:
     server.gives("PATCH", PATH, Answer(200))
-    patch(api, as_user="system:serviceaccount:ops:brake", dry_run=True)
+    patch(api, subject=Subject("system:serviceaccount:ops:brake"), dry_run=True)
     (request,) = server.requests
     assert request.query["dryRun"] == "All"
     assert request.headers["Impersonate-User"] == "system:serviceaccount:ops:brake"

@@ -4,10 +4,12 @@ import json
 
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable, refusal
 from flowdrill.errors import ClusterError, ForbiddenError
+from flowdrill.model.access import Subject
 
 
 def refused(status: int, message: str, as_user: str | None = None) -> ClusterError:
-    return refusal(status, json.dumps({"kind": "Status", "message": message}).encode(), "PATCH /x", as_user)
+    body = json.dumps({"kind": "Status", "message": message}).encode()
+    return refusal(status, body, "PATCH /x", None if as_user is None else Subject(as_user))
 
 
 def test_a_missing_permission_names_identity_verb_and_resource_and_the_rule_to_give() -> None:

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +20,7 @@ from kubernetes.client.exceptions import ApiException
 
 from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError, printable, refusal
 from flowdrill.errors import ClusterError
+from flowdrill.model.access import Subject
 
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
@@ -70,11 +71,16 @@ class Stream(AbstractContextManager["Stream"]):
 @dataclass(frozen=True, slots=True)
 class Api:
     """Requests to one API server. Every method raises ClusterError or ForbiddenError: AnswerError with the status, or
-    UnreachableError. `as_user` impersonates, over the same warm connections."""
+    UnreachableError."""
 
     client: ApiClient
     server: str
+    subject: Subject | None = None  # whom every request impersonates; None: the client's own identity
     patience_seconds: float = 30.0  # how long a request that may be sent twice is tried again
+
+    def acting_as(self, subject: Subject | None) -> Api:
+        """Return the same API, over the same warm connections, for somebody else."""
+        return replace(self, subject=subject)
 
     def close(self) -> None:
         """Close every connection now; the client itself would leave that to the garbage collector."""
@@ -94,10 +100,10 @@ class Api:
         named = {"apiVersion": answer.get("apiVersion"), "kind": str(answer.get("kind")).removesuffix("List")}
         return [named | item for item in answer.get("items") or ()]
 
-    def patch(self, path: str, body: Json, query: Query, as_user: str | None = None) -> Json:
+    def patch(self, path: str, body: Json, query: Query) -> Json:
         """Send a strategic merge patch, again and again while the server is busy or gone: it must set values only, so
         that sending it twice does no harm."""
-        return self._json("PATCH", path, query, body, as_user, patience_seconds=self.patience_seconds)
+        return self._json("PATCH", path, query, body, patience_seconds=self.patience_seconds)
 
     def apply(self, path: str, body: Json) -> Json:
         """Apply an object on the server's side, taking over what other managers had set; sent again like a patch."""
@@ -118,19 +124,19 @@ class Api:
 
     def stream(self, path: str, query: Query = (), *, silence_seconds: float = _READ_SECONDS) -> Stream:
         """Open a watch or a log; reading fails after `silence_seconds` without a byte."""
-        response = self._send("GET", path, query, None, None, silence_seconds)
+        response = self._send("GET", path, query, None, silence_seconds)
         if response.status != 200:
-            raise refusal(response.status, _body(response, self._lost), f"GET {path}", None)
+            raise refusal(response.status, _body(response, self._lost), f"GET {path}", self.subject)
         return Stream(response)
 
     def _json(
-        self, method: str, path: str, query: Query, body: Json | None = None, as_user: str | None = None,
-        *, content_type: str | None = None, patience_seconds: float = 0.0,
+        self, method: str, path: str, query: Query, body: Json | None = None, *,
+        content_type: str | None = None, patience_seconds: float = 0.0,
     ) -> Json:  # fmt: skip
         deadline, pause = time.monotonic() + patience_seconds, _PAUSE_FIRST
         while True:
             try:
-                return self._once(method, path, query, body, as_user, content_type)
+                return self._once(method, path, query, body, content_type)
             except (UnreachableError, AnswerError) as error:
                 lasting = isinstance(error, AnswerError) and error.status not in _BUSY
                 if lasting or time.monotonic() + pause > deadline:
@@ -138,13 +144,11 @@ class Api:
             time.sleep(pause)
             pause = min(2 * pause, _PAUSE_LONGEST)
 
-    def _once(
-        self, method: str, path: str, query: Query, body: Json | None, as_user: str | None, content_type: str | None
-    ) -> Json:
-        response = self._send(method, path, query, body, as_user, _READ_SECONDS, content_type)
+    def _once(self, method: str, path: str, query: Query, body: Json | None, content_type: str | None) -> Json:
+        response = self._send(method, path, query, body, _READ_SECONDS, content_type)
         content = _body(response, self._lost)
         if not 200 <= response.status <= 299:
-            raise refusal(response.status, content, f"{method} {path}", as_user)
+            raise refusal(response.status, content, f"{method} {path}", self.subject)
         try:
             answer = json.loads(content)
         except ValueError as error:
@@ -157,19 +161,20 @@ class Api:
         return answer
 
     def _send(
-        self, method: str, path: str, query: Query, body: Json | None, as_user: str | None, read_seconds: float,
+        self, method: str, path: str, query: Query, body: Json | None, read_seconds: float,
         content_type: str | None = None,
     ) -> urllib3.BaseHTTPResponse:  # fmt: skip
         headers = {"Accept": "application/json, */*"}
         if body is not None:
             headers["Content-Type"] = content_type or (STRATEGIC_MERGE if method == "PATCH" else "application/json")
-        if as_user is not None:
-            headers["Impersonate-User"] = as_user
         try:
-            request = self.client.param_serialize(
+            method, url, all_headers, *content = self.client.param_serialize(
                 method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
             )
-            answer = self.client.call_api(*request, _request_timeout=(_CONNECT_SECONDS, read_seconds))
+            named = _impersonating(all_headers, self.subject)
+            answer = self.client.call_api(
+                method, url, named, *content, _request_timeout=(_CONNECT_SECONDS, read_seconds)
+            )
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             raise self._lost(error) from error
         response: urllib3.BaseHTTPResponse = answer.response
@@ -181,6 +186,17 @@ class Api:
             f"the API server {self.server} cannot be reached: {printable(str(reason))}",
             "check that the cluster runs, the address and the network (VPN, proxy), then try `kubectl version`",
         )
+
+
+def _impersonating(headers: Mapping[str, str], subject: Subject | None) -> Mapping[str, str]:
+    """The headers with whom they act for: a group is a header of its own, under one name."""
+    if subject is None:
+        return headers
+    named = urllib3.HTTPHeaderDict(headers)
+    named.add("Impersonate-User", subject.user)
+    for group in subject.groups:
+        named.add("Impersonate-Group", group)
+    return named
 
 
 def _body(response: urllib3.BaseHTTPResponse, lost: Any) -> bytes:

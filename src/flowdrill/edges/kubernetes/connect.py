@@ -47,6 +47,17 @@ def connect(context: str, kubeconfig: str | None = None) -> Connection:
     return Connection(client, context, redact(client.configuration.host))
 
 
+def only_context(kubeconfig: str) -> str:
+    """Return the name of the file's only context; ClusterError when it has none, or several."""
+    known = sorted(_contexts(kubeconfig))
+    if len(known) != 1:
+        raise ClusterError(
+            f"the kubeconfig {kubeconfig} has {len(known)} contexts: {', '.join(known) or 'none'}",
+            "say which one is meant: rollback.context in the drill",
+        )
+    return known[0]
+
+
 def _client(files: str, context: str) -> ApiClient:
     """The library takes a kubeconfig's values as they are: a wrong one may raise anything here."""
     settings = Configuration()

@@ -8,7 +8,6 @@ from typing import Any
 from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.snapshot import CHANGE_CAUSE
 from flowdrill.edges.kubernetes.target import FoundTarget, workloads_path
-from flowdrill.errors import PlanError
 from flowdrill.model.release import Fields, container_patch
 from flowdrill.model.workload import WorkloadKind
 
@@ -16,19 +15,16 @@ FIELD_MANAGER = "flowdrill"
 
 
 def patch_container(
-    api: Api, target: FoundTarget, image: str, change_cause: str | None, *, fields: Fields, as_user: str | None,
-    dry_run: bool,
-) -> None:  # fmt: skip
+    api: Api, target: FoundTarget, image: str, change_cause: str | None, *, fields: Fields, dry_run: bool
+) -> None:
     """Set the container's image, other fields of it (whole; None removes one) and the change-cause annotation (None
     removes it); `dry_run` has the API server check everything and keep nothing. Sent again while the server is busy or
     gone, which is harmless: it sets values."""
-    if as_user is not None:
-        refuse_unusable_user(as_user)
     body = {
         "metadata": {"annotations": {CHANGE_CAUSE: change_cause}},
         **container_patch(target.container, image, fields),
     }
-    api.patch(target.path, body, _query(dry_run=dry_run), as_user)
+    api.patch(target.path, body, _query(dry_run=dry_run))
 
 
 def patch_beside(api: Api, target: FoundTarget, object_name: str, patch: Mapping[str, Any], *, dry_run: bool) -> None:
@@ -37,14 +33,8 @@ def patch_beside(api: Api, target: FoundTarget, object_name: str, patch: Mapping
     within = target.core("configmaps")
     if kind != "configmap":
         within = workloads_path(target.namespace, WorkloadKind(kind))
-    api.patch(f"{within}/{name}", dict(patch), _query(dry_run=dry_run), None)
+    api.patch(f"{within}/{name}", dict(patch), _query(dry_run=dry_run))
 
 
 def _query(*, dry_run: bool) -> list[tuple[str, str]]:
     return [("fieldManager", FIELD_MANAGER), *([("dryRun", "All")] if dry_run else [])]
-
-
-def refuse_unusable_user(user: str) -> None:
-    """PlanError when `user` cannot be sent in a header."""
-    if not (user.isascii() and user.isprintable()):
-        raise PlanError(f"rollback.as is no user name: {user!r}", "use printable ASCII characters only")

@@ -6,6 +6,7 @@ import json
 import re
 
 from flowdrill.errors import ClusterError, ForbiddenError
+from flowdrill.model.access import Subject
 
 _NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _LONGEST = 600  # characters of a server's message
@@ -44,9 +45,10 @@ def server_message(body: bytes) -> str:
     return printable(str(message)) or "no reason given"
 
 
-def refusal(status: int, body: bytes, asked: str, as_user: str | None) -> ClusterError:
+def refusal(status: int, body: bytes, asked: str, subject: Subject | None) -> ClusterError:
     """Return the error for an answer that is no success; `asked` says what was asked, `patch deployment/app`."""
     message = server_message(body)
+    as_user = None if subject is None else subject.user
     who = f" as {as_user}" if as_user else ""
     if status == 401:
         return AnswerError(

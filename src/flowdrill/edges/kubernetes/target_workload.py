@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.flow_changes import no_sources
+from flowdrill.edges.kubernetes.access_reviews import answers_about, answers_of
 from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.evidence import take_evidence
 from flowdrill.edges.kubernetes.lease import give_back_lease, take_lease
-from flowdrill.edges.kubernetes.patching import patch_beside, patch_container, refuse_unusable_user
+from flowdrill.edges.kubernetes.patching import patch_beside, patch_container
+from flowdrill.edges.kubernetes.pod_trial import try_pod
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.release import release_on
+from flowdrill.edges.kubernetes.responder import Responder, account_problem, open_responder
 from flowdrill.edges.kubernetes.revisions import delete_pod, delete_revisions, delete_stuck_pods
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target
 from flowdrill.edges.kubernetes.watched_state import snapshot_of
 from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
 from flowdrill.engine.ports import Tell
-from flowdrill.errors import ClusterError
-from flowdrill.model.drill import Target
+from flowdrill.errors import ClusterError, FlowdrillError
+from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
+from flowdrill.model.drill import RollbackPlan, Target
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
 from flowdrill.model.undo import Undo
@@ -32,33 +37,43 @@ def open_workload(
     target: Target,
     *,
     kubeconfig: str | None = None,
-    rollback_user: str | None = None,
+    rollback: RollbackPlan = RollbackPlan(),  # noqa: B008 - frozen
+    near: Path = Path(),
     read_source: ReadSource = no_sources,
 ) -> KubernetesWorkload:
     """Return the target on the cluster of `context`. ClusterError when the context, the cluster, the namespace, the
-    workload or the container is not there; PlanError when the drill does not name one of several containers, or
-    `rollback_user` is no user name."""
-    if rollback_user is not None:
-        refuse_unusable_user(rollback_user)
+    workload or the container is not there, or `rollback` names a kubeconfig (in the folder `near`) that cannot be
+    used; PlanError when the drill does not name one of several containers, or who rolls back is no name."""
     connection = connect(context, kubeconfig)
     api = Api(connection.client, connection.server)
     try:
         version = printable(str(api.get("/version").get("gitVersion")))
         found = find_target(api, target, context)
-    except ClusterError:
+        responder = open_responder(api, rollback, near)
+    except FlowdrillError:
         api.close()
         raise
     cluster = f"{context} ({connection.server})"
-    return KubernetesWorkload(api, found, cluster=cluster, kubernetes_version=version, read_source=read_source)
+    return KubernetesWorkload(
+        api, found, responder, cluster=cluster, kubernetes_version=version, read_source=read_source
+    )
 
 
 class KubernetesWorkload:
     """One Deployment or StatefulSet and one container of it. Every method raises ClusterError or ForbiddenError."""
 
     def __init__(
-        self, api: Api, target: FoundTarget, *, cluster: str, kubernetes_version: str, read_source: ReadSource
+        self,
+        api: Api,
+        target: FoundTarget,
+        responder: Responder,
+        *,
+        cluster: str,
+        kubernetes_version: str,
+        read_source: ReadSource,
     ) -> None:
         self._api = api
+        self._responder = responder
         self._read_source = read_source
         self._target = target
         self._watch: WorkloadWatch | None = None
@@ -75,6 +90,7 @@ class KubernetesWorkload:
     def close(self) -> None:
         """Stop watching and close every connection."""
         self.stop_watching()
+        self._responder.close()
         self._api.close()
 
     def snapshot(self) -> WorkloadSnapshot:
@@ -96,16 +112,40 @@ class KubernetesWorkload:
         return release_on(self._api, self._target, changes, self._read_source)
 
     def set_image(
-        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, as_user: str | None = None
+        self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS
     ) -> None:
         """Patch the container's image and other `fields` of it (whole; None removes one), and the change-cause
         annotation (None removes it). Returns once accepted."""
-        patch_container(self._api, self._target, image, change_cause, fields=fields, as_user=as_user, dry_run=False)
+        patch_container(self._api_of(by), self._target, image, change_cause, fields=fields, dry_run=False)
 
-    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, as_user: str | None = None) -> None:
+    def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS) -> None:
         """Send the same patch as a server-side dry run; raises what the API server would answer."""
         cause = "flowdrill: dry run"
-        patch_container(self._api, self._target, image, cause, fields=fields, as_user=as_user, dry_run=True)
+        patch_container(self._api_of(by), self._target, image, cause, fields=fields, dry_run=True)
+
+    def _api_of(self, actor: Actor) -> Api:
+        return self._responder.api if actor is Actor.RESPONDER else self._api
+
+    @property
+    def responder(self) -> str | None:
+        """Who would roll back, in words; None: the harness itself."""
+        return self._responder.words
+
+    def may(self, by: Actor, questions: tuple[AccessQuestion, ...]) -> tuple[AccessAnswer, ...]:
+        """Return whether the actor may do what each question asks, in their order."""
+        return answers_of(self._api_of(by), questions)
+
+    def others_may(self, subjects: tuple[str, ...], question: AccessQuestion) -> tuple[AccessAnswer, ...]:
+        """Return whether each of the subjects may do it, in their order."""
+        return answers_about(self._api, self._target.namespace, subjects, question)
+
+    def responder_problem(self) -> str | None:
+        """Return why the responder cannot exist (a service account that is not there), or None."""
+        return account_problem(self._api, self._responder)
+
+    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> None:
+        """Have the API server check a pod made from the workload's template with `image`, and keep nothing."""
+        try_pod(self._api, self._target, image, fields)
 
     def patch_beside(self, object_name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> None:
         """Set values of another object of the namespace (`configmap/NAME`). Returns once accepted."""

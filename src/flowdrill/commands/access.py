@@ -1,0 +1,52 @@
+"""`rbac`: what to apply so that a drill, and a rollback, is allowed. Asks no cluster."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from flowdrill.analysis.access_needs import harness_needs, on_call_needs
+from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.errors import PlanError
+from flowdrill.model.access import Subject
+from flowdrill.opening import plan_of
+from flowdrill.report.rbac_manifests import objects_of, rbac_manifests, roles_for
+
+_HARNESS, _ON_CALL = "harness", "on-call"
+
+
+def rbac(options: argparse.Namespace) -> ExitCode:
+    """Print the manifests for one of the two identities."""
+    plan = plan_of(options.drill)
+    target = plan.drill.target
+    if options.role == _HARNESS:
+        subject = options.subject or f"system:serviceaccount:{target.namespace}:flowdrill"
+        needs = harness_needs(plan.drill, plan.found.scenario)
+        says = f"What flowdrill needs for drill {plan.drill.drill}, from preflight to the clean-up."
+    else:
+        subject = options.subject or plan.drill.rollback.as_user or ""
+        needs = on_call_needs(target)
+        says = f"What whoever rolls back {target.workload} in namespace {target.namespace} needs, and no more."
+    _refuse_unusable(subject)
+    roles = roles_for(options.role, target, needs)
+    if options.json:
+        made = objects_of(roles, subject, makes_account=options.role == _HARNESS)
+        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": made}, indent=2))
+    else:
+        print(rbac_manifests(roles, subject, makes_account=options.role == _HARNESS, intro=says), end="")
+    return ExitCode.PASS
+
+
+def _refuse_unusable(subject: str) -> None:
+    if not subject:
+        raise PlanError(
+            "rbac: the drill names nobody who rolls back",
+            "name one: --subject USER, --subject system:serviceaccount:NAMESPACE:NAME, --subject group:NAME, "
+            "or `rollback: {as: …}` in the drill",
+        )
+    broken_account = subject.startswith("system:serviceaccount:") and Subject(subject).service_account is None
+    if broken_account or not (subject.isascii() and subject.isprintable()):
+        raise PlanError(
+            f"--subject {subject!r} names nobody",
+            "write USER, system:serviceaccount:NAMESPACE:NAME or group:NAME",
+        )

@@ -1,0 +1,215 @@
+"""May whoever would roll back do it, and nothing that is no business of a rollback; and may the drill do its part?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flowdrill.analysis.access_needs import excess, harness_needs, on_call_needs, patch_question
+from flowdrill.engine.findings import Findings
+from flowdrill.engine.order import RunOrder
+from flowdrill.engine.ports import LookPorts
+from flowdrill.errors import FlowdrillError
+from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
+from flowdrill.model.events import Status
+from flowdrill.model.readiness import AccessRow
+
+HARNESS_WORDS = "the harness itself"
+_MOST_NAMED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What was answered. `responder_may_patch` is False when it is known that a patch would be refused."""
+
+    rows: tuple[AccessRow, ...]
+    responder_may_patch: bool
+
+
+def check_permissions(order: RunOrder, ports: LookPorts, findings: Findings) -> Permissions:
+    """Ask the API server about the responder, the harness, and everybody who must not patch. Changes nothing."""
+    responder = ports.workload.responder
+    _check_identity(order, responder, ports, findings)
+    answers = ports.workload.may(Actor.RESPONDER, tuple(need.question for need in on_call_needs(order.drill.target)))
+    _check_responder(order, responder or HARNESS_WORDS, answers, findings)
+    rows = _rows(responder or HARNESS_WORDS, answers, wanted=True)
+    if responder is not None:
+        rows += _check_bounds(order, responder, ports, findings)
+    rows += _check_others(order, ports, findings)
+    rows += _check_harness(order, ports, findings)
+    patch = patch_question(order.drill.target)
+    denied = any(_same(one.question, patch) and one.allowed is False for one in answers)
+    return Permissions(tuple(rows), responder_may_patch=not denied)
+
+
+def _check_identity(order: RunOrder, responder: str | None, ports: LookPorts, findings: Findings) -> None:
+    name, required = "rollback_identity", "the identity that would really roll back"
+    if responder is None:
+        findings.check(
+            name,
+            Status.WARNING,
+            required=required,
+            observed="the drill names nobody: the harness itself rolls back, which says nothing about who is on call",
+            detail="name who would: `rollback: {as: system:serviceaccount:NAMESPACE:NAME}`, or a kubeconfig of theirs",
+        )
+        return
+    problem = ports.workload.responder_problem()
+    if problem is not None:
+        raise findings.refused(
+            name,
+            required=required,
+            observed=problem,
+            remedy=f"correct rollback.as, which is {order.drill.rollback.as_user}, or make the account",
+        )
+    findings.check(name, Status.PASS, required=required, observed=responder)
+
+
+def _check_responder(order: RunOrder, who: str, answers: Sequence[AccessAnswer], findings: Findings) -> None:
+    missing, unknown = _split(answers)
+    told = _observed(missing, unknown, len(answers))
+    findings.check(
+        "responder_may_roll_back",
+        _status(missing, unknown),
+        required=f"{who} may see the workload, its revisions and its pods, and patch it",
+        observed=f"{who} {told}" if missing else told,
+        detail=_remedy("on-call", missing, order) if missing else _why(unknown),
+    )
+
+
+def _check_bounds(order: RunOrder, who: str, ports: LookPorts, findings: Findings) -> list[AccessRow]:
+    answers = ports.workload.may(Actor.RESPONDER, excess(order.drill.target.namespace))
+    allowed = [one for one in answers if one.allowed]
+    unknown = [one for one in answers if one.allowed is None]
+    by = sorted({one.granted_by for one in allowed if one.granted_by})
+    findings.check(
+        "responder_bounded",
+        Status.WARNING if allowed else Status.UNKNOWN if unknown else Status.PASS,
+        required=f"{who} cannot delete the namespace, read all secrets, or change roles",
+        observed=f"it may {_named(allowed)}" if allowed else _observed((), unknown, len(answers)),
+        detail=f"granted by {'; '.join(by)}" if by else _why(unknown),
+    )
+    return _rows(who, answers, wanted=False)
+
+
+def _check_others(order: RunOrder, ports: LookPorts, findings: Findings) -> list[AccessRow]:
+    names = order.drill.rollback.not_by
+    if not names:
+        return []
+    answers = ports.workload.others_may(names, patch_question(order.drill.target))
+    who_may = [name for name, one in zip(names, answers, strict=True) if one.allowed]
+    unknown = [one for one in answers if one.allowed is None]
+    by = sorted({one.granted_by for one in answers if one.allowed and one.granted_by})
+    findings.check(
+        "nobody_else_may_patch",
+        Status.FAIL if who_may else Status.UNKNOWN if unknown else Status.PASS,
+        required=f"none of rollback.not_by may patch the workload: {', '.join(names)}",
+        observed=f"{', '.join(who_may)} may" if who_may else _observed((), unknown, len(answers)),
+        detail=f"granted by {'; '.join(by)}" if by else _why(unknown),
+    )
+    return [_row(name, one, wanted=False) for name, one in zip(names, answers, strict=True)]
+
+
+def _check_harness(order: RunOrder, ports: LookPorts, findings: Findings) -> list[AccessRow]:
+    needs = harness_needs(order.drill, order.scenario)
+    answers = ports.workload.may(Actor.HARNESS, tuple(need.question for need in needs))
+    pairs = list(zip(needs, answers, strict=True))
+    missing, unknown = _split([answer for need, answer in pairs if not need.optional])
+    unseen = [answer for need, answer in pairs if need.optional and not answer.allowed]
+    findings.check(
+        "harness_may_drill",
+        Status.FAIL if missing else Status.UNKNOWN if unknown else Status.WARNING if unseen else Status.PASS,
+        required="the harness may do everything that a drill does, from the first look to the clean-up",
+        observed=_observed(missing or (unseen if not unknown else ()), unknown, len(answers)),
+        detail=_remedy("harness", missing or unseen, order) if missing or unseen else _why(unknown),
+    )
+    return _rows("the harness", answers, wanted=True)
+
+
+def check_pod(image: str, ports: LookPorts, findings: Findings, *, may_try: bool) -> None:
+    """Try a pod of the stable image against quotas, limits and admission, which the workload's own patch does not
+    meet: a rollout whose pods are refused never completes."""
+    name, required = "pod_admitted", "the API server would admit a pod of the stable image (server-side dry run)"
+    if not may_try:
+        observed = "not tried: the harness may not create pods, not even as a dry run"
+        findings.check(name, Status.WARNING, required=required, observed=observed, detail="see harness_may_drill")
+        return
+    try:
+        ports.workload.pod_would_start(image)
+    except FlowdrillError as error:
+        findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
+        return
+    findings.check(name, Status.PASS, required=required, observed="admitted")
+
+
+def may_create_pods(rows: Iterable[AccessRow]) -> bool:
+    """Return whether the harness may try a pod."""
+    return any(row.verb == "create" and row.resource == "pods" and row.allowed for row in rows)
+
+
+def _split(answers: Iterable[AccessAnswer]) -> tuple[list[AccessAnswer], list[AccessAnswer]]:
+    """What is denied, and what is not known."""
+    told = list(answers)
+    return [one for one in told if one.allowed is False], [one for one in told if one.allowed is None]
+
+
+def _status(missing: Sequence[AccessAnswer], unknown: Sequence[AccessAnswer]) -> Status:
+    return Status.FAIL if missing else Status.UNKNOWN if unknown else Status.PASS
+
+
+def _observed(missing: Sequence[AccessAnswer], unknown: Sequence[AccessAnswer], asked: int) -> str:
+    if missing:
+        return f"must not {_named(missing)}"
+    if unknown:
+        return f"not found out: {_named(unknown)}"
+    return f"{asked} of {asked} as they should be"
+
+
+def _named(answers: Sequence[AccessAnswer]) -> str:
+    words = [_words(one.question) for one in answers]
+    more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
+    return ", ".join(words[:_MOST_NAMED]) + more
+
+
+def _words(question: AccessQuestion) -> str:
+    where = f" in namespace {question.namespace}" if question.namespace else " in the cluster"
+    named = f" {question.name}" if question.name else ""
+    return f"{question.verb} {question.full_resource}{named}{where}"
+
+
+def _why(unknown: Sequence[AccessAnswer]) -> str:
+    return unknown[0].granted_by if unknown else ""
+
+
+def _remedy(role: str, missing: Sequence[AccessAnswer], order: RunOrder) -> str:
+    rules = "; ".join(_rule(one.question) for one in missing[:_MOST_NAMED])
+    drill = order.drill.drill
+    return f"`flowdrill rbac --for {role}` prints a Role for drill {drill}; what it lacks: {rules}"
+
+
+def _rule(question: AccessQuestion) -> str:
+    resource = f"{question.resource}/{question.subresource}" if question.subresource else question.resource
+    names = f", resourceNames: [{question.name}]" if question.name else ""
+    return f"{{apiGroups: [{question.group!r}], resources: [{resource}]{names}, verbs: [{question.verb}]}}"
+
+
+def _rows(who: str, answers: Iterable[AccessAnswer], *, wanted: bool) -> list[AccessRow]:
+    return [_row(who, one, wanted=wanted) for one in answers]
+
+
+def _row(who: str, answer: AccessAnswer, *, wanted: bool) -> AccessRow:
+    question = answer.question
+    return AccessRow(
+        who=who,
+        verb=question.verb,
+        resource=question.full_resource,
+        where=f"namespace/{question.namespace}" if question.namespace else "the cluster",
+        name=question.name,
+        wanted=wanted,
+        allowed=answer.allowed,
+        granted_by=answer.granted_by,
+        needed_for=question.needed_for,
+    )
+
+
+def _same(question: AccessQuestion, other: AccessQuestion) -> bool:
+    return (question.verb, question.full_resource) == (other.verb, other.full_resource)
