@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowdrill.analysis.access_needs import ledger_name
 from flowdrill.analysis.ledger_chain import head_of, nearly_full
 from flowdrill.analysis.rollout import running_digests, unsettled_because
 from flowdrill.analysis.verification import verified_by
@@ -73,7 +74,7 @@ def opened(place: LedgerPlace) -> Iterator[LedgerBook]:
     cluster."""
     drill = read_drill(place.drill_file)
     context, kubeconfig = place.context or "", place.kubeconfig
-    if drill.policy.ledger.file is None:
+    if ledger_name(drill) is not None:
         context, kubeconfig = _cluster(place)
     with open_book(drill, place.drill_file.parent, context, kubeconfig) as book:
         yield book

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from flowdrill.analysis.access_needs import ledger_name
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.kubernetes.ledger_map import open_ledger_map
 from flowdrill.edges.kubernetes.provider import KubernetesProvider, open_provider
@@ -105,11 +106,11 @@ def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDril
 def open_book(drill: Drill, near: Path, context: str, kubeconfig: str | None) -> Iterator[LedgerBook]:
     """The ledger of the drill's target: in the ConfigMap of `context`, or in the file that the drill names, which is
     named from `near`, the drill file's folder."""
-    kept = drill.policy.ledger
-    if kept.file is not None:
-        yield LedgerFile(near / kept.file, _utc_now)
+    name = ledger_name(drill)
+    if name is None:
+        yield LedgerFile(near / str(drill.policy.ledger.file), _utc_now)
         return
-    with open_ledger_map(context, drill.target, kept.config_map, _utc_now, kubeconfig=kubeconfig) as book:
+    with open_ledger_map(context, drill.target.namespace, name, _utc_now, kubeconfig=kubeconfig) as book:
         yield book
 
 

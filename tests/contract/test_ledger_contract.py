@@ -19,7 +19,6 @@ from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.ledgerfile.ledger_file import LedgerFile
 from flowdrill.engine.ports import LedgerBook
 from flowdrill.errors import BrokenLedgerError, LedgerError, PlanError
-from flowdrill.model.drill import Target
 from tests.contract.conftest import Place
 from tests.fakes.fake_ledger import FakeLedger
 
@@ -59,15 +58,13 @@ class Namespace:
     name: str
     core: client.CoreV1Api
 
-    def open(self, workload: str = "app", name: str | None = None) -> KubernetesLedger:
-        target = Target(namespace=self.name, workload=f"deployment/{workload}")
+    def open(self, name: str) -> KubernetesLedger:
         place = self.place
-        return open_ledger_map(place.context, target, name, lambda: datetime.now(UTC), kubeconfig=place.kubeconfig)
+        return open_ledger_map(place.context, self.name, name, lambda: datetime.now(UTC), kubeconfig=place.kubeconfig)
 
     @contextmanager
     def bench(self) -> Iterator[LedgerBench]:
-        workload = f"app-{secrets.token_hex(3)}"
-        name = f"flowdrill-ledger-deployment-{workload}"
+        name = f"ledger-{secrets.token_hex(3)}"
 
         def text() -> str:
             return str(self.core.read_namespaced_config_map(name, self.name).data[KEY])
@@ -75,7 +72,7 @@ class Namespace:
         def write(text: str) -> None:
             self.core.patch_namespaced_config_map(name, self.name, {"data": {KEY: text}})
 
-        with self.open(workload) as book, self.open(workload) as again:
+        with self.open(name) as book, self.open(name) as again:
             yield LedgerBench(book, again, text, write)
 
 
@@ -206,14 +203,14 @@ def test_two_who_write_at_once_lose_nothing(bench: LedgerBench) -> None:
 def test_the_config_map_says_who_keeps_it(namespace: Namespace) -> None:
     with namespace.open("labelled") as book:
         book.append(FIRST, reference(FIRST), "run-1", "")
-    made = namespace.core.read_namespaced_config_map("flowdrill-ledger-deployment-labelled", namespace.name)
+    made = namespace.core.read_namespaced_config_map("labelled", namespace.name)
     assert made.metadata.labels == {"app.kubernetes.io/managed-by": "flowdrill"}
 
 
 def test_a_config_map_that_a_team_made_is_used_with_what_else_it_has(namespace: Namespace) -> None:
     ours = {"metadata": {"name": "ours"}, "data": {"a": "b"}}
     namespace.core.create_namespaced_config_map(namespace.name, ours)
-    with namespace.open(name="ours") as book:
+    with namespace.open("ours") as book:
         assert book.append(FIRST, reference(FIRST), "run-1", "").number == 1
     data = namespace.core.read_namespaced_config_map("ours", namespace.name).data
     assert (set(data), data["a"]) == ({"a", KEY}, "b")
@@ -222,13 +219,13 @@ def test_a_config_map_that_a_team_made_is_used_with_what_else_it_has(namespace: 
 def test_an_immutable_config_map_is_not_added_to(namespace: Namespace) -> None:
     closed = {"metadata": {"name": "closed"}, "immutable": True}
     namespace.core.create_namespaced_config_map(namespace.name, closed)
-    with namespace.open(name="closed") as book, pytest.raises(LedgerError, match="is immutable"):
+    with namespace.open("closed") as book, pytest.raises(LedgerError, match="is immutable"):
         book.append(FIRST, reference(FIRST), "run-1", "")
 
 
 def test_a_namespace_that_is_not_there_is_an_error_when_something_is_written(namespace: Namespace) -> None:
     elsewhere = replace(namespace, name="flowdrill-nowhere")
-    with elsewhere.open() as book, pytest.raises(AnswerError, match="flowdrill-nowhere"):
+    with elsewhere.open("ledger") as book, pytest.raises(AnswerError, match="flowdrill-nowhere"):
         book.append(FIRST, reference(FIRST), "run-1", "")
 
 

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from flowdrill.edges.kubernetes.api import Api
-from flowdrill.edges.kubernetes.ledger_map import KubernetesLedger, ledger_name
+from flowdrill.edges.kubernetes.ledger_map import KubernetesLedger
 from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.errors import BrokenLedgerError, ClusterError, ForbiddenError, LedgerError
-from flowdrill.model.drill import Target
 from tests.fakes.fake_api_server import Answer, FakeApiServer
 from tests.fakes.fake_ledger import FIRST, FakeLedger
 
@@ -32,10 +31,6 @@ def text_of(*by: str) -> str:
     for one in by:
         fake.append(DIGEST, REFERENCE, one, "")
     return fake.text
-
-
-def test_every_workload_has_a_ledger_of_its_own() -> None:
-    assert ledger_name(Target(namespace="demo", workload="statefulset/app")) == "flowdrill-ledger-statefulset-app"
 
 
 def test_the_first_entry_makes_the_config_map(book: KubernetesLedger, server: FakeApiServer) -> None:

@@ -12,7 +12,6 @@ from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.patching import FIELD_MANAGER
 from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError
 from flowdrill.errors import ClusterError, LedgerError
-from flowdrill.model.drill import Target
 from flowdrill.model.ledger import Ledger, LedgerEntry
 
 KEY = "ledger.jsonl"
@@ -20,19 +19,14 @@ _TRIES = 10  # whoever is refused has seen somebody else get on
 _PATIENCE_SECONDS = 10.0  # a drill is over when this is written: nothing waits for it but its user
 
 
-def ledger_name(target: Target) -> str:
-    """Return the name of a workload's ConfigMap, where the drill gives it none."""
-    return f"flowdrill-ledger-{target.kind}-{target.name}"
-
-
 def open_ledger_map(
-    context: str, target: Target, name: str | None, now: Callable[[], datetime], *, kubeconfig: str | None = None
+    context: str, namespace: str, name: str, now: Callable[[], datetime], *, kubeconfig: str | None = None
 ) -> KubernetesLedger:
-    """Return the ledger of `target` on the cluster of `context`, in the ConfigMap `name` (None: its default name).
-    Nothing is asked yet. ClusterError when there is no such context."""
+    """Return the ledger in the ConfigMap `name` on the cluster of `context`. Nothing is asked yet. ClusterError when
+    there is no such context."""
     connection = connect(context, kubeconfig)
     api = Api(connection.client, connection.server, patience_seconds=_PATIENCE_SECONDS)
-    return KubernetesLedger(api, target.namespace, name or ledger_name(target), now)
+    return KubernetesLedger(api, namespace, name, now)
 
 
 class KubernetesLedger:
