@@ -51,7 +51,9 @@ def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[
     seen, clock, error = _Seen(told), MonotonicClock(), None
     with open_drill(plan, cluster, say) as here:
         order = order_of(plan, here.workload, datetime.now(UTC))
-        ports = LookPorts(clock=clock, workload=here.workload, registry=here.registry, provider=here.provider)
+        ports = LookPorts(
+            clock=clock, workload=here.workload, registry=here.registry, provider=here.provider, ledger=here.ledger
+        )
         started = time.monotonic()
         try:
             preflight(order, ports, Narrator(clock, seen.emit))

@@ -36,6 +36,12 @@ _PREFLIGHT_EXIT_CODES = """exit codes:
   3  inconclusive: something could not be found out
 """
 
+_LEDGER_EXIT_CODES = """exit codes:
+  0  done; with verify: the chain is unbroken
+  1  with verify: the chain is broken, or the entry named with --head is not in it
+  2  error: the ledger cannot be read, or nothing can be added to it
+"""
+
 
 _Commands = Any  # argparse's type of `add_subparsers` is private
 
@@ -82,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_preflight(commands)
+    _add_ledger(commands)
     _add_rbac(commands)
     _add_report(commands)
     _add_cluster(commands)
@@ -127,6 +134,30 @@ def _add_preflight(commands: _Commands) -> None:
     command.add_argument("--strict", action="store_true", help="a warning counts as a finding, too")
     command.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
     command.set_defaults(call=_later("preflights", "preflight"))
+
+
+def _add_ledger(commands: _Commands) -> None:
+    ledger = commands.add_parser("ledger", help="which images are verified stable, since when, and by which run")
+    kinds = ledger.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, about in (
+        ("list", "list every entry, and the hash of the last one"),
+        ("verify", "check the chain, from the first entry to the last"),
+        ("add", "add an image that you have verified"),
+    ):
+        command = kinds.add_parser(
+            name, help=about, epilog=_LEDGER_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.add_argument("drill", type=Path, metavar="DRILL.yaml", help="its target's ledger is meant")
+        _add_cluster_options(command)
+        command.add_argument("--json", action="store_true", help="print the answer as JSON")
+        command.set_defaults(call=_later("ledgers", "list_all" if name == "list" else name))
+        if name == "verify":
+            command.add_argument("--head", metavar="HASH", help="a head seen earlier, which must still be in the chain")
+        if name == "add":
+            what = command.add_mutually_exclusive_group(required=True)
+            what.add_argument("--image", metavar="IMAGE[@DIGEST]", help="the registry must hold it")
+            what.add_argument("--running", action="store_true", help="what the workload runs now")
+            command.add_argument("--note", default="", metavar="TEXT", help="why it is taken for stable")
 
 
 def _add_rbac(commands: _Commands) -> None:

@@ -41,6 +41,18 @@ class RunFolderError(FlowdrillError):
     """A run folder is missing, incomplete, damaged, or from a newer version."""
 
 
+class LedgerError(FlowdrillError):
+    """The ledger of verified images cannot be read, or nothing can be added to it."""
+
+
+class BrokenLedgerError(LedgerError):
+    """An entry of the ledger is none, or the chain is broken at it: nothing in it can be relied on from there on."""
+
+    def __init__(self, problem: str, remedy: str, *, entry: int) -> None:
+        super().__init__(problem, remedy)
+        self.entry = entry  # the first bad one, from 1; entry N is on line N
+
+
 class DrillRefusedError(FlowdrillError):
     """Preflight found that the drill must not start. Nothing was changed."""
 

@@ -10,18 +10,22 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from flowdrill.analysis.access_needs import ledger_name
 from flowdrill.cluster.lifecycle import RunningCluster
+from flowdrill.edges.kubernetes.ledger_map import open_ledger_map
 from flowdrill.edges.kubernetes.provider import KubernetesProvider, open_provider
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
+from flowdrill.edges.ledgerfile.ledger_file import LedgerFile
 from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, read_drill, shipped_scenarios
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.runfolder.folder import plan_text
 from flowdrill.embedded import embedded_drill
 from flowdrill.engine.order import RunOrder
+from flowdrill.engine.ports import LedgerBook
 from flowdrill.engine.preflight import refuse_unfit
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.oci.client import RegistryClient, open_registry
@@ -55,6 +59,7 @@ class OpenDrill:
     workload: KubernetesWorkload
     provider: KubernetesProvider | None
     registry: ImageRegistry
+    ledger: LedgerBook
     environ: Mapping[str, str]  # with the API key that the load needs
 
 
@@ -93,7 +98,20 @@ def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDril
         provider = None
         if drill.provider is not None:
             provider = stack.enter_context(open_provider(context, drill.provider, drill.target, kubeconfig=kubeconfig))
-        yield OpenDrill(workload, provider, registry, environ)
+        ledger = stack.enter_context(open_book(drill, plan.path.parent, context, kubeconfig))
+        yield OpenDrill(workload, provider, registry, ledger, environ)
+
+
+@contextmanager
+def open_book(drill: Drill, near: Path, context: str, kubeconfig: str | None) -> Iterator[LedgerBook]:
+    """The ledger of the drill's target: in the ConfigMap of `context`, or in the file that the drill names, which is
+    named from `near`, the drill file's folder."""
+    name = ledger_name(drill)
+    if name is None:
+        yield LedgerFile(near / str(drill.policy.ledger.file), _utc_now)
+        return
+    with open_ledger_map(context, drill.target.namespace, name, _utc_now, kubeconfig=kubeconfig) as book:
+        yield book
 
 
 def open_images(access: RegistryAccess, read_source: Callable[[str], bytes]) -> ImageRegistry:
@@ -121,3 +139,7 @@ def order_of(plan: DrillFile, workload: KubernetesWorkload, started: datetime) -
         host=socket.gethostname(),
         provider_program=(shipped_scenarios() / "provider" / "provider.py").read_bytes(),
     )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

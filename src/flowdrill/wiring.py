@@ -32,6 +32,7 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, NotRestoredError, PlanError, RunFolderError
+from flowdrill.ledgers import note_verified
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.events import Event
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
@@ -58,6 +59,7 @@ class FinishedRun:
     folder: Path
     outcome: RunOutcome
     report: Report
+    ledger: str | None = None  # what became of the ledger, where the run has verified an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +107,28 @@ def run_drill_file(
     where = Cluster(context, kubeconfig, cluster)
     if context is not None:
         api_key_of(drill.load, os.environ)  # a key that is missing is named before anything is asked
-    with ExitStack() as stack:
-        here = stack.enter_context(open_drill(plan, where, say_on(console)))
+    with open_drill(plan, where, say_on(console)) as here:
         api_key = api_key_of(drill.load, here.environ)
         started = datetime.now(UTC)
         hidden = (api_key,) if api_key else ()
-        folder = stack.enter_context(RunFolder.create(out, drill, plan.found.scenario, started, hidden))
-        view = stack.enter_context(LiveView(console))
-        outcome = _carry_out(order_of(plan, here.workload, started), here, folder, view)
+        with (
+            RunFolder.create(out, drill, plan.found.scenario, started, hidden) as folder,
+            LiveView(console) as view,
+        ):
+            outcome = _carry_out(order_of(plan, here.workload, started), here, folder, view)
+        report = _reported(folder.path, outcome)
+        # while the cluster is still there, and when the report is: the verdict is no longer changed by anything
+        noted = None if outcome.error is not None else note_verified(here.ledger, report.result)
+    return FinishedRun(folder.path, outcome, report, noted)
+
+
+def _reported(folder: Path, outcome: RunOutcome) -> Report:
     try:
-        report = write_reports(folder.path)
+        return write_reports(folder)
     except RunFolderError as error:
         if outcome.error is not None:  # a workload that is still broken comes before a report that is missing
             raise outcome.error from error
         raise
-    return FinishedRun(folder.path, outcome, report)
 
 
 def console_of_errors() -> Console:
@@ -212,6 +221,7 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         load=load,
         evidence=folder,
         provider=here.provider,
+        ledger=here.ledger,
     )
     with signals_told(inbox.tell):
         return run(order, ports, emit)

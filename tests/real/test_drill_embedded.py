@@ -47,6 +47,7 @@ def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Pa
     assert (folder / "report.html").exists()
     assert not state.exists()
     assert "starting an embedded cluster" in done.stderr
+    assert "ledger: entry 1 of configmap/flowdrill-ledger-deployment-langflow-greeting in namespace" in done.stderr
 
 
 @pytest.mark.catalogue

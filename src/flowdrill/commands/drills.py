@@ -64,6 +64,8 @@ def _run_suite(options: argparse.Namespace) -> ExitCode:
 
 def _tell_report_and_error(finished: wiring.FinishedRun) -> None:
     print(f"report: {finished.folder / 'report.html'}", file=sys.stderr)
+    if finished.ledger is not None:
+        print(f"ledger: {visible(finished.ledger)}", file=sys.stderr)
     if finished.outcome.error is not None:
         print(f"flowdrill: {visible(str(finished.outcome.error))}", file=sys.stderr)
 

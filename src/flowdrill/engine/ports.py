@@ -11,6 +11,7 @@ from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.ledger import Ledger, LedgerEntry
 from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
@@ -193,6 +194,19 @@ class Registry(Protocol):
         ...
 
 
+class LedgerBook(Protocol):
+    """Where the ledger of one workload is kept. Every method raises LedgerError, and what its store raises."""
+
+    def read(self) -> Ledger:
+        """Return the whole ledger, an empty one where none exists yet; BrokenLedgerError at the first bad entry."""
+        ...
+
+    def append(self, digest: str, reference: str, by: str, note: str) -> LedgerEntry:
+        """Add one entry and return it as it was written. What `by` has said of `digest` before is not said again: the
+        entry that is there is returned. PlanError when a text must not be in a ledger."""
+        ...
+
+
 class Load(Protocol):
     """The load generator, in processes of its own."""
 
@@ -229,6 +243,7 @@ class LookPorts:
     workload: Workload
     registry: Registry
     provider: Provider | None = None  # where the drill names one
+    ledger: LedgerBook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class LedgerEntry:
 class Ledger:
     """All entries, oldest first, as an unbroken chain."""
 
-    where: str  # `configmap/NAME`, or the file
+    where: str  # `configmap/NAME in namespace NAMESPACE`, or the file
     entries: tuple[LedgerEntry, ...] = ()
 
     def verified(self, digest: str) -> LedgerEntry | None:

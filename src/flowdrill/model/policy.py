@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from flowdrill.model.image_health import Tier
 from flowdrill.model.quantity import Ratio, Seconds
@@ -32,6 +33,12 @@ class LedgerPlan(Strict):
         description="ConfigMap in the target's namespace; default: flowdrill-ledger-KIND-NAME of the workload",
     )
     file: str | None = Field(default=None, min_length=1, description="a file beside the drill file, instead")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.config_map is not None and self.file is not None:
+            raise ValueError("needs either `config_map` or `file`: a ledger is in one place")
+        return self
 
 
 class ScannerPlan(Strict):

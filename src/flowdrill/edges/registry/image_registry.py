@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from flowdrill.analysis.component_changes import ReadSource
-from flowdrill.edges.registry.derive import prepare_broken, push_prepared
+from flowdrill.edges.registry.derive import prepare_broken, push_prepared, refuse_drills_own
 from flowdrill.edges.registry.find_flow import find_flow
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image, runtime_of
 from flowdrill.edges.registry.program_image import prepare_program
@@ -71,6 +71,10 @@ class ImageRegistry:
         """Compute the stable image plus one layer with a program, which it starts; PlanError when `stable` is not given
         by digest."""
         return prepare_program(self._pinned(stable), program, run_id)
+
+    def refuse_drills_own(self, reference: ImageReference) -> None:
+        """PlanError when a drill has made this image: nobody means to roll back to it."""
+        refuse_drills_own(stored_image(self._repository(reference), reference, self._platform))
 
     def push(self, prepared: PreparedImage) -> None:
         """Push a prepared image beside the stable one."""
