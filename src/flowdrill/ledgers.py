@@ -53,11 +53,14 @@ class Added:
 
 def note_verified(book: LedgerBook, result: Result) -> str | None:
     """Write down what a finished run has verified, and return a line that says so, or why it could not be; None when
-    it has verified nothing."""
+    it has verified nothing. One entry of an image a day is enough: a nightly suite must not fill the ledger."""
     verified = verified_by(result)
     if verified is None:
         return None
     try:
+        known = book.read().last_verified_of(verified.digest)
+        if known is not None and known.verified_at[:10] == (result.run.finished or "")[:10]:
+            return f"{verified.reference} was verified on this day already: entry {known.number} by {known.by}"
         entry = book.append(verified.digest, verified.reference, verified.by, verified.note)
         ledger = book.read()
     except ForbiddenError as error:

@@ -200,6 +200,20 @@ def test_a_passing_drill_writes_down_what_it_has_verified_and_says_so() -> None:
     assert len(book.read().entries) == 1
 
 
+def test_an_image_is_noted_once_a_day_and_again_on_the_next() -> None:
+    book = FakeLedger()
+    note_verified(book, RESULT)
+    (entry,) = book.read().entries
+
+    def later(day: str) -> str:
+        run = RESULT.run.model_copy(update={"id": f"run-of-{day}", "finished": f"{day}T23:00:00Z"})
+        return str(note_verified(book, RESULT.model_copy(update={"run": run})))
+
+    said = later(entry.verified_at[:10])
+    assert said.endswith(f"was verified on this day already: entry 1 by {entry.by}")
+    assert later("2031-01-01").startswith("entry 2")
+
+
 def test_a_drill_that_did_not_pass_does_not_even_look_at_the_ledger() -> None:
     book = FakeLedger()
     book.problem = LedgerError("must not be read", "really not")

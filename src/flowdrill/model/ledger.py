@@ -30,6 +30,10 @@ class Ledger:
         """Return the first entry of a digest, or None."""
         return next((entry for entry in self.entries if entry.digest == digest), None)
 
+    def last_verified_of(self, digest: str) -> LedgerEntry | None:
+        """Return the newest entry of a digest, or None."""
+        return next((entry for entry in reversed(self.entries) if entry.digest == digest), None)
+
     def last_verified(self, count: int) -> tuple[LedgerEntry, ...]:
         """Return the newest entry of each of the `count` digests verified last, newest first."""
         newest: dict[str, LedgerEntry] = {}
