@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,10 +14,11 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from flowdrill.errors import RegistryError
+from flowdrill.errors import RegistryAwayError, RegistryError
 
 Body = bytes | Iterable[bytes] | None
 ATTEMPTS = 4
+CONNECTIONS = 32  # to one host at once, kept for the next request: a thread that asks has one of its own
 _WORTH_ANOTHER_TRY = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE_SECONDS = 30.0
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
@@ -34,8 +36,8 @@ def is_loopback(host: str) -> bool:
 
 
 class Transport:
-    """Sends requests; the answer's body is not read yet. Loopback hosts are spoken to without TLS unless a
-    certificate authority is given; all others only with TLS unless `plain_http` was asked for."""
+    """Sends requests, from any thread; the answer's body is not read yet. Loopback hosts are spoken to without TLS
+    unless a certificate authority is given; all others only with TLS unless `plain_http` was asked for."""
 
     def __init__(
         self, *, plain_http: bool, ca_file: str | None, pause_seconds: Callable[[float], None] = time.sleep
@@ -45,6 +47,7 @@ class Transport:
         self._has_ca = ca_file is not None
         self._pause_seconds = pause_seconds
         self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._new_pool = threading.Lock()
 
     def base_url(self, host: str) -> str:
         """Return `https://host`, or `http://host` where that is allowed."""
@@ -53,7 +56,8 @@ class Transport:
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Body = None) -> urllib3.BaseHTTPResponse:
         """Return the answer, whatever its status, with its body still to be read and closed. A busy or failing server
-        is asked up to four times, a body that can be read only once is sent once. RegistryError when there is none."""
+        is asked up to four times, a body that can be read only once is sent once. RegistryAwayError when there is no
+        answer."""
         self._refuse_unasked_plain_http(url)
         attempts = ATTEMPTS if body is None or isinstance(body, bytes) else 1
         for attempt in range(1, attempts + 1):
@@ -91,13 +95,14 @@ class Transport:
         proxy = getproxies().get(parts.scheme)
         if is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
             proxy = None
-        if proxy not in self._pools:
-            self._pools[proxy] = (
-                urllib3.ProxyManager(proxy, ssl_context=self._tls)
-                if proxy
-                else urllib3.PoolManager(ssl_context=self._tls)
-            )
-        return self._pools[proxy]
+        with self._new_pool:
+            if proxy not in self._pools:
+                self._pools[proxy] = (
+                    urllib3.ProxyManager(proxy, ssl_context=self._tls, maxsize=CONNECTIONS)
+                    if proxy
+                    else urllib3.PoolManager(ssl_context=self._tls, maxsize=CONNECTIONS)
+                )
+            return self._pools[proxy]
 
 
 _ASK_PLAIN = (
@@ -124,15 +129,15 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
-def _tls_problem(url: str, error: urllib3.exceptions.SSLError) -> RegistryError:
+def _tls_problem(url: str, error: urllib3.exceptions.SSLError) -> RegistryAwayError:
     if "CERTIFICATE" in str(error).upper():
         remedy = "Give its certificate authority: `registry.ca_file` in the drill, or `--ca-file`."
-        return RegistryError(f"{_origin(url)}: its TLS certificate is not trusted: {error}", remedy)
-    return RegistryError(f"{_origin(url)} does not speak TLS: {error}", _ASK_PLAIN)
+        return RegistryAwayError(f"{_origin(url)}: its TLS certificate is not trusted: {error}", remedy)
+    return RegistryAwayError(f"{_origin(url)} does not speak TLS: {error}", _ASK_PLAIN)
 
 
-def _unreachable(url: str, error: urllib3.exceptions.HTTPError) -> RegistryError:
-    return RegistryError(
+def _unreachable(url: str, error: urllib3.exceptions.HTTPError) -> RegistryAwayError:
+    return RegistryAwayError(
         f"{_origin(url)} cannot be reached: {error.__cause__ or error}",
         "Check the registry's name and port, and that this machine may reach it (HTTPS_PROXY and NO_PROXY count).",
     )
