@@ -15,13 +15,15 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 from flowdrill.errors import RegistryAwayError, RegistryError
+from flowdrill.oci.head_connections import HeadConnections
 
 Body = bytes | Iterable[bytes] | None
 ATTEMPTS = 4
 CONNECTIONS = 32  # to one host at once, kept for the next request: a thread that asks has one of its own
 _WORTH_ANOTHER_TRY = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE_SECONDS = 30.0
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
+_TIMEOUT = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
 
 
 def is_loopback(host: str) -> bool:
@@ -46,8 +48,9 @@ class Transport:
         self._tls = _trust(ca_file)
         self._has_ca = ca_file is not None
         self._pause_seconds = pause_seconds
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._pools: dict[str, urllib3.PoolManager] = {}  # by origin
         self._new_pool = threading.Lock()
+        self._heads = HeadConnections(self._tls, connect_seconds=_CONNECT_SECONDS, read_seconds=_READ_SECONDS)
 
     def base_url(self, host: str) -> str:
         """Return `https://host`, or `http://host` where that is allowed."""
@@ -62,10 +65,7 @@ class Transport:
         attempts = ATTEMPTS if body is None or isinstance(body, bytes) else 1
         for attempt in range(1, attempts + 1):
             try:
-                response = self._pool(url).request(
-                    method, url, headers=dict(headers), body=body, timeout=_TIMEOUT,
-                    retries=False, redirect=False, preload_content=False, decode_content=False,
-                )  # fmt: skip
+                response = self._sent_once(method, url, headers, body)
             except urllib3.exceptions.SSLError as error:
                 raise _tls_problem(url, error) from error
             except urllib3.exceptions.HTTPError as error:
@@ -81,6 +81,7 @@ class Transport:
 
     def close(self) -> None:
         """Close idle connections."""
+        self._heads.close()
         for pool in self._pools.values():
             pool.clear()
 
@@ -90,19 +91,28 @@ class Transport:
             return
         raise RegistryError(f"{_origin(url)} would be spoken to without TLS, and that was not asked for", _ASK_PLAIN)
 
+    def _sent_once(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> urllib3.BaseHTTPResponse:
+        pool = self._pool(url)
+        if method == "HEAD" and not isinstance(pool, urllib3.ProxyManager) and self._heads.suits(url, headers):
+            return self._heads.head(url, headers)
+        return pool.request(
+            method, url, headers=dict(headers), body=body, timeout=_TIMEOUT,
+            retries=False, redirect=False, preload_content=False, decode_content=False,
+        )  # fmt: skip
+
     def _pool(self, url: str) -> urllib3.PoolManager:
+        origin = _origin(url)
+        with self._new_pool:
+            if origin not in self._pools:  # the environment's proxies are looked up once for each server
+                self._pools[origin] = self._made_pool(url)
+            return self._pools[origin]
+
+    def _made_pool(self, url: str) -> urllib3.PoolManager:
         parts = urlsplit(url)
         proxy = getproxies().get(parts.scheme)
-        if is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
-            proxy = None
-        with self._new_pool:
-            if proxy not in self._pools:
-                self._pools[proxy] = (
-                    urllib3.ProxyManager(proxy, ssl_context=self._tls, maxsize=CONNECTIONS)
-                    if proxy
-                    else urllib3.PoolManager(ssl_context=self._tls, maxsize=CONNECTIONS)
-                )
-            return self._pools[proxy]
+        if proxy is None or is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
+            return urllib3.PoolManager(ssl_context=self._tls, maxsize=CONNECTIONS)
+        return urllib3.ProxyManager(proxy, ssl_context=self._tls, maxsize=CONNECTIONS)
 
 
 _ASK_PLAIN = (
