@@ -19,8 +19,8 @@ PROGRAM_DIGEST = "sha256:" + "e" * 64
 
 
 class FakeRegistry:
-    """The `Registry` port. `tagged` maps a tag to a digest, `digests` are the manifests it holds. `found` says of a digest
-    what else is wrong with it; `wants_login` lets nobody in but with credentials."""
+    """The `Registry` port. `tagged` maps a tag to a digest, `digests` are the manifests it holds. `found` says of one
+    what is wrong with it; `wants_login` lets nobody in but with credentials."""
 
     def __init__(self, repository: str, tags: dict[str, str]) -> None:
         self.repository = repository

@@ -119,7 +119,7 @@ def _same_host(pattern: str, host: str) -> bool:
     labels, own_port = _host_and_port(host)
     if port != own_port or len(wanted) != len(labels):
         return False
-    return all(fnmatchcase(label, glob) for glob, label in zip(wanted, labels, strict=True))
+    return all(label == glob or fnmatchcase(label, glob) for glob, label in zip(wanted, labels, strict=True))
 
 
 def _host_and_port(text: str) -> tuple[list[str], str]:

@@ -57,7 +57,7 @@ def archived_on(
     try:
         ends = born + timedelta(seconds=policy.archive_after)
     except OverflowError:
-        return Archival(version, None, due=False, because="the rules keep it for longer than there are dates")
+        return Archival(version, None, due=False, because="it says that it was built on the last day there is")
     days = policy.archive_after / 86400
     return Archival(version, ends.date(), due=ends <= now, because=f"{days:g} days after {born.date().isoformat()}")
 
