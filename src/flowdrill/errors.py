@@ -49,6 +49,10 @@ class RegistryAwayError(RegistryError):
     """The registry gave no answer that says anything, also after several tries: unreachable, busy or failing."""
 
 
+class RegistryBusyError(RegistryAwayError):
+    """The registry answered that it is busy or failing, also after several tries."""
+
+
 class LoadError(FlowdrillError):
     """Locust could not be started or ended before it should have."""
 

@@ -15,11 +15,11 @@ import urllib3
 from flowdrill.analysis.docker_auths import Credentials
 from flowdrill.analysis.printable import printable
 from flowdrill.analysis.redaction import redact
-from flowdrill.errors import ImageMissingError, LoginRefusedError, RegistryAwayError, RegistryError
+from flowdrill.errors import ImageMissingError, LoginRefusedError, RegistryAwayError, RegistryBusyError, RegistryError
 from flowdrill.model.image_reference import DOCKER_HUB
 from flowdrill.oci.credentials import config_path, find_credentials
 from flowdrill.oci.login import Login
-from flowdrill.oci.transport import Body, Transport
+from flowdrill.oci.transport import READ_SECONDS, Body, Transport
 
 LARGEST_DOCUMENT = 4 << 20  # bytes: the distribution specification's limit for manifests
 _DOCKER_HUB_API = "registry-1.docker.io"
@@ -143,7 +143,7 @@ class RegistryClient:
             )
         if response.status == 429 or response.status >= 500:
             remedy = "The registry is busy or failing, also after several tries. Try again later."
-            return RegistryAwayError(problem, remedy)
+            return RegistryBusyError(problem, remedy)
         return RegistryError(problem, "Read the registry's answer above, and its log.")
 
 
@@ -154,10 +154,13 @@ def open_registry(
     ca_file: str | None = None,
     pause_seconds: Callable[[float], None] = time.sleep,
     environ: Mapping[str, str] = os.environ,
+    read_seconds: float = READ_SECONDS,
 ) -> RegistryClient:
     """Return a client of the registry at `host` (`docker.io`, `10.0.0.1:5000`). Sends nothing yet. Credentials are read
     from the Docker configuration once the registry asks for them."""
-    transport = Transport(plain_http=plain_http, ca_file=ca_file, pause_seconds=pause_seconds)
+    transport = Transport(
+        plain_http=plain_http, ca_file=ca_file, pause_seconds=pause_seconds, read_seconds=read_seconds
+    )
     return RegistryClient(host, transport, lambda: find_credentials(host, config_path(environ)))
 
 

@@ -22,8 +22,8 @@ ATTEMPTS = 4
 CONNECTIONS = 32  # to one host at once, kept for the next request: a thread that asks has one of its own
 _WORTH_ANOTHER_TRY = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE_SECONDS = 30.0
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
-_TIMEOUT = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
+READ_SECONDS = 60.0  # without a byte of the answer
+_CONNECT_SECONDS = 10.0
 
 
 def is_loopback(host: str) -> bool:
@@ -42,7 +42,12 @@ class Transport:
     unless a certificate authority is given; all others only with TLS unless `plain_http` was asked for."""
 
     def __init__(
-        self, *, plain_http: bool, ca_file: str | None, pause_seconds: Callable[[float], None] = time.sleep
+        self,
+        *,
+        plain_http: bool,
+        ca_file: str | None,
+        pause_seconds: Callable[[float], None] = time.sleep,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self._plain_http = plain_http
         self._tls = _trust(ca_file)
@@ -50,7 +55,8 @@ class Transport:
         self._pause_seconds = pause_seconds
         self._pools: dict[str, urllib3.PoolManager] = {}  # by origin
         self._new_pool = threading.Lock()
-        self._heads = HeadConnections(self._tls, connect_seconds=_CONNECT_SECONDS, read_seconds=_READ_SECONDS)
+        self._heads = HeadConnections(self._tls, connect_seconds=_CONNECT_SECONDS, read_seconds=read_seconds)
+        self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds)
 
     def base_url(self, host: str) -> str:
         """Return `https://host`, or `http://host` where that is allowed."""
@@ -96,7 +102,7 @@ class Transport:
         if method == "HEAD" and not isinstance(pool, urllib3.ProxyManager) and self._heads.suits(url, headers):
             return self._heads.head(url, headers)
         return pool.request(
-            method, url, headers=dict(headers), body=body, timeout=_TIMEOUT,
+            method, url, headers=dict(headers), body=body, timeout=self._timeout,
             retries=False, redirect=False, preload_content=False, decode_content=False,
         )  # fmt: skip
 

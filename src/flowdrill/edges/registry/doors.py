@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from flowdrill.errors import FlowdrillError, LoginRefusedError, RegistryAwayError
+from flowdrill.errors import FlowdrillError, LoginRefusedError, RegistryAwayError, RegistryBusyError
 from flowdrill.oci.repository import Repository
 
 T = TypeVar("T")
-_MOST_AWAY = 3  # in a row; each of them is several attempts already
+# in a row, and each of them is several attempts already
+_MOST_AWAY = 3
+_MOST_BUSY = 8  # one damaged manifest makes some registries answer 500: that says nothing of the others
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def _counted(registry: _Registry, request: Callable[[], T]) -> T:
     except RegistryAwayError as error:
         with registry.lock:
             registry.away_in_a_row += 1
-            if registry.away_in_a_row >= (_MOST_AWAY if registry.answered else 1):
+            if registry.away_in_a_row >= _most_in_a_row(registry, error):
                 registry.shut = error
         raise
     except FlowdrillError:
@@ -86,6 +88,12 @@ def _counted(registry: _Registry, request: Callable[[], T]) -> T:
         raise
     _note_answer(registry)
     return answer
+
+
+def _most_in_a_row(registry: _Registry, error: RegistryAwayError) -> int:
+    if isinstance(error, RegistryBusyError):
+        return _MOST_BUSY
+    return _MOST_AWAY if registry.answered else 1
 
 
 def _note_answer(registry: _Registry) -> None:
