@@ -59,7 +59,7 @@ class Doors:
 
 def _first(door: _Door, registry: _Registry, request: Callable[[], T]) -> T:
     if door.refusal is not None:
-        raise LoginRefusedError(f"{door.refusal.problem} (and was not asked again)", door.refusal.remedy)
+        raise LoginRefusedError(f"not asked again after: {door.refusal.problem}", door.refusal.remedy)
     try:
         answer = _counted(registry, request)
     except LoginRefusedError as error:
@@ -74,7 +74,7 @@ def _first(door: _Door, registry: _Registry, request: Callable[[], T]) -> T:
 
 def _counted(registry: _Registry, request: Callable[[], T]) -> T:
     if registry.shut is not None:
-        raise RegistryAwayError(f"{registry.shut.problem} (and was not asked again)", registry.shut.remedy)
+        raise RegistryAwayError(f"not asked again after: {registry.shut.problem}", registry.shut.remedy)
     try:
         answer = request()
     except RegistryAwayError as error:
