@@ -73,6 +73,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/harness_cost.py
 	$(BIN)/python benchmarks/cluster_speed.py
 	$(BIN)/python benchmarks/broken_image.py
+	$(BIN)/python benchmarks/retained_images.py
 
 schemas: $(VENV)/.ready
 	for name in drill scenario suite result preflight; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done

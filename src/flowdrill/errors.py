@@ -33,6 +33,26 @@ class ImageMissingError(RegistryError):
     """The registry does not hold a manifest or blob that was asked for."""
 
 
+class ImageIncompleteError(ImageMissingError):
+    """The registry holds an image's manifest, and not all that it names."""
+
+
+class ContentDamagedError(RegistryError):
+    """The registry's content is not what its digest says."""
+
+
+class LoginRefusedError(RegistryError):
+    """The registry, or its token server, does not let these credentials do this."""
+
+
+class RegistryAwayError(RegistryError):
+    """The registry gave no answer that says anything, also after several tries: unreachable, busy or failing."""
+
+
+class RegistryBusyError(RegistryAwayError):
+    """The registry answered that it is busy or failing, also after several tries."""
+
+
 class LoadError(FlowdrillError):
     """Locust could not be started or ended before it should have."""
 

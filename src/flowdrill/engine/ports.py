@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flowdrill.engine.facts import Fact
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.events import ClockPair, Event
+from flowdrill.model.image_health import ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
 from flowdrill.model.ledger import Ledger, LedgerEntry
 from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
-from flowdrill.model.surroundings import Surroundings
+from flowdrill.model.surroundings import PullSecret, Surroundings
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -173,6 +174,29 @@ class Registry(Protocol):
 
     def retained(self, reference: ImageReference) -> RetainedImage:
         """Return what `reference` (tag or digest) resolves to; its manifest and every blob it names were found."""
+        ...
+
+    def examine(
+        self, references: Sequence[ImageReference], tier: Tier, *, sample: float = 1.0, seed: str = "",
+        platforms: tuple[str, ...] | None = None, told: Callable[[int, int], None] | None = None,
+    ) -> tuple[ImageHealth, ...]:  # fmt: skip
+        """Look at many images at once, and return their healths in the order given. `platforms` (os/architecture) are
+        those wanted of an index. At tier bytes `sample` of the blobs are downloaded, and `seed` says which; `told`
+        hears how many of the distinct images are done. Raises nothing that a registry answers, or leaves unanswered."""
+        ...
+
+    def resolve(self, reference: ImageReference) -> str | None:
+        """Return the digest that the reference's tag has now (its digest's own where it has no tag), or None when
+        there is no such tag."""
+        ...
+
+    def tags(self, reference: ImageReference) -> tuple[str, ...]:
+        """Return every tag of the reference's repository."""
+        ...
+
+    def pullable(self, reference: ImageReference, pull_secrets: Sequence[PullSecret]) -> ImageHealth:
+        """Look at tier exists as the kubelet would pull: with the logins of these secrets that are for the image, or
+        with none; never with the harness's own. Raises nothing that a registry answers."""
         ...
 
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:

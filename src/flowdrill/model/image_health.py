@@ -23,6 +23,7 @@ class Health(StrEnum):
     GONE = "gone"  # the registry says that there is no such manifest
     INCOMPLETE = "incomplete"  # the manifest is there, and a blob, or the wanted platform, is not
     DAMAGED = "damaged"  # the content is not what the digest says
+    REFUSED = "refused"  # the registry does not let these credentials pull
     UNKNOWN = "unknown"  # no answer, no login, or an answer that does not say
 
 

@@ -12,12 +12,14 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
+from flowdrill.analysis.docker_auths import Credentials
+from flowdrill.analysis.printable import printable
 from flowdrill.analysis.redaction import redact
-from flowdrill.errors import ImageMissingError, RegistryError
+from flowdrill.errors import ImageMissingError, LoginRefusedError, RegistryAwayError, RegistryBusyError, RegistryError
 from flowdrill.model.image_reference import DOCKER_HUB
-from flowdrill.oci.credentials import Credentials, config_path, find_credentials
+from flowdrill.oci.credentials import config_path, find_credentials
 from flowdrill.oci.login import Login
-from flowdrill.oci.transport import Body, Transport
+from flowdrill.oci.transport import READ_SECONDS, Body, Transport
 
 LARGEST_DOCUMENT = 4 << 20  # bytes: the distribution specification's limit for manifests
 _DOCKER_HUB_API = "registry-1.docker.io"
@@ -48,13 +50,17 @@ class Answer:
 
 
 class RegistryClient:
-    """One registry."""
+    """One registry. Any number of threads may ask it at once."""
 
     def __init__(self, host: str, transport: Transport, credentials: Callable[[], Credentials | None]) -> None:
         self.host = host
         self._transport = transport
         self._base = transport.base_url(_DOCKER_HUB_API if host == DOCKER_HUB else host)
         self._login = Login(host, credentials, transport)
+
+    def with_login(self, credentials: Credentials | None) -> RegistryClient:
+        """Return a client of the same registry, over the same connections, that logs in with nothing but these."""
+        return RegistryClient(self.host, self._transport, lambda: credentials)
 
     def fetch(self, request: Request, accepted: tuple[int, ...] = (200,), limit: int = LARGEST_DOCUMENT) -> Answer:
         """Return the answer; RegistryError when its status is not accepted or its body is larger than `limit` bytes."""
@@ -81,14 +87,14 @@ class RegistryClient:
             response.release_conn() if _is_read(request, response) else response.close()
 
     def read(self, response: urllib3.BaseHTTPResponse, what: str, limit: int) -> Iterator[bytes]:
-        """Yield the body in pieces, at most `limit` bytes of it; RegistryError when the connection breaks."""
+        """Yield the body in pieces, at most `limit` bytes of it; RegistryAwayError when the connection breaks."""
         left = limit
         try:
             while left > 0 and (piece := response.read(min(left, 1 << 18))):
                 left -= len(piece)
                 yield piece
         except urllib3.exceptions.HTTPError as error:
-            raise RegistryError(
+            raise RegistryAwayError(
                 f"{what}: the connection to {self.host} broke: {type(error).__name__}", "Try again."
             ) from error
 
@@ -115,7 +121,7 @@ class RegistryClient:
             if response.status == 401 and self.is_own(url) and not logged_in and _repeatable(request):
                 challenges = response.headers.get("WWW-Authenticate", "")
                 response.close()
-                self._login.answer(challenges, request.scopes)
+                self._login.answer(challenges, request.scopes, authorization)
                 logged_in = True
             elif response.status in _REDIRECTS and request.method in ("GET", "HEAD") and redirects < _MOST_REDIRECTS:
                 url = urljoin(url, response.headers.get("Location", ""))
@@ -130,13 +136,14 @@ class RegistryClient:
         if response.status == 404:
             return ImageMissingError(problem, "Check the reference, and whether a retention rule deleted the image.")
         if response.status in (401, 403):
-            return RegistryError(
+            return LoginRefusedError(
                 problem,
                 f"Run `docker login {self.host}` with an account that may do this "
                 "(making a broken image needs pull and push, cleaning up needs delete).",
             )
         if response.status == 429 or response.status >= 500:
-            return RegistryError(problem, "The registry is busy or failing, also after several tries. Try again later.")
+            remedy = "The registry is busy or failing, also after several tries. Try again later."
+            return RegistryBusyError(problem, remedy)
         return RegistryError(problem, "Read the registry's answer above, and its log.")
 
 
@@ -147,10 +154,13 @@ def open_registry(
     ca_file: str | None = None,
     pause_seconds: Callable[[float], None] = time.sleep,
     environ: Mapping[str, str] = os.environ,
+    read_seconds: float = READ_SECONDS,
 ) -> RegistryClient:
     """Return a client of the registry at `host` (`docker.io`, `10.0.0.1:5000`). Sends nothing yet. Credentials are read
     from the Docker configuration once the registry asks for them."""
-    transport = Transport(plain_http=plain_http, ca_file=ca_file, pause_seconds=pause_seconds)
+    transport = Transport(
+        plain_http=plain_http, ca_file=ca_file, pause_seconds=pause_seconds, read_seconds=read_seconds
+    )
     return RegistryClient(host, transport, lambda: find_credentials(host, config_path(environ)))
 
 
@@ -166,6 +176,6 @@ def _error_text(body: bytes) -> str:
     """Return `: CODE: message` of the specification's error document, or nothing."""
     try:
         first = json.loads(body)["errors"][0]
-        return redact(f": {first['code']}: {first.get('message', '')}"[:500])
+        return printable(redact(f": {first['code']}: {first.get('message', '')}"[:500]))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ""

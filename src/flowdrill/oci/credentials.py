@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowdrill.analysis.docker_auths import Credentials, auth_credentials
 from flowdrill.errors import RegistryError
 
 _DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
 _HELPER_NAME = re.compile(r"[\w.-]+")
 _HELPER_SECONDS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A user name with a password, or an identity token that is exchanged for access tokens. Secrets stay out of
-    `repr`."""
-
-    username: str
-    password: str = field(repr=False)
-    identity_token: str | None = field(default=None, repr=False)
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
@@ -82,19 +70,10 @@ def _bare(key: str) -> str:
 
 
 def _from_entry(entry: Mapping[str, object], host: str, path: Path) -> Credentials | None:
-    username, password = entry.get("username"), entry.get("password")
-    if auth := entry.get("auth"):
-        try:
-            pair = base64.b64decode(str(auth), validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise _unusable(path, f"auths, {host}: `auth` is not base64 of user:password") from error
-        username, _, password = pair.rstrip("\0").partition(":")
-    token = entry.get("identitytoken")
-    if isinstance(token, str) and token:
-        return Credentials(str(username or ""), "", token)
-    if isinstance(username, str) and isinstance(password, str) and username:
-        return Credentials(username, password)
-    return None
+    try:
+        return auth_credentials(entry)
+    except ValueError as error:
+        raise _unusable(path, f"auths, {host}: {error}") from error
 
 
 def _from_helper(name: str, server: str, path: Path) -> Credentials | None:

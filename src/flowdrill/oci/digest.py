@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from flowdrill.errors import RegistryError
+from flowdrill.errors import ContentDamagedError
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -30,9 +30,9 @@ def hash_for(digest: str) -> _Hash:
 
 
 def check_digest(found: str, wanted: str, what: str) -> None:
-    """Raise RegistryError when the registry sent something else than what was asked for."""
+    """Raise ContentDamagedError when the registry sent something else than what was asked for."""
     if found != wanted:
-        raise RegistryError(
+        raise ContentDamagedError(
             f"{what}: the registry sent content whose digest is {found}, not {wanted}",
             "Nothing of it was used. The registry's storage, or a proxy before it, is damaged or hostile: "
             "push the image again, or ask the registry's operator.",

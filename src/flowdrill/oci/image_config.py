@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from flowdrill.errors import RegistryError
+from flowdrill.oci.manifests import platform_of
+
+_FIRST_YEAR = 2013  # of container images
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class ImageConfig:
     cmd: tuple[str, ...]
     working_dir: str
     labels: Mapping[str, str]
+    platform: str  # os/architecture[/variant]
+    created: str | None  # UTC, ISO 8601; None where it does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ def parse_config(document: bytes, where: str) -> ImageConfig:
             tuple(str(part) for part in runtime.get("Cmd") or ()),
             str(runtime.get("WorkingDir") or "/"),
             {str(name): str(value) for name, value in (runtime.get("Labels") or {}).items()},
+            platform_of(fields),
+            _created(fields.get("created")),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise RegistryError(
@@ -76,6 +84,17 @@ def edited_config(config: ImageConfig, edit: ConfigEdit, layer_digest: str | Non
         entry["created_by"] = edit.history
         fields["history"].append(entry if layer_digest is not None else {**entry, "empty_layer": True})
     return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _created(text: object) -> str | None:
+    """Builders that want the same bytes every time write the epoch, or the year 1: that says nothing."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        if moment is None or moment.year < _FIRST_YEAR:
+            return None
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return None
 
 
 def _put(runtime: dict[str, Any], key: str, value: list[str] | dict[str, str]) -> None:

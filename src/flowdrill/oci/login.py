@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
-from flowdrill.errors import RegistryError
-from flowdrill.oci.credentials import Credentials
+from flowdrill.analysis.docker_auths import Credentials
+from flowdrill.errors import LoginRefusedError, RegistryError
 from flowdrill.oci.transport import Transport
 
 _CHALLENGE = re.compile(r"(?i)\b(bearer|basic)\b((?:\s*,?\s*[\w-]+=(?:\"[^\"]*\"|[^\s,\"]+))*)")
@@ -30,13 +31,20 @@ class Login:
         self._transport = transport
         self._headers: dict[tuple[str, ...], str] = {}
         self._basic: str | None = None
+        self._turn = threading.Lock()
 
     def header(self, scopes: tuple[str, ...]) -> str | None:
         """Return the Authorization header for `scopes`, or None while none is needed or known."""
         return self._headers.get(scopes, self._basic)
 
-    def answer(self, challenges: str, scopes: tuple[str, ...]) -> None:
-        """Answer a WWW-Authenticate header, so that `header(scopes)` opens the door; RegistryError when that fails."""
+    def answer(self, challenges: str, scopes: tuple[str, ...], refused: str | None) -> None:
+        """Answer a WWW-Authenticate header, so that `header(scopes)` opens the door; RegistryError when that fails.
+        `refused` is the header that did not: of many threads that were refused with it, one logs in."""
+        with self._turn:
+            if refused == self.header(scopes):
+                self._log_in(challenges, scopes)
+
+    def _log_in(self, challenges: str, scopes: tuple[str, ...]) -> None:
         offered = {
             scheme.lower(): {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(parameters)}
             for scheme, parameters in _CHALLENGE.findall(challenges[:_LONGEST_CHALLENGE])
@@ -54,8 +62,8 @@ class Login:
                 "Use a registry that takes a password or a bearer token, as `docker login` does.",
             )
 
-    def _no_credentials(self) -> RegistryError:
-        return RegistryError(
+    def _no_credentials(self) -> LoginRefusedError:
+        return LoginRefusedError(
             f"{self._host} wants a login, and the Docker configuration has none for it",
             f"Run `docker login {self._host}`, or point DOCKER_CONFIG at a folder whose config.json has it.",
         )
@@ -74,7 +82,8 @@ class Login:
             body = self._read(response, realm)
             if response.status != 200:
                 server = urlsplit(realm).netloc
-                raise RegistryError(
+                refusal = LoginRefusedError if response.status in (400, 401, 403) else RegistryError
+                raise refusal(
                     f"{self._host}: its token server {server} refused the login (HTTP {response.status})",
                     f"Run `docker login {self._host}` again, and check that this account may use the repository.",
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ ACCEPTED = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_INDEX)
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 _MOST_ENTRIES = 1000
+_WORD = re.compile(r"[\w.-]{1,60}", re.ASCII)
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64"}
 
 
@@ -144,5 +146,11 @@ def _descriptor(entry: object) -> Descriptor:
 def _platform(entry: Mapping[str, object]) -> PlatformManifest:
     described = entry.get("platform")
     fields = described if isinstance(described, dict) else {}
-    parts = (str(fields.get("os", "unknown")), str(fields.get("architecture", "unknown")), fields.get("variant"))
-    return PlatformManifest("/".join(str(part) for part in parts if part), _descriptor(entry))
+    return PlatformManifest(platform_of(fields), _descriptor(entry))
+
+
+def platform_of(fields: Mapping[str, object]) -> str:
+    """Return os/architecture[/variant] as an index or a configuration has them; `unknown` for what is no such word."""
+    parts = [fields.get(name) or "" for name in ("os", "architecture", "variant")]
+    words = [part if isinstance(part, str) and _WORD.fullmatch(part) else "unknown" for part in parts if part != ""]
+    return "/".join((*words, *("unknown",) * (2 - len(words))))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, urlencode
 
-from flowdrill.errors import RegistryError
+from flowdrill.errors import ContentDamagedError, RegistryError
 from flowdrill.oci.client import RegistryClient, Request
 from flowdrill.oci.digest import check_digest, digest_of, hash_for, is_digest
 from flowdrill.oci.manifests import ACCEPTED, Descriptor, Index, Manifest, choose_platform, parse_manifest
@@ -50,6 +50,18 @@ class Repository:
         request = self._request("HEAD", f"manifests/{reference}", self._named(reference), accept=True)
         return self.client.fetch(request, accepted=(200, 404)).status == 200
 
+    def current_digest(self, reference: str) -> str | None:
+        """Return the digest that a tag or digest names now, None when there is none. A registry that does not say it in
+        the header is asked for the document."""
+        request = self._request("HEAD", f"manifests/{reference}", self._named(reference), accept=True)
+        answer = self.client.fetch(request, accepted=(200, 404))
+        if answer.status == 404:
+            return None
+        said = answer.headers.get("Docker-Content-Digest", "")
+        if is_digest(said) and (said == reference or not is_digest(reference)):
+            return said
+        return self.manifest(reference).digest
+
     def put_manifest(self, document: bytes, media_type: str, reference: str) -> None:
         """Push a manifest to a tag or digest. Its blobs must be there already."""
         headers = {"Content-Type": media_type}
@@ -77,7 +89,9 @@ class Repository:
                 size += len(piece)
                 yield piece
         if size > blob.size:
-            raise RegistryError(f"{what}: is larger than the {blob.size} bytes it should have", "Push the image again.")
+            raise ContentDamagedError(
+                f"{what}: is larger than the {blob.size} bytes it should have", "Push the image again."
+            )
         check_digest(f"{blob.digest.partition(':')[0]}:{found.hexdigest()}", blob.digest, what)
 
     def small_blob(self, blob: Descriptor, limit: int) -> bytes:

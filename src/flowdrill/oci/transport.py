@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,13 +14,16 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from flowdrill.errors import RegistryError
+from flowdrill.errors import RegistryAwayError, RegistryError
+from flowdrill.oci.head_connections import HeadConnections
 
 Body = bytes | Iterable[bytes] | None
 ATTEMPTS = 4
+CONNECTIONS = 32  # to one host at once, kept for the next request: a thread that asks has one of its own
 _WORTH_ANOTHER_TRY = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE_SECONDS = 30.0
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+READ_SECONDS = 60.0  # without a byte of the answer
+_CONNECT_SECONDS = 10.0
 
 
 def is_loopback(host: str) -> bool:
@@ -34,17 +38,25 @@ def is_loopback(host: str) -> bool:
 
 
 class Transport:
-    """Sends requests; the answer's body is not read yet. Loopback hosts are spoken to without TLS unless a
-    certificate authority is given; all others only with TLS unless `plain_http` was asked for."""
+    """Sends requests, from any thread; the answer's body is not read yet. Loopback hosts are spoken to without TLS
+    unless a certificate authority is given; all others only with TLS unless `plain_http` was asked for."""
 
     def __init__(
-        self, *, plain_http: bool, ca_file: str | None, pause_seconds: Callable[[float], None] = time.sleep
+        self,
+        *,
+        plain_http: bool,
+        ca_file: str | None,
+        pause_seconds: Callable[[float], None] = time.sleep,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self._plain_http = plain_http
         self._tls = _trust(ca_file)
         self._has_ca = ca_file is not None
         self._pause_seconds = pause_seconds
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._pools: dict[str, urllib3.PoolManager] = {}  # by origin
+        self._new_pool = threading.Lock()
+        self._heads = HeadConnections(self._tls, connect_seconds=_CONNECT_SECONDS, read_seconds=read_seconds)
+        self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds)
 
     def base_url(self, host: str) -> str:
         """Return `https://host`, or `http://host` where that is allowed."""
@@ -53,15 +65,13 @@ class Transport:
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Body = None) -> urllib3.BaseHTTPResponse:
         """Return the answer, whatever its status, with its body still to be read and closed. A busy or failing server
-        is asked up to four times, a body that can be read only once is sent once. RegistryError when there is none."""
+        is asked up to four times, a body that can be read only once is sent once. RegistryAwayError when there is no
+        answer."""
         self._refuse_unasked_plain_http(url)
         attempts = ATTEMPTS if body is None or isinstance(body, bytes) else 1
         for attempt in range(1, attempts + 1):
             try:
-                response = self._pool(url).request(
-                    method, url, headers=dict(headers), body=body, timeout=_TIMEOUT,
-                    retries=False, redirect=False, preload_content=False, decode_content=False,
-                )  # fmt: skip
+                response = self._sent_once(method, url, headers, body)
             except urllib3.exceptions.SSLError as error:
                 raise _tls_problem(url, error) from error
             except urllib3.exceptions.HTTPError as error:
@@ -77,6 +87,7 @@ class Transport:
 
     def close(self) -> None:
         """Close idle connections."""
+        self._heads.close()
         for pool in self._pools.values():
             pool.clear()
 
@@ -86,18 +97,28 @@ class Transport:
             return
         raise RegistryError(f"{_origin(url)} would be spoken to without TLS, and that was not asked for", _ASK_PLAIN)
 
+    def _sent_once(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> urllib3.BaseHTTPResponse:
+        pool = self._pool(url)
+        if method == "HEAD" and not isinstance(pool, urllib3.ProxyManager) and self._heads.suits(url, headers):
+            return self._heads.head(url, headers)
+        return pool.request(
+            method, url, headers=dict(headers), body=body, timeout=self._timeout,
+            retries=False, redirect=False, preload_content=False, decode_content=False,
+        )  # fmt: skip
+
     def _pool(self, url: str) -> urllib3.PoolManager:
+        origin = _origin(url)
+        with self._new_pool:
+            if origin not in self._pools:  # the environment's proxies are looked up once for each server
+                self._pools[origin] = self._made_pool(url)
+            return self._pools[origin]
+
+    def _made_pool(self, url: str) -> urllib3.PoolManager:
         parts = urlsplit(url)
         proxy = getproxies().get(parts.scheme)
-        if is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
-            proxy = None
-        if proxy not in self._pools:
-            self._pools[proxy] = (
-                urllib3.ProxyManager(proxy, ssl_context=self._tls)
-                if proxy
-                else urllib3.PoolManager(ssl_context=self._tls)
-            )
-        return self._pools[proxy]
+        if proxy is None or is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
+            return urllib3.PoolManager(ssl_context=self._tls, maxsize=CONNECTIONS)
+        return urllib3.ProxyManager(proxy, ssl_context=self._tls, maxsize=CONNECTIONS)
 
 
 _ASK_PLAIN = (
@@ -124,15 +145,15 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
-def _tls_problem(url: str, error: urllib3.exceptions.SSLError) -> RegistryError:
+def _tls_problem(url: str, error: urllib3.exceptions.SSLError) -> RegistryAwayError:
     if "CERTIFICATE" in str(error).upper():
         remedy = "Give its certificate authority: `registry.ca_file` in the drill, or `--ca-file`."
-        return RegistryError(f"{_origin(url)}: its TLS certificate is not trusted: {error}", remedy)
-    return RegistryError(f"{_origin(url)} does not speak TLS: {error}", _ASK_PLAIN)
+        return RegistryAwayError(f"{_origin(url)}: its TLS certificate is not trusted: {error}", remedy)
+    return RegistryAwayError(f"{_origin(url)} does not speak TLS: {error}", _ASK_PLAIN)
 
 
-def _unreachable(url: str, error: urllib3.exceptions.HTTPError) -> RegistryError:
-    return RegistryError(
+def _unreachable(url: str, error: urllib3.exceptions.HTTPError) -> RegistryAwayError:
+    return RegistryAwayError(
         f"{_origin(url)} cannot be reached: {error.__cause__ or error}",
         "Check the registry's name and port, and that this machine may reach it (HTTPS_PROXY and NO_PROXY count).",
     )

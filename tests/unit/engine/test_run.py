@@ -399,7 +399,7 @@ def test_a_stable_image_nobody_can_name_is_refused(image: str, said: str) -> Non
 
 def test_a_tag_that_moved_is_refused() -> None:
     world = World(image=TAGGED)
-    world.registry.tags["1.0.0"] = "sha256:" + "c" * 64
+    world.registry.tagged["1.0.0"] = "sha256:" + "c" * 64
     world.registry.digests.add("sha256:" + "c" * 64)
     refused(world, DrillRefusedError, "the tag has moved")
 

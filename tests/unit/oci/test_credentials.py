@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from flowdrill.analysis.docker_auths import Credentials
 from flowdrill.errors import RegistryError
-from flowdrill.oci.credentials import Credentials, config_path, find_credentials
+from flowdrill.oci.credentials import config_path, find_credentials
 
 AUTH = base64.b64encode(b"user:pass:word").decode()
 

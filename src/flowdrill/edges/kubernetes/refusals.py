@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+from flowdrill.analysis.printable import printable
 from flowdrill.errors import ClusterError, ForbiddenError
 from flowdrill.model.access import Subject
 
-_NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
-_LONGEST = 600  # characters of a server's message
+__all__ = ["AnswerError", "UnreachableError", "printable", "refusal", "server_message"]
+
 _RBAC = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)")?'
@@ -27,12 +28,6 @@ class AnswerError(ClusterError):
 
 class UnreachableError(ClusterError):
     """No answer came from the API server."""
-
-
-def printable(text: str) -> str:
-    """Return `text` on one line, without control and direction-changing characters, cut to 600 characters."""
-    clean = _NOT_PRINTED.sub(" ", text).strip()
-    return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"
 
 
 def server_message(body: bytes) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from flowdrill.analysis.component_changes import ReadSource
+from flowdrill.edges.registry.blob_looks import Sample
 from flowdrill.edges.registry.derive import prepare_broken, push_prepared, refuse_drills_own
+from flowdrill.edges.registry.examination import ImageExaminer
 from flowdrill.edges.registry.find_flow import find_flow
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image, runtime_of
 from flowdrill.edges.registry.program_image import prepare_program
-from flowdrill.errors import ImageMissingError, PlanError, RegistryError
+from flowdrill.edges.registry.pulling import pullable
+from flowdrill.errors import ContentDamagedError, ImageIncompleteError, ImageMissingError, PlanError, RegistryError
+from flowdrill.model.image_health import ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.surroundings import PullSecret
 from flowdrill.oci.client import RegistryClient
 from flowdrill.oci.manifests import Index, Manifest
 from flowdrill.oci.repository import Repository
@@ -41,25 +46,41 @@ class ImageRegistry:
         self._clients: dict[str, RegistryClient] = {}
         self._read_source = read_source
         self._platform = platform
+        self._examiner = ImageExaminer(self._repository)
 
     def retained(self, reference: ImageReference) -> RetainedImage:
         """Return what `reference` (tag or digest) resolves to. Its manifest and configuration were read and every layer
         was found with its size; ImageMissingError naming the digest when one was not."""
-        repository = self._repository(reference)
-        image = stored_image(repository, reference, self._platform)
-        for layer in image.manifest.layers:
-            size = repository.blob_size(layer.digest) if layer.in_registry else layer.size
-            if size is None or size not in (layer.size, -1):
-                state = "is not in the registry" if size is None else f"has {size} bytes instead of {layer.size}"
-                raise ImageMissingError(
-                    f"{reference}: its layer {layer.digest} {state}",
-                    "A node that has not cached this image cannot start it: push it again, and check the registry's "
-                    "garbage collection and retention rules.",
-                )
-        found = image.found
-        platforms = tuple(p.manifest.digest for p in found.platforms) if isinstance(found, Index) else ()
+        try:
+            found = self._examiner.contents(reference, self._platform)
+        except (ImageIncompleteError, ContentDamagedError) as error:  # either way a node cannot start it
+            raise ImageMissingError(f"{reference}: {error.problem}", error.remedy) from error
+        platforms = tuple(digest for _, digest in found.indexed)
         pinned = ImageReference(reference.registry, reference.repository, reference.tag, found.digest)
-        return RetainedImage(pinned, found.media_type, platforms, len(found.document))
+        return RetainedImage(pinned, found.media_type, platforms, found.document_bytes)
+
+    def examine(
+        self, references: Sequence[ImageReference], tier: Tier, *, sample: float = 1.0, seed: str = "",
+        platforms: tuple[str, ...] | None = None, told: Callable[[int, int], None] | None = None,
+    ) -> tuple[ImageHealth, ...]:  # fmt: skip
+        """Look at many images at once (see the port). Without `platforms` the platform of this registry access."""
+        wanted = platforms or (None if self._platform is None else (self._platform,))
+        return self._examiner.examine(references, tier, sample=Sample(sample, seed), platforms=wanted, told=told)
+
+    def resolve(self, reference: ImageReference) -> str | None:
+        """Return the digest that the tag (or digest) names now, None when the registry has none."""
+        asked = reference.tag or reference.digest
+        if asked is None:
+            raise PlanError(f"{reference}: has neither tag nor digest", "Write repository:tag or repository@sha256:…")
+        return self._repository(reference).current_digest(asked)
+
+    def tags(self, reference: ImageReference) -> tuple[str, ...]:
+        """Return every tag of the reference's repository."""
+        return self._repository(reference).tags()
+
+    def pullable(self, reference: ImageReference, pull_secrets: Sequence[PullSecret]) -> ImageHealth:
+        """Look at tier exists with the pull secrets' logins, and never this machine's own."""
+        return pullable(reference, pull_secrets, self._client(reference.registry))
 
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str | None = None) -> PreparedImage:
         """Compute the stable image plus the scenario's one layer; PlanError when a change finds nothing to change, or
@@ -149,9 +170,12 @@ class ImageRegistry:
         return stored_image(self._repository(stable), stable, self._platform)
 
     def _repository(self, reference: ImageReference) -> Repository:
-        if reference.registry not in self._clients:
-            self._clients[reference.registry] = self._connect(reference.registry)
-        return Repository(self._clients[reference.registry], reference.repository)
+        return Repository(self._client(reference.registry), reference.repository)
+
+    def _client(self, host: str) -> RegistryClient:
+        if host not in self._clients:
+            self._clients[host] = self._connect(host)
+        return self._clients[host]
 
 
 def _delete_tag(repository: Repository, tag: str) -> None:
