@@ -20,6 +20,7 @@ from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.undo import Undo
+from tests.fakes.fake_ledger import FakeLedger
 from tests.fakes.fake_load import FakeLoad
 from tests.fakes.fake_provider import FakeProvider
 from tests.fakes.fake_registry import BROKEN_DIGEST, FakeRegistry
@@ -101,6 +102,7 @@ class World:
             self.provider.join(self.workload.others)
         self.load = FakeLoad(self.time, self.answer)
         self.evidence = KeptEvidence()
+        self.ledger = FakeLedger()
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
@@ -149,6 +151,7 @@ class World:
             load=self.load,
             evidence=self.evidence,
             provider=self.provider,
+            ledger=self.ledger,
         )
         return run(order, ports, self.emit)
 

@@ -55,7 +55,6 @@ def harness_needs(drill: Drill, scenario: Scenario) -> tuple[Need, ...]:
         *_locking(target),
         *_cleaning(target),
         *_scenario_needs(drill, scenario),
-        *_ledger_needs(drill),
         *_provider_needs(drill, scenario),
     ]
     if drill.rollback.not_by:
@@ -64,6 +63,7 @@ def harness_needs(drill: Drill, scenario: Scenario) -> tuple[Need, ...]:
     return (
         *_in(target.namespace, *parts),
         *_impersonation(drill),
+        *_ledger_needs(drill),
         *_looking_around(target.namespace),
         Need(AccessQuestion("list", "", "nodes", needed_for="to see the nodes' platforms and caches"), optional=True),
     )
@@ -132,12 +132,14 @@ def _scenario_needs(drill: Drill, scenario: Scenario) -> Iterator[list[AccessQue
             yield _each(("delete",), AccessQuestion("", "", "pods"), "to start pods anew on the ConfigMap put back")
 
 
-def _ledger_needs(drill: Drill) -> Iterator[list[AccessQuestion]]:
-    name = ledger_name(drill)
-    if name is not None:
-        config_map = AccessQuestion("", "", "configmaps")
-        yield _each(("create",), config_map, "to begin the ledger of verified versions")
-        yield _each(("get", "patch"), replace(config_map, name=name), "to read the ledger, and to add to it")
+def _ledger_needs(drill: Drill) -> Iterator[Need]:
+    name, namespace = ledger_name(drill), drill.target.namespace
+    if name is None:
+        return
+    begun = "to begin the ledger of verified versions"
+    yield Need(AccessQuestion("create", "", "configmaps", "", namespace, "", begun), optional=True)
+    for verb, why in (("get", "to read the ledger"), ("patch", "to add to the ledger")):
+        yield Need(AccessQuestion(verb, "", "configmaps", "", namespace, name, why), optional=True)
 
 
 def _provider_needs(drill: Drill, scenario: Scenario) -> Iterator[list[AccessQuestion]]:

@@ -13,22 +13,27 @@ class Findings(Narrator):
 
     def __init__(self, clock: Clock, emit: Emit) -> None:
         super().__init__(clock, emit)
-        self._failed: list[Check] = []
+        self._findings: list[Check] = []  # that failed, or are not known
 
     def check(self, name: str, status: Status, *, required: str, observed: str, detail: str = "") -> Check:
         """Record a check and return it."""
         made = super().check(name, status, required=required, observed=observed, detail=detail)
-        if status is Status.FAIL:
-            self._failed.append(made)
+        if status in (Status.FAIL, Status.UNKNOWN):
+            self._findings.append(made)
         return made
 
     def refuse_failed(self) -> None:
-        """DrillRefusedError when a check has failed, with the first one and how many more there are."""
-        if not self._failed:
-            return
-        first, more = self._failed[0], len(self._failed) - 1
-        also = f" (and {more} more: {', '.join(check.name for check in self._failed[1:])})" if more else ""
-        raise DrillRefusedError(f"preflight: {first.name}: {first.observed}{also}", first.detail or "see the checks")
+        """DrillRefusedError when a check has failed."""
+        if any(check.status is Status.FAIL for check in self._findings):
+            raise self.refusal()
+
+    def refusal(self) -> DrillRefusedError:
+        """Return the error for the first check that failed (where none has, that is not known), with how many more
+        there are."""
+        ordered = sorted(self._findings, key=lambda check: check.status is not Status.FAIL)
+        first, more = ordered[0], [check.name for check in ordered[1:] if check.status is Status.FAIL]
+        also = f" (and {len(more)} more: {', '.join(more)})" if more else ""
+        return DrillRefusedError(f"preflight: {first.name}: {first.observed}{also}", first.detail or "see the checks")
 
     def refused(self, name: str, *, required: str, observed: str, remedy: str) -> DrillRefusedError:
         """Record a check that failed, and return the error for one on which all further looking depends."""

@@ -14,7 +14,7 @@ from flowdrill.analysis.tag_policy import tag_problem
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Registry
 from flowdrill.model.events import Check, Status
-from flowdrill.model.image_health import Health, ImageHealth
+from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.policy import PolicyPlan
 from flowdrill.model.surroundings import PullSecret
@@ -76,6 +76,9 @@ def check_retained(
         [image.reference for image in wanted], policy.tier,
         sample=policy.sample, seed=seed, platforms=node_platforms, told=told,
     )  # fmt: skip
+    if policy.tier is Tier.EXISTS:  # what the drill builds on is read in any case: its platforms are in there
+        stable = registry.examine([wanted[0].reference], Tier.COMPLETE, platforms=node_platforms)
+        healths = (*stable, *healths[1:])
     looked = tuple(LookedAt(image, health) for image, health in zip(wanted, healths, strict=True))
     count = len(images.verified)
     found = RetainedImages(looked[0], looked[1 : 1 + count], looked[1 + count :])
@@ -84,9 +87,9 @@ def check_retained(
     return found
 
 
-def check_stable_retained(stable: LookedAt, policy: PolicyPlan, tell: Narrator) -> Check:
+def check_stable_retained(stable: LookedAt, tell: Narrator) -> Check:
     """`stable_image_retained`: at the policy's tier."""
-    required = f"the registry holds it (looked at: {policy.tier})"
+    required = f"the registry holds it (looked at: {stable.health.tier})"
     status, observed, remedy = _judged((stable,))
     observed = observed or str(stable.health.reference)
     return tell.check("stable_image_retained", status, required=required, observed=observed, detail=remedy)

@@ -7,20 +7,20 @@ from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.dry_runs import try_patches
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.gathered import Gathered
+from flowdrill.engine.image_checks import check_tag_policy
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.permission_checks import HARNESS_WORDS, check_permissions, check_pod, may_create_pods
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.provider_start import prepare_provider
-from flowdrill.engine.revision_checks import revision_checks
 from flowdrill.engine.stable_image import find_stable
+from flowdrill.engine.way_back import look_at_way_back
 from flowdrill.errors import DrillRefusedError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import BrakeSeen, Status
-from flowdrill.model.readiness import RevisionRow
+from flowdrill.model.image_health import Health
 from flowdrill.model.release import IMAGE_ONLY, Release
 from flowdrill.model.scenario import Scenario, WorkloadChanges
-from flowdrill.model.surroundings import Revision
 from flowdrill.model.workload import WorkloadSnapshot
 
 
@@ -43,10 +43,13 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     permissions = check_permissions(order, ports, findings)
     gathered.access = permissions.rows
     _refuse_unhealthy(before, findings)
-    stable = find_stable(before, ports, findings)
-    surroundings = ports.workload.surroundings()
-    gathered.revisions = tuple(_revision_row(one) for one in surroundings.revisions)
-    revision_checks(order, surroundings, findings)
+    named = check_tag_policy(before, order.drill.policy, findings).reference
+    if named is None:
+        raise findings.refusal()
+    way_back = look_at_way_back(order, before, named, ports, findings, gathered)
+    if way_back.looked[0].health.health is not Health.RETAINED:
+        raise findings.refusal()
+    stable = find_stable(before, named, ports, findings)
     broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
     puts_back = order.scenario.for_recovery()
     recovery = None if puts_back is None else ports.registry.prepare_broken(stable.pinned, puts_back, order.run_id)
@@ -62,18 +65,6 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     cleared = Cleared(before, stable, broken, release, recovery, provider)
     try_patches(cleared, ports, findings, responder_may_patch=permissions.responder_may_patch)
     return cleared
-
-
-def _revision_row(one: Revision) -> RevisionRow:
-    return RevisionRow(
-        name=one.name,
-        number=one.number,
-        image=one.image,
-        created=one.created,
-        current=one.current,
-        change_cause=one.change_cause,
-        differences=one.differences,
-    )
 
 
 def refuse_unfit(drill: Drill, scenario: Scenario) -> None:

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from flowdrill.analysis.rollout import running_digests
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.ports import LookPorts
-from flowdrill.errors import FlowdrillError
 from flowdrill.model.events import StableImageSeen, Status
-from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import RetainedImage
 from flowdrill.model.workload import WorkloadSnapshot
-
-_FLOATING_TAGS = frozenset({"latest", "nightly", "main", "master", "stable", "edge"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,10 @@ class Stable:
         return frozenset({self.rollback_image, self.written})
 
 
-def find_stable(before: WorkloadSnapshot, ports: LookPorts, findings: Findings) -> Stable:
-    """Return the stable image; DrillRefusedError when its reference may move, or it is not what runs; the registry's
-    error when that does not hold it whole."""
-    reference = _pinned_reference(before, findings)
-    retained = _retained(reference, ports, findings)
-    stable = _running_stable(before, retained, findings)
+def find_stable(before: WorkloadSnapshot, named: ImageReference, ports: LookPorts, findings: Findings) -> Stable:
+    """Return the stable image, which the template names `named`; DrillRefusedError when that is not what runs; the
+    registry's error when it does not answer."""
+    stable = _running_stable(before, ports.registry.retained(named), findings)
     digest = str(stable.pinned.digest)
     findings.emit(
         StableImageSeen(
@@ -53,34 +48,6 @@ def find_stable(before: WorkloadSnapshot, ports: LookPorts, findings: Findings) 
         )
     )
     return stable
-
-
-def _pinned_reference(seen: WorkloadSnapshot, findings: Findings) -> ImageReference:
-    name, required = "stable_image_pinned", "an immutable reference: a digest, or a version tag"
-    where = f"{seen.kind}/{seen.name}: image {seen.image!r}"
-    remedy = "deploy it by digest (registry/repository@sha256:…)"
-    try:
-        reference = parse_image_reference(seen.image)
-    except ValueError as error:
-        raise findings.refused(name, required=required, observed=f"{where}: {error}", remedy=remedy) from error
-    if reference.digest is None and reference.tag is None:
-        raise findings.refused(name, required=required, observed=f"{where} has no tag and no digest", remedy=remedy)
-    if reference.digest is None and reference.tag in _FLOATING_TAGS:
-        observed = f"{where}: the tag {reference.tag!r} moves, so nobody can say what to roll back to"
-        raise findings.refused(name, required=required, observed=observed, remedy=remedy)
-    findings.check(name, Status.PASS, required=required, observed=seen.image)
-    return reference
-
-
-def _retained(reference: ImageReference, ports: LookPorts, findings: Findings) -> RetainedImage:
-    name, required = "stable_image_retained", "the registry holds its manifest and every blob"
-    try:
-        retained = ports.registry.retained(reference)
-    except FlowdrillError as error:
-        findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
-        raise
-    findings.check(name, Status.PASS, required=required, observed=str(retained.reference))
-    return retained
 
 
 def _running_stable(seen: WorkloadSnapshot, retained: RetainedImage, findings: Findings) -> Stable:

@@ -124,7 +124,7 @@ def test_every_wanted_image_is_looked_at_once_and_by_digest_where_that_is_known(
     assert {str(one.written.tag) for one in images.all} == {"1.0.4", "1.0.3", "1.0.2", "1.0.1"}
     assert told.check("verified_versions_retained").status is Status.PASS
     assert told.check("revisions_retained").status is Status.PASS
-    assert check_stable_retained(found.stable, POLICY, told.tell).status is Status.PASS
+    assert check_stable_retained(found.stable, told.tell).status is Status.PASS
 
 
 @pytest.mark.parametrize("health", [Health.GONE, Health.INCOMPLETE, Health.DAMAGED])
@@ -150,7 +150,7 @@ def test_what_a_registry_does_not_say_is_not_known(registry: FakeRegistry, told:
     for name in ("verified_versions_retained", "revisions_retained"):
         assert told.check(name).status is Status.UNKNOWN
         assert told.check(name).detail
-    assert check_stable_retained(found.stable, POLICY, told.tell).status is Status.UNKNOWN
+    assert check_stable_retained(found.stable, told.tell).status is Status.UNKNOWN
 
 
 @pytest.mark.parametrize("known", [None, ledger(), ledger(1, 2)])

@@ -10,7 +10,6 @@ from flowdrill.analysis.report_data import report_of
 from flowdrill.errors import (
     ClusterError,
     DrillRefusedError,
-    ImageMissingError,
     LoadError,
     PlanError,
     RunFolderError,
@@ -407,7 +406,7 @@ def test_a_tag_that_moved_is_refused() -> None:
 def test_a_stable_image_that_is_gone_is_refused() -> None:
     world = World()
     world.registry.digests.clear()
-    refused(world, ImageMissingError, "does not hold it")
+    refused(world, DrillRefusedError, "gone: no such manifest")
     assert world.check("stable_image_retained").status is Status.FAIL
 
 
