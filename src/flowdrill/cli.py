@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_preflight(commands)
     _add_ledger(commands)
     _add_rbac(commands)
+    _add_audit(commands)
     _add_report(commands)
     _add_cluster(commands)
     _add_scenario(commands)
@@ -158,6 +159,29 @@ def _add_ledger(commands: _Commands) -> None:
             what.add_argument("--image", metavar="IMAGE[@DIGEST]", help="the registry must hold it")
             what.add_argument("--running", action="store_true", help="what the workload runs now")
             command.add_argument("--note", default="", metavar="TEXT", help="why it is taken for stable")
+
+
+def _add_audit(commands: _Commands) -> None:
+    audit = commands.add_parser("audit", help="what a drill would check, for many workloads at once; changes nothing")
+    kinds = audit.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    images = kinds.add_parser(
+        "images",
+        help="are the images retained that any LangFlow workload may have to be rolled back to?",
+        epilog=_PREFLIGHT_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    where = images.add_mutually_exclusive_group(required=True)
+    where.add_argument("--namespace", metavar="NAME", help="of one namespace")
+    where.add_argument("--all", action="store_true", help="of the whole cluster")
+    _add_cluster_options(images)
+    images.add_argument("--plain-http", action="store_true", help="registries without TLS; always allowed for loopback")
+    images.add_argument("--ca-file", metavar="FILE", help="PEM file with the registries' certificate authority")
+    images.add_argument(
+        "--tier", choices=("exists", "complete", "bytes"), default="complete", help="how far to look; default: complete"
+    )
+    images.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
+    images.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit file")
+    images.set_defaults(call=_later("audits", "images"))
 
 
 def _add_rbac(commands: _Commands) -> None:

@@ -31,7 +31,12 @@ def ledger_name(drill: Drill) -> str | None:
     plan = drill.policy.ledger
     if plan.file is not None:
         return None
-    return plan.config_map or f"flowdrill-ledger-{drill.target.kind}-{drill.target.name}"
+    return plan.config_map or default_ledger_name(drill.target)
+
+
+def default_ledger_name(target: Target) -> str:
+    """Return the ConfigMap that holds a workload's ledger where no drill says otherwise."""
+    return f"flowdrill-ledger-{target.kind}-{target.name}"
 
 
 def on_call_needs(target: Target) -> tuple[Need, ...]:

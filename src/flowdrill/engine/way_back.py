@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from flowdrill.analysis.ledger_chain import head_of
 from flowdrill.analysis.rollback_images import LookedAt, rollback_images
@@ -19,7 +20,7 @@ from flowdrill.engine.image_checks import (
     check_stable_retained,
 )
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import LookPorts
+from flowdrill.engine.ports import Clock, LedgerBook, LookPorts, Registry
 from flowdrill.engine.revision_checks import revision_checks
 from flowdrill.engine.tag_checks import check_next_clean_up, check_tags
 from flowdrill.errors import ForbiddenError, LedgerError
@@ -27,9 +28,30 @@ from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.ledger import Ledger
+from flowdrill.model.policy import PolicyPlan
 from flowdrill.model.readiness import ImageRow, RevisionRow
 from flowdrill.model.surroundings import Revision, Surroundings
 from flowdrill.model.workload import WorkloadSnapshot
+
+
+class ImagePorts(Protocol):
+    """What looking at images needs."""
+
+    @property
+    def clock(self) -> Clock: ...  # noqa: D102
+
+    @property
+    def registry(self) -> Registry: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of a workload says which images it may need."""
+
+    before: WorkloadSnapshot
+    stable: ImageReference  # as its template names it
+    surroundings: Surroundings
+    ledger: Ledger | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +68,34 @@ def look_at_way_back(
     gathered: Gathered,
 ) -> WayBack:  # fmt: skip
     """Look at all of it, and record the checks; `stable` is the image as the workload's template names it."""
-    policy = order.drill.policy
     surroundings = ports.workload.surroundings()
     gathered.revisions = tuple(_revision_row(one) for one in surroundings.revisions)
-    ledger = _ledger(ports, findings)
+    ledger = read_ledger(ports.ledger, findings)
     gathered.ledger_head = head_of(ledger) if ledger is not None and ledger.entries else None
-    images = rollback_images(stable, surroundings.revisions, ledger, policy)
-    retained = check_retained(images, policy, surroundings.node_platforms, ports.registry, findings, seed=order.run_id)
-    gathered.images = image_rows(retained.all)
+    seen = Seen(before, stable, surroundings, ledger)
+    looked = check_images(seen, order.drill.policy, ports, findings, seed=order.run_id)
+    gathered.images = image_rows(looked)
+    revision_checks(order, surroundings, findings)
+    return WayBack(surroundings, ledger, looked)
+
+
+def check_images(
+    seen: Seen, policy: PolicyPlan, ports: ImagePorts, findings: Findings, *, seed: str
+) -> tuple[LookedAt, ...]:
+    """Look at every image that a rollback may need, and record the checks. The stable one is the first."""
+    stable, around = seen.stable, seen.surroundings
+    images = rollback_images(stable, around.revisions, seen.ledger, policy)
+    retained = check_retained(images, policy, around.node_platforms, ports.registry, findings, seed=seed)
     check_stable_retained(retained.stable, findings)
-    check_not_only_cached(retained.all, surroundings.cached_digests, findings)
+    check_not_only_cached(retained.all, around.cached_digests, findings)
     if retained.stable.health.health is Health.RETAINED:
-        check_platforms(retained.stable.health, surroundings.node_platforms, findings)
-        check_pull_secrets(stable, surroundings.pull_secrets, ports.registry, findings)
+        check_platforms(retained.stable.health, around.node_platforms, findings)
+        check_pull_secrets(stable, around.pull_secrets, ports.registry, findings)
     check_tags(images.verified, ports.registry, findings)
     now = datetime.fromtimestamp(ports.clock.pair().utc_ns / 1e9, UTC)
-    check_next_clean_up(retained.all, ledger, policy, now, findings, stable=running_digests(before))
-    revision_checks(order, surroundings, findings)
-    return WayBack(surroundings, ledger, retained.all)
+    running = running_digests(seen.before)
+    check_next_clean_up(retained.all, seen.ledger, policy, now, findings, stable=running)
+    return retained.all
 
 
 def image_rows(looked: Iterable[LookedAt]) -> tuple[ImageRow, ...]:
@@ -89,12 +121,13 @@ def image_rows(looked: Iterable[LookedAt]) -> tuple[ImageRow, ...]:
     return tuple(rows.values())
 
 
-def _ledger(ports: LookPorts, findings: Findings) -> Ledger | None:
+def read_ledger(book: LedgerBook | None, findings: Findings) -> Ledger | None:
+    """Return the ledger, an empty one where there is none; None when it cannot be used, which is recorded."""
     name, required = "ledger_intact", "the ledger of verified versions is an unbroken chain"
-    if ports.ledger is None:
+    if book is None:
         return Ledger("nowhere")
     try:
-        ledger = ports.ledger.read()
+        ledger = book.read()
     except ForbiddenError as error:
         findings.check(name, Status.WARNING, required=required, observed=error.problem, detail=error.remedy)
         return None
