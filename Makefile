@@ -75,7 +75,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/broken_image.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result advisories; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md

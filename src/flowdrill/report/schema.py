@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Literal
 
+from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill
 from flowdrill.model.result import Result
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.suite import Suite
 
-SchemaName = Literal["result", "drill", "scenario", "suite"]
+SchemaName = Literal["result", "drill", "scenario", "suite", "advisories"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -25,4 +26,6 @@ def schema_text(name: SchemaName) -> str:
             schema = Scenario.model_json_schema(mode="validation")
         case "suite":
             schema = Suite.model_json_schema(mode="validation")
+        case "advisories":
+            schema = Advisories.model_json_schema(mode="validation")
     return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"
