@@ -33,6 +33,10 @@ class ImageMissingError(RegistryError):
     """The registry does not hold a manifest or blob that was asked for."""
 
 
+class ScannerError(FlowdrillError):
+    """The vulnerability scanner is not there, failed, or took too long: nothing is known of the image."""
+
+
 class LoadError(FlowdrillError):
     """Locust could not be started or ended before it should have."""
 

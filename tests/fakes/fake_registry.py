@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.langflow_version import FoundVersion, Product, VersionSource, VersionUnknown
 from flowdrill.model.scenario import Scenario
 
 BROKEN_DIGEST = "sha256:" + "b" * 64
@@ -22,12 +23,19 @@ class FakeRegistry:
         self.applies = True
         self.accepts_push = True
         self.deletes = True
+        self.version: FoundVersion | VersionUnknown = FoundVersion(
+            Product.LFX, "1.13.0", VersionSource.LABEL, "the label dev.flowdrill.langflow-version"
+        )
 
     def retained(self, reference: ImageReference) -> RetainedImage:
         digest = reference.digest or self.tags.get(reference.tag or "")
         if digest is None or digest not in self.digests:
             raise ImageMissingError(f"{reference}: the registry does not hold it", "push it again")
         return RetainedImage(reference.at_digest(digest), "application/vnd.oci.image.manifest.v1+json", (), 400)
+
+    def langflow_version(self, reference: ImageReference) -> FoundVersion | VersionUnknown:
+        self.retained(reference)
+        return self.version
 
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:
         if not self.applies:

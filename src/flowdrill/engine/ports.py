@@ -10,8 +10,10 @@ from flowdrill.engine.facts import Fact
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.langflow_version import FoundVersion, VersionUnknown
 from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import NO_FIELDS, Fields, Release
+from flowdrill.model.scanner_report import ScannerReport
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
@@ -145,6 +147,10 @@ class Registry(Protocol):
         """Return what `reference` (tag or digest) resolves to; its manifest and every blob it names were found."""
         ...
 
+    def langflow_version(self, reference: ImageReference) -> FoundVersion | VersionUnknown:
+        """Return which LangFlow an image has, or why that was not found out within a few seconds."""
+        ...
+
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:
         """Compute the broken image: the stable one (given by digest) plus the scenario's one layer. Pushes nothing.
         PlanError when a change finds nothing to change."""
@@ -161,6 +167,15 @@ class Registry(Protocol):
 
     def delete(self, broken: BrokenImage) -> tuple[str, ...]:
         """Delete a pushed image's tag, manifest and own blobs; return what is left behind, each with the reason."""
+        ...
+
+
+class Scanner(Protocol):
+    """A vulnerability scanner, or the report that one has written."""
+
+    def report(self, image: ImageReference) -> ScannerReport:
+        """Return the report of an image (given by digest), of whatever image it is. PlanError when a report that was
+        named cannot be used; ScannerError when the scanner could not be asked."""
         ...
 
 

@@ -10,10 +10,12 @@ from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.edges.registry.derive import prepare_broken, push_prepared
 from flowdrill.edges.registry.find_flow import find_flow
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image, runtime_of
+from flowdrill.edges.registry.langflow_version import VersionFinder
 from flowdrill.edges.registry.program_image import prepare_program
 from flowdrill.errors import ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.langflow_version import FoundVersion, VersionUnknown
 from flowdrill.model.scenario import Scenario
 from flowdrill.oci.client import RegistryClient
 from flowdrill.oci.manifests import Index, Manifest
@@ -41,6 +43,7 @@ class ImageRegistry:
         self._clients: dict[str, RegistryClient] = {}
         self._read_source = read_source
         self._platform = platform
+        self._versions = VersionFinder()
 
     def retained(self, reference: ImageReference) -> RetainedImage:
         """Return what `reference` (tag or digest) resolves to. Its manifest and configuration were read and every layer
@@ -59,7 +62,15 @@ class ImageRegistry:
         found = image.found
         platforms = tuple(p.manifest.digest for p in found.platforms) if isinstance(found, Index) else ()
         pinned = ImageReference(reference.registry, reference.repository, reference.tag, found.digest)
-        return RetainedImage(pinned, found.media_type, platforms, len(found.document))
+        return RetainedImage(
+            pinned, found.media_type, platforms, len(found.document), config_digest=image.manifest.config.digest
+        )
+
+    def langflow_version(self, reference: ImageReference) -> FoundVersion | VersionUnknown:
+        """Return which LangFlow the image of this platform has: by its configuration, its layers (as many as a few
+        seconds allow; each is read once), or its tag. RegistryError when its manifest cannot be had."""
+        repository = self._repository(reference)
+        return self._versions.find(repository, stored_image(repository, reference, self._platform))
 
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str | None = None) -> PreparedImage:
         """Compute the stable image plus the scenario's one layer; PlanError when a change finds nothing to change, or
