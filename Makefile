@@ -76,7 +76,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/retained_images.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result preflight; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result preflight advisories; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md

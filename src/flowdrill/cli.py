@@ -308,6 +308,8 @@ def _add_validate(commands: _Commands) -> None:
 
 
 def _add_schema(commands: _Commands) -> None:
-    command = commands.add_parser("schema", help="print the JSON Schema of drill files, scenario files or result.json")
-    command.add_argument("name", choices=("drill", "scenario", "suite", "result", "preflight"))
+    command = commands.add_parser(
+        "schema", help="print the JSON Schema of drill files, scenario files, advisories or result.json"
+    )
+    command.add_argument("name", choices=("drill", "scenario", "suite", "result", "preflight", "advisories"))
     command.set_defaults(call=_later("drills", "schema"))

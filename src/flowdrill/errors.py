@@ -53,6 +53,10 @@ class RegistryBusyError(RegistryAwayError):
     """The registry answered that it is busy or failing, also after several tries."""
 
 
+class ScannerError(FlowdrillError):
+    """The vulnerability scanner is not there, failed, or took too long: nothing is known of the image."""
+
+
 class LoadError(FlowdrillError):
     """Locust could not be started or ended before it should have."""
 

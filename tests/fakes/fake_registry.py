@@ -10,6 +10,7 @@ from flowdrill.errors import ImageMissingError, PlanError, RegistryAwayError, Re
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.langflow_version import FoundVersion, Product, VersionSource, VersionUnknown
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.surroundings import PullSecret
 
@@ -35,6 +36,9 @@ class FakeRegistry:
         self.platforms: tuple[str, ...] = ("linux/amd64",)
         self.created: dict[str, str] = {}
         self.examined: list[ImageReference] = []
+        self.version: FoundVersion | VersionUnknown = FoundVersion(
+            Product.LFX, "1.13.0", VersionSource.LABEL, "the label dev.flowdrill.langflow-version"
+        )
 
     def retained(self, reference: ImageReference) -> RetainedImage:
         digest = reference.digest or self.tagged.get(reference.tag or "")
@@ -82,6 +86,10 @@ class FakeRegistry:
         if tier is Tier.EXISTS:
             return ImageHealth(pinned, tier, health, problem, remedy)
         return ImageHealth(pinned, tier, health, problem, remedy, self.platforms, self.created.get(digest), (), 1000)
+
+    def langflow_version(self, reference: ImageReference) -> FoundVersion | VersionUnknown:
+        self.retained(reference)
+        return self.version
 
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:
         if not self.applies:

@@ -16,6 +16,7 @@ from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.errors import ImageMissingError, RegistryError
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.model.langflow_version import FoundVersion, Product, VersionSource
 from flowdrill.oci.client import RegistryClient, open_registry
 from flowdrill.oci.digest import digest_of
 from flowdrill.oci.manifests import OCI_MANIFEST, Index
@@ -168,3 +169,15 @@ def test_a_flow_on_a_real_runtime_image_moves_kilobytes() -> None:
     finally:
         repository.delete_manifest(str(made.reference.digest))
         images.close()
+
+
+def test_the_langflow_of_a_real_runtime_image_is_found_in_its_layers() -> None:
+    name = os.environ.get("FLOWDRILL_TEST_BASE_IMAGE")
+    if not name:
+        pytest.skip("no image with LangFlow's runtime: FLOWDRILL_TEST_BASE_IMAGE is not set")
+    images = _images()
+    found = images.langflow_version(parse_image_reference(name))
+    assert isinstance(found, FoundVersion), found
+    assert (found.product, found.source) == (Product.LFX, VersionSource.LAYER)
+    assert name.endswith(found.version)
+    images.close()

@@ -13,6 +13,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from flowdrill.errors import PlanError
+from flowdrill.model.langflow_version import LANGFLOW_VERSION_LABEL
 from flowdrill.oci.client import open_registry
 from flowdrill.oci.layer import make_layer
 from flowdrill.oci.repository import Repository
@@ -63,7 +64,10 @@ def push_base_image(registry: str, version: str) -> str:
     config = json.dumps(
         {
             "architecture": "amd64", "os": "linux", "created": "1970-01-01T00:00:00Z",
-            "config": {"WorkingDir": "/app", "Cmd": ["lfx"], "Labels": {RUNTIME_LABEL: f"lfx {version}"}},
+            "config": {
+                "WorkingDir": "/app", "Cmd": ["lfx"],
+                "Labels": {RUNTIME_LABEL: f"lfx {version}", LANGFLOW_VERSION_LABEL: f"lfx {version}"},
+            },
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "flowdrill cluster up"}],
         }

@@ -12,9 +12,11 @@ from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_health import ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.langflow_version import FoundVersion, VersionUnknown
 from flowdrill.model.ledger import Ledger, LedgerEntry
 from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import NO_FIELDS, Fields, Release
+from flowdrill.model.scanner_report import ScannerReport
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
 from flowdrill.model.surroundings import PullSecret, Surroundings
 from flowdrill.model.undo import Undo
@@ -199,6 +201,10 @@ class Registry(Protocol):
         with none; never with the harness's own. Raises nothing that a registry answers."""
         ...
 
+    def langflow_version(self, reference: ImageReference) -> FoundVersion | VersionUnknown:
+        """Return which LangFlow an image has, or why that was not found out within a few seconds."""
+        ...
+
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str) -> PreparedImage:
         """Compute the broken image: the stable one (given by digest) plus the scenario's one layer. Pushes nothing.
         PlanError when a change finds nothing to change."""
@@ -228,6 +234,15 @@ class LedgerBook(Protocol):
     def append(self, digest: str, reference: str, by: str, note: str) -> LedgerEntry:
         """Add one entry and return it as it was written. What `by` has said of `digest` before is not said again: the
         entry that is there is returned. PlanError when a text must not be in a ledger."""
+        ...
+
+
+class Scanner(Protocol):
+    """A vulnerability scanner, or the report that one has written."""
+
+    def report(self, image: ImageReference) -> ScannerReport:
+        """Return the report of an image (given by digest), of whatever image it is. PlanError when a report that was
+        named cannot be used; ScannerError when the scanner could not be asked."""
         ...
 
 

@@ -15,6 +15,7 @@ class RetainedImage:
     media_type: str
     platform_digests: tuple[str, ...]  # manifests an index points to; empty for a plain manifest
     manifest_bytes: int
+    config_digest: str | None = None  # of the wanted platform's image; scanners know images by it
 
 
 @dataclass(frozen=True, slots=True)

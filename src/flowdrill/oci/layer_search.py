@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from flowdrill.oci.layer_reading import Entry, layer_entries
@@ -33,18 +34,19 @@ class Searcher(Protocol):
 def search_layers(repository: Repository, layers: tuple[Descriptor, ...], searcher: Searcher) -> None:
     """Show the searcher the entries that concern it, the top layer's first, without what upper layers removed or
     covered. Once it is done, the rest of that layer is only hashed: what does not match its digest is never used."""
-    hidden = _Hidden()
+    hidden = Hidden()
     for layer in reversed(layers):
         if searcher.done():
             return
         if searcher.wants(layer):
             pieces = repository.blob_pieces(layer)
-            _search_one(pieces, f"layer {layer.digest}", searcher, hidden)
+            hidden = _search_one(pieces, f"layer {layer.digest}", searcher, hidden)
             for _ in pieces:
                 pass
 
 
-def _search_one(pieces: Iterator[bytes], what: str, searcher: Searcher, hidden: _Hidden) -> None:
+def _search_one(pieces: Iterator[bytes], what: str, searcher: Searcher, hidden: Hidden) -> Hidden:
+    """Search one layer; return what the layers below it have lost."""
     hidden_from_below: list[Entry] = []
     for entry in layer_entries(pieces, what):
         subject = entry.hides or entry.hides_below or entry.path
@@ -56,27 +58,28 @@ def _search_one(pieces: Iterator[bytes], what: str, searcher: Searcher, hidden: 
         if entry.hides is None and entry.hides_below is None and not hidden.hides(entry.path):
             searcher.see(entry)
             if searcher.done():
-                return
-    for entry in hidden_from_below:
-        hidden.add(entry)
+                break
+    return hidden.with_entries(hidden_from_below)
 
 
-class _Hidden:
+@dataclass(frozen=True, slots=True)
+class Hidden:
     """The paths that lower layers have lost."""
 
-    def __init__(self) -> None:
-        self._paths: set[str] = set()  # with everything below them
-        self._emptied: set[str] = set()  # only what is below them
+    paths: frozenset[str] = frozenset()  # with everything below them
+    emptied: frozenset[str] = frozenset()  # only what is below them
 
-    def add(self, entry: Entry) -> None:
-        if entry.hides_below is not None:
-            self._emptied.add(entry.hides_below)
-        else:
-            self._paths.add(entry.hides or entry.path)
+    def with_entries(self, entries: Iterable[Entry]) -> Hidden:
+        """Return this with what whiteouts, opaque folders, files and links of one more layer hide."""
+        entries = tuple(entries)
+        emptied = (entry.hides_below for entry in entries if entry.hides_below is not None)
+        paths = (entry.hides or entry.path for entry in entries if entry.hides_below is None)
+        return Hidden(self.paths.union(paths), self.emptied.union(emptied))
 
     def hides(self, path: str) -> bool:
+        """Return whether a lower layer's `path` is not in the image."""
         above = ancestors(path)
-        return path in self._paths or any(folder in self._paths or folder in self._emptied for folder in above)
+        return path in self.paths or any(folder in self.paths or folder in self.emptied for folder in above)
 
 
 def ancestors(path: str) -> Iterator[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Literal
 
+from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.result import Result
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.suite import Suite
 
-SchemaName = Literal["result", "drill", "scenario", "suite", "preflight"]
+SchemaName = Literal["result", "drill", "scenario", "suite", "preflight", "advisories"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -28,4 +29,6 @@ def schema_text(name: SchemaName) -> str:
             schema = Suite.model_json_schema(mode="validation")
         case "preflight":
             schema = PreflightResult.model_json_schema(mode="serialization")
+        case "advisories":
+            schema = Advisories.model_json_schema(mode="validation")
     return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"

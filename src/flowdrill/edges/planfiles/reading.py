@@ -8,14 +8,14 @@ from pathlib import Path
 
 from flowdrill.edges.planfiles.yaml_lines import Data, YamlText, laid_over, parse_model, plain_data
 from flowdrill.errors import PlanError
+from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill
 from flowdrill.model.flow_operations import Code
 from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Changes, Recovery, Scenario
 from flowdrill.model.suite import Suite
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-_SHIPPED = _PACKAGE / "shipped" / "scenarios"  # in an installed package
-_CHECKOUT = _PACKAGE.parents[1] / "scenarios"  # in a checkout, where the package is used in place
+_ADVISORIES = "langflow-advisories.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,20 @@ class ScenarioFolder:
 
 def shipped_scenarios() -> Path:
     """Return the folder of the scenarios, flows and the Locust file that come with flowdrill."""
-    return _SHIPPED if _SHIPPED.is_dir() else _CHECKOUT
+    return _shipped("scenarios")
+
+
+def read_advisories(named: str | None, near: Path) -> Advisories:
+    """Return the known vulnerabilities of the file that a drill names (`policy.advisories`, from the drill file's
+    folder `near`), or of the list that comes with flowdrill; PlanError names file, line and key."""
+    path = _shipped("policy") / _ADVISORIES if named is None else near / named
+    return parse_model(_text(path, f"policy.advisories names a file like policy/{_ADVISORIES}"), Advisories)
+
+
+def _shipped(folder: str) -> Path:
+    """In an installed package, or in a checkout, where the package is used in place."""
+    installed = _PACKAGE / "shipped" / folder
+    return installed if installed.is_dir() else _PACKAGE.parents[1] / folder
 
 
 def read_drill(path: Path) -> Drill:

@@ -30,6 +30,7 @@ class ImageContents:
     indexed: tuple[tuple[str, str], ...]  # platform and manifest of each entry of an index; empty for a plain image
     size_bytes: int | None = None  # of all blobs of the wanted platforms; None where not every manifest was read
     config: ConfigFacts | None = None  # of the first wanted platform
+    config_digest: str | None = None  # the same one's
     problem: FlowdrillError | None = None  # PlanError: a wanted platform is not in the index
 
     @property
@@ -57,7 +58,13 @@ def read_contents(
     configs = [blobs.config(repository, manifest.config).result() for manifest in manifests]
     findings = (*configs, *(look.result() for look in asked_layers))
     sizes = {blob.digest: blob.size for manifest in manifests for blob in manifest.blobs}
-    return ImageContents(*start, sum(sizes.values()), configs[0].config if configs else None, _worst(findings))
+    return ImageContents(
+        *start,
+        size_bytes=sum(sizes.values()),
+        config=configs[0].config if configs else None,
+        config_digest=manifests[0].config.digest if manifests else None,
+        problem=_worst(findings),
+    )
 
 
 def _wanted_manifests(

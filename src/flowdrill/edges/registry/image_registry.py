@@ -12,12 +12,14 @@ from flowdrill.edges.registry.derive import prepare_broken, push_prepared, refus
 from flowdrill.edges.registry.examination import ImageExaminer
 from flowdrill.edges.registry.find_flow import find_flow
 from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flow_image, runtime_of
+from flowdrill.edges.registry.langflow_version import VersionFinder
 from flowdrill.edges.registry.program_image import prepare_program
 from flowdrill.edges.registry.pulling import pullable
 from flowdrill.errors import ContentDamagedError, ImageIncompleteError, ImageMissingError, PlanError, RegistryError
 from flowdrill.model.image_health import ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
+from flowdrill.model.langflow_version import FoundVersion, VersionUnknown
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.surroundings import PullSecret
 from flowdrill.oci.client import RegistryClient
@@ -47,6 +49,7 @@ class ImageRegistry:
         self._read_source = read_source
         self._platform = platform
         self._examiner = ImageExaminer(self._repository)
+        self._versions = VersionFinder()
 
     def retained(self, reference: ImageReference) -> RetainedImage:
         """Return what `reference` (tag or digest) resolves to. Its manifest and configuration were read and every layer
@@ -57,7 +60,9 @@ class ImageRegistry:
             raise ImageMissingError(f"{reference}: {error.problem}", error.remedy) from error
         platforms = tuple(digest for _, digest in found.indexed)
         pinned = ImageReference(reference.registry, reference.repository, reference.tag, found.digest)
-        return RetainedImage(pinned, found.media_type, platforms, found.document_bytes)
+        return RetainedImage(
+            pinned, found.media_type, platforms, found.document_bytes, config_digest=found.config_digest
+        )
 
     def examine(
         self, references: Sequence[ImageReference], tier: Tier, *, sample: float = 1.0, seed: str = "",
@@ -81,6 +86,12 @@ class ImageRegistry:
     def pullable(self, reference: ImageReference, pull_secrets: Sequence[PullSecret]) -> ImageHealth:
         """Look at tier exists with the pull secrets' logins, and never this machine's own."""
         return pullable(reference, pull_secrets, self._client(reference.registry))
+
+    def langflow_version(self, reference: ImageReference) -> FoundVersion | VersionUnknown:
+        """Return which LangFlow the image of this platform has: by its configuration, its layers (as many as a few
+        seconds allow; each is read once), or its tag. RegistryError when its manifest cannot be had."""
+        repository = self._repository(reference)
+        return self._versions.find(repository, stored_image(repository, reference, self._platform))
 
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str | None = None) -> PreparedImage:
         """Compute the stable image plus the scenario's one layer; PlanError when a change finds nothing to change, or

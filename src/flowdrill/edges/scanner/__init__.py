@@ -1,0 +1,1 @@
+"""A vulnerability scanner's word on an image."""
