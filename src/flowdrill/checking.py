@@ -52,7 +52,12 @@ def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[
     with open_drill(plan, cluster, say) as here:
         order = order_of(plan, here.workload, datetime.now(UTC))
         ports = LookPorts(
-            clock=clock, workload=here.workload, registry=here.registry, provider=here.provider, ledger=here.ledger
+            clock=clock,
+            workload=here.workload,
+            registry=here.registry,
+            provider=here.provider,
+            scanner=here.scanner,
+            ledger=here.ledger,
         )
         started = time.monotonic()
         try:

@@ -20,13 +20,21 @@ from flowdrill.edges.kubernetes.ledger_map import open_ledger_map
 from flowdrill.edges.kubernetes.provider import KubernetesProvider, open_provider
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.edges.ledgerfile.ledger_file import LedgerFile
-from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, read_drill, shipped_scenarios
+from flowdrill.edges.planfiles.reading import (
+    ScenarioFolder,
+    find_scenario,
+    read_advisories,
+    read_drill,
+    shipped_scenarios,
+)
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.runfolder.folder import plan_text
+from flowdrill.edges.scanner.trivy import TrivyScanner
 from flowdrill.embedded import embedded_drill
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LedgerBook
 from flowdrill.engine.preflight import refuse_unfit
+from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.oci.client import RegistryClient, open_registry
 
@@ -40,6 +48,7 @@ class DrillFile:
     path: Path
     drill: Drill
     found: ScenarioFolder
+    advisories: Advisories
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class OpenDrill:
     provider: KubernetesProvider | None
     registry: ImageRegistry
     ledger: LedgerBook
+    scanner: TrivyScanner | None
     environ: Mapping[str, str]  # with the API key that the load needs
 
 
@@ -68,7 +78,7 @@ def plan_of(drill_file: Path) -> DrillFile:
     drill = read_drill(drill_file)
     found = find_scenario(drill.scenario, near=drill_file.parent)
     refuse_unfit(drill, found.scenario)
-    return DrillFile(drill_file, drill, found)
+    return DrillFile(drill_file, drill, found, read_advisories(drill.policy.advisories, drill_file.parent))
 
 
 @contextmanager
@@ -99,7 +109,8 @@ def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDril
         if drill.provider is not None:
             provider = stack.enter_context(open_provider(context, drill.provider, drill.target, kubeconfig=kubeconfig))
         ledger = stack.enter_context(open_book(drill, plan.path.parent, context, kubeconfig))
-        yield OpenDrill(workload, provider, registry, ledger, environ)
+        scanner = scanner_of(drill, plan.path.parent)
+        yield OpenDrill(workload, provider, registry, ledger, scanner, environ)
 
 
 @contextmanager
@@ -112,6 +123,12 @@ def open_book(drill: Drill, near: Path, context: str, kubeconfig: str | None) ->
         return
     with open_ledger_map(context, drill.target.namespace, name, _utc_now, kubeconfig=kubeconfig) as book:
         yield book
+
+
+def scanner_of(drill: Drill, near: Path) -> TrivyScanner | None:
+    """Return what a scanner says, where the drill's policy asks for one."""
+    plan = drill.policy.scanner
+    return None if plan is None else TrivyScanner(plan, near, drill.registry)
 
 
 def open_images(access: RegistryAccess, read_source: Callable[[str], bytes]) -> ImageRegistry:
@@ -138,6 +155,7 @@ def order_of(plan: DrillFile, workload: KubernetesWorkload, started: datetime) -
         plan_digest=f"sha256:{plan_digest}",
         host=socket.gethostname(),
         provider_program=(shipped_scenarios() / "provider" / "provider.py").read_bytes(),
+        advisories=plan.advisories,
     )
 
 

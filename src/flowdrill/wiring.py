@@ -221,6 +221,7 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         load=load,
         evidence=folder,
         provider=here.provider,
+        scanner=here.scanner,
         ledger=here.ledger,
     )
     with signals_told(inbox.tell):

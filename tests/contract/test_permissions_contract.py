@@ -27,7 +27,7 @@ from flowdrill.report.rbac_manifests import RoleManifest, Rule, rbac_manifests, 
 from tests.contract.playground import Json, Playground
 from tests.fakes.fake_registry import FakeRegistry
 from tests.fakes.fake_time import FakeTime
-from tests.fakes.world import SCENARIO, drill_of
+from tests.fakes.world import OLD_ADVISORIES, SCENARIO, drill_of
 
 ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/{}"
 
@@ -66,7 +66,7 @@ def looked(workload: KubernetesWorkload, drill: Drill) -> tuple[dict[str, Check]
         assert isinstance(event, Checked)
         checks[event.check.name] = event.check
 
-    order = RunOrder(drill, SCENARIO, "run-1", "main", "test", "v1", "0", "sha256:0", "here", b"")
+    order = RunOrder(drill, SCENARIO, "run-1", "main", "test", "v1", "0", "sha256:0", "here", b"", OLD_ADVISORIES)
     ports = LookPorts(clock=FakeTime(), workload=workload, registry=FakeRegistry("r", {}))
     return checks, check_permissions(order, ports, Findings(FakeTime(), emit))
 

@@ -13,6 +13,7 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import RunFolderError
+from flowdrill.model.advisories import Advisories, Advisory
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
 from flowdrill.model.outcome import Reason
@@ -28,6 +29,9 @@ from tests.fakes.fake_time import FakeTime
 from tests.fakes.fake_workload import FakeWorkload
 
 E = TypeVar("E")
+OLD_ADVISORIES = Advisories(
+    product="langflow", as_of="2026-11-26", advisories=(Advisory(id="CVE-1", fixed_in="0.1", what="long mended"),)
+)
 STABLE_DIGEST = "sha256:" + "a" * 64
 REPOSITORY = "registry.test/flows/greeting"
 STABLE = f"{REPOSITORY}@{STABLE_DIGEST}"
@@ -141,6 +145,7 @@ class World:
             plan_digest="sha256:0",
             host="here",
             provider_program=b"print()",
+            advisories=OLD_ADVISORIES,
         )
         ports = Ports(
             clock=self.time,

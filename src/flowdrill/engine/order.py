@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill
 from flowdrill.model.scenario import Scenario
 
@@ -22,3 +23,4 @@ class RunOrder:
     plan_digest: str
     host: str
     provider_program: bytes  # scenarios/provider/provider.py: what a provider runs that the drill starts
+    advisories: Advisories  # policy/langflow-advisories.yaml, or the team's own list

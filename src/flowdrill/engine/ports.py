@@ -282,6 +282,7 @@ class LookPorts:
     workload: Workload
     registry: Registry
     provider: Provider | None = None  # where the drill names one
+    scanner: Scanner | None = None  # where the drill's policy names one
     ledger: LedgerBook | None = None
 
 

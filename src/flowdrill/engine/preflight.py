@@ -13,6 +13,7 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.permission_checks import HARNESS_WORDS, check_permissions, check_pod, may_create_pods
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.provider_start import prepare_provider
+from flowdrill.engine.safety_checks import check_known_vulnerabilities, check_scanner_report
 from flowdrill.engine.stable_image import find_stable
 from flowdrill.engine.way_back import look_at_way_back
 from flowdrill.errors import DrillRefusedError, PlanError
@@ -50,6 +51,9 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     if way_back.looked[0].health.health is not Health.RETAINED:
         raise findings.refusal()
     stable = find_stable(before, named, ports, findings)
+    check_known_vulnerabilities(stable.retained.reference, order.advisories, ports.registry, findings)
+    if order.drill.policy.scanner is not None and ports.scanner is not None:
+        check_scanner_report(stable.retained, order.drill.policy.scanner.severity, ports.scanner, findings)
     broken = ports.registry.prepare_broken(stable.pinned, order.scenario, order.run_id)
     puts_back = order.scenario.for_recovery()
     recovery = None if puts_back is None else ports.registry.prepare_broken(stable.pinned, puts_back, order.run_id)

@@ -21,6 +21,7 @@ class Stable:
     pinned: ImageReference  # by digest, without a tag
     digests: frozenset[str]  # the digest, and the platforms' manifests when it is an index's
     change_cause: str | None
+    retained: RetainedImage  # as the registry has it
 
     @property
     def rollback_image(self) -> str:
@@ -61,4 +62,4 @@ def _running_stable(seen: WorkloadSnapshot, retained: RetainedImage, findings: F
         remedy = "the tag has moved since the pods started: deploy the wanted image by digest"
         raise findings.refused(name, required=required, observed=observed, remedy=remedy)
     findings.check(name, Status.PASS, required=required, observed=digest)
-    return Stable(seen.image, retained.reference.at_digest(digest), digests, seen.change_cause)
+    return Stable(seen.image, retained.reference.at_digest(digest), digests, seen.change_cause, retained)

@@ -15,9 +15,9 @@ from flowdrill.model.events import Checked, Event, Status
 from flowdrill.model.surroundings import PAUSED, Opponent, Revision, Surroundings
 from tests.fakes.fake_time import FakeTime
 from tests.fakes.fake_workload import FakeWorkload
-from tests.fakes.world import SCENARIO, STABLE, drill_of
+from tests.fakes.world import OLD_ADVISORIES, SCENARIO, STABLE, drill_of
 
-ORDER = RunOrder(drill_of(), SCENARIO, "run-1", "flow", "test", "v1.36.0", "0", "sha256:0", "here", b"")
+ORDER = RunOrder(drill_of(), SCENARIO, "run-1", "flow", "test", "v1.36.0", "0", "sha256:0", "here", b"", OLD_ADVISORIES)
 NOW = Revision("replicaset/app-2", 2, STABLE, "2026-01-02T00:00:00Z", True, None, ())
 BEFORE = Revision("replicaset/app-1", 1, "flow:0", "2026-01-01T00:00:00Z", False, None, ())
 CALM = Surroundings((NOW, BEFORE), 10, (), ("linux/amd64",), frozenset(), ())
