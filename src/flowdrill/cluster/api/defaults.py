@@ -169,10 +169,24 @@ def _event(value: Json) -> None:
     _set(value, reportingInstance="")
 
 
+def _webhooks(value: Json) -> None:
+    for one in _dicts(value.get("webhooks")):
+        _set(one, failurePolicy="Fail", matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})
+        _set(one, timeoutSeconds=10)
+        if value["kind"] == "MutatingWebhookConfiguration":
+            _set(one, reinvocationPolicy="Never")
+        for rule in _dicts(one.get("rules")):
+            _set(rule, scope="*")
+        service = _dict(one, "clientConfig").get("service")
+        if isinstance(service, dict):
+            _set(service, port=443)
+
+
 _OF_KIND = {
     "Deployment": _deployment, "ReplicaSet": _replica_set, "StatefulSet": _stateful_set, "Pod": _pod,
     "Service": _service, "Namespace": _namespace, "Secret": _secret, "RoleBinding": _binding,
     "ClusterRoleBinding": _binding, "Event": _event, "PersistentVolumeClaim": _claim,
+    "ValidatingWebhookConfiguration": _webhooks, "MutatingWebhookConfiguration": _webhooks,
 }  # fmt: skip
 
 

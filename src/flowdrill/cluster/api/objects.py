@@ -24,10 +24,12 @@ from flowdrill.cluster.api.deletion import (
 from flowdrill.cluster.api.resource_types import (
     BUILT_IN,
     CUSTOM_RESOURCE_DEFINITIONS,
+    MUTATING_WEBHOOKS,
     NAMESPACES,
     PERSISTENT_VOLUME_CLAIMS,
     PODS,
     SERVICES,
+    VALIDATING_WEBHOOKS,
     Json,
     ResourceType,
     ResourceTypes,
@@ -280,14 +282,13 @@ class Objects:
 
 
 def _counts_generations(resource: ResourceType) -> bool:
-    return (resource.group == "apps" and resource.has_status) or resource == CUSTOM_RESOURCE_DEFINITIONS or (
-        resource not in BUILT_IN
-    )  # fmt: skip
+    named = resource in (CUSTOM_RESOURCE_DEFINITIONS, VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
+    return named or (resource.group == "apps" and resource.has_status) or resource not in BUILT_IN
 
 
 def _spec_of(resource: ResourceType, value: Json) -> Json:
-    """What counts as the spec: for custom resources everything but metadata and status."""
-    if resource in BUILT_IN:
+    """What counts as the spec: for webhooks and custom resources everything but metadata and status."""
+    if resource in BUILT_IN and resource not in (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS):
         return value.get("spec") or {}
     return {name: part for name, part in value.items() if name not in ("metadata", "status")}
 

@@ -50,6 +50,7 @@ class ResourceType:
 _ALL_CATEGORY = ("all",)
 _REVIEW = ("create",)
 _RBAC, _AUTHZ, _AUTHN = "rbac.authorization.k8s.io", "authorization.k8s.io", "authentication.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
 
 _ONE_BY_ONE = tuple(verb for verb in _ALL if verb != "deletecollection")
 NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", False, ("ns",), has_status=True, verbs=_ONE_BY_ONE)
@@ -84,6 +85,12 @@ CUSTOM_RESOURCE_DEFINITIONS = ResourceType(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False,
     ("crd", "crds"), has_status=True,
 )  # fmt: skip
+VALIDATING_WEBHOOKS = ResourceType(
+    _ADMISSION, "v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", False
+)
+MUTATING_WEBHOOKS = ResourceType(
+    _ADMISSION, "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False
+)
 SUBJECT_ACCESS_REVIEWS = ResourceType(
     _AUTHZ, "v1", "SubjectAccessReview", "subjectaccessreviews", False, verbs=_REVIEW, kept=False
 )
@@ -106,6 +113,7 @@ BUILT_IN: tuple[ResourceType, ...] = (
     EVENTS,
     DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CONTROLLER_REVISIONS, ENDPOINT_SLICES, LEASES,
     ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, CUSTOM_RESOURCE_DEFINITIONS,
+    VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS,
     SUBJECT_ACCESS_REVIEWS, LOCAL_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_RULES_REVIEWS,
     SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS,
 )  # fmt: skip

@@ -28,12 +28,12 @@ def answered(
         case "SelfSubjectRulesReview":
             status = _rules(authorizer, user, str(spec.get("namespace", "")))
         case "SelfSubjectReview":
-            status = {"userInfo": _info(user)}
+            status = {"userInfo": user_info(user)}
         case _:
             audiences = _texts(spec, "audiences") or [ISSUER]
             found = authenticator.user_of_token(_text(spec, "token"), audiences)
             status = {"authenticated": found is not None}
-            status |= {"user": _info(found), "audiences": audiences} if found else {}
+            status |= {"user": user_info(found), "audiences": audiences} if found else {}
     answer = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"creationTimestamp": None}}
     return answer | ({"spec": spec} if spec else {}) | {"status": status}
 
@@ -64,7 +64,8 @@ def _rules(authorizer: Authorizer, user: User, namespace: str) -> Json:
     return {"resourceRules": about_resources, "nonResourceRules": about_paths, "incomplete": False}
 
 
-def _info(user: User) -> Json:
+def user_info(user: User) -> Json:
+    """Return an identity as reviews name it."""
     known: Json = {"username": user.name, "groups": list(user.groups)}
     extra = {name: list(values) for name, values in user.extra.items()}
     return known | ({"uid": user.uid} if user.uid else {}) | ({"extra": extra} if extra else {})

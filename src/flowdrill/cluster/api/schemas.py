@@ -199,6 +199,13 @@ _DEFINITION = {
                   "subresources": {"status": Map(ANY), "scale": ANY}, "additionalPrinterColumns": [ANY],
                   "selectableFields": [ANY]}],
 }  # fmt: skip
+_WEBHOOK = {
+    "name": S, "clientConfig": {"url": S, "caBundle": S, "service": {"namespace": S, "name": S, "path": S, "port": I}},
+    "rules": [{"operations": [S], "apiGroups": [S], "apiVersions": [S], "resources": [S], "scope": S}],
+    "failurePolicy": S, "matchPolicy": S, "namespaceSelector": SELECTOR, "objectSelector": SELECTOR, "sideEffects": S,
+    "timeoutSeconds": I, "admissionReviewVersions": [S], "reinvocationPolicy": S,
+    "matchConditions": [{"name": S, "expression": S}],
+}  # fmt: skip
 _NODE_STATUS = {
     "conditions": CONDITIONS, "addresses": Keyed({"type": "string!", "address": "string!"}, ("type",)),
     "capacity": Map(Q), "allocatable": Map(Q), "nodeInfo": Map(ANY), "images": [Map(ANY)],
@@ -235,6 +242,8 @@ _KINDS: dict[str, Json] = {
     "EndpointSlice": _SLICE,
     "Event": _EVENT,
     "ControllerRevision": {"data": ANY, "revision": L},
+    "ValidatingWebhookConfiguration": {"webhooks": Keyed(_WEBHOOK, ("name",))},
+    "MutatingWebhookConfiguration": {"webhooks": Keyed(_WEBHOOK, ("name",))},
     "CustomResourceDefinition": {
         "spec": _DEFINITION, "status": {"conditions": CONDITIONS, "acceptedNames": _NAMES, "storedVersions": [S]},
     },

@@ -24,7 +24,7 @@ class StatusError(Exception):
     def status(self) -> Json:
         """Return the `Status` object that is sent."""
         body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-        body |= {"message": self.message, "reason": self.reason, "code": self.code}
+        body |= {"message": self.message, "code": self.code} | ({"reason": self.reason} if self.reason else {})
         return body | ({"details": self.details} if self.details else {})
 
 

@@ -199,6 +199,10 @@ def _revision(value: Json, now: datetime) -> list[Any]:
     return [_name(value), controller, value.get("revision", 0), _age(value, now)]
 
 
+def _webhooks(value: Json, now: datetime) -> list[Any]:
+    return [_name(value), len(value.get("webhooks") or ()), _age(value, now)]
+
+
 _COLUMNS: dict[str, tuple[str, _Row]] = {
     "Pod": ("Name Ready Status Restarts Age ~IP ~Node ~Nominated_Node ~Readiness_Gates", _pod),
     "Deployment": ("Name Ready Up-to-date Available Age ~Containers ~Images ~Selector", _deployment),
@@ -222,6 +226,8 @@ _COLUMNS: dict[str, tuple[str, _Row]] = {
     "ClusterRoleBinding": ("Name Role Age", _binding),
     "Lease": ("Name Holder Age", lambda one, at: [_name(one), _spec(one).get("holderIdentity"), _age(one, at)]),
     "ControllerRevision": ("Name Controller Revision Age", _revision),
+    "ValidatingWebhookConfiguration": ("Name Webhooks Age", _webhooks),
+    "MutatingWebhookConfiguration": ("Name Webhooks Age", _webhooks),
     "CustomResourceDefinition": (
         "Name Created_At", lambda one, _: [_name(one), one["metadata"].get("creationTimestamp")],
     ),

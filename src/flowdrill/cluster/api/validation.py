@@ -18,6 +18,7 @@ from flowdrill.cluster.api.metadata_rules import (
 from flowdrill.cluster.api.resource_types import BUILT_IN_GROUPS, Json, ResourceType
 from flowdrill.cluster.api.selectors import label_selector_of
 from flowdrill.cluster.api.value_rules import int_or_percent, is_quantity, not_negative, port
+from flowdrill.cluster.api.webhook_rules import webhook_errors
 
 _ENV = re.compile(r"[^=\0]+")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -280,4 +281,5 @@ _CHECKS = {
     "Deployment": _deployment, "ReplicaSet": _workload, "StatefulSet": _workload, "Pod": _pod, "Service": _service,
     "RoleBinding": _binding, "ClusterRoleBinding": _binding, "CustomResourceDefinition": _definition,
     "ConfigMap": _data, "Secret": _data, "PersistentVolumeClaim": claim_errors,
+    "ValidatingWebhookConfiguration": webhook_errors, "MutatingWebhookConfiguration": webhook_errors,
 }  # fmt: skip
