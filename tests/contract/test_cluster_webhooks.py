@@ -82,7 +82,7 @@ def test_a_rollback_is_denied_in_its_dry_run_too(play: Playground, hook: Webhook
             status = refused(lambda query=query: play.patch("deployments", name, change, **query))
             assert status["code"] == 403
             assert status["message"] == f'admission webhook "{webhook}" denied the request: images are frozen'
-        mine = [one for one in hook.asked if "system:masters" in one["userInfo"]["groups"]]
+        mine = [one for one in hook.attempts if "system:masters" in one["userInfo"]["groups"]]
         assert [one["dryRun"] for one in mine] == [True, False]
         assert play.read("deployments", name)["metadata"]["generation"] == 1
         asked = mine[0]
@@ -101,7 +101,7 @@ def test_a_webhook_is_told_what_is_done_by_whom(play: Playground, hook: WebhookS
         play.raw("PATCH", path, {"data": {"b": "1"}}, content_type=MERGE)
         play.raw("PATCH", path, body, content_type=APPLY, fieldManager="tests")
         play.raw("DELETE", path)
-    asked = hook.asked
+    asked = hook.attempts
     assert [one["operation"] for one in asked] == ["CREATE", "UPDATE", "UPDATE", "UPDATE", "DELETE"]
     assert [(one["object"] is None, one["oldObject"] is None) for one in asked] == [
         (False, True), (False, False), (False, False), (False, False), (True, False),
@@ -127,7 +127,7 @@ def test_a_webhook_is_told_for_whom_a_request_is_made(play: Playground, hook: We
             api.set_default_header("Impersonate-Group", "system:masters")
             acting = Playground(play.context, play.kubeconfig, play.namespace, api, play.image, play.missing)
             make(acting, f"{name}-2")
-    assert hook.asked[1]["userInfo"] == {"username": "on-call", "groups": ["system:masters", "system:authenticated"]}
+    assert hook.attempts[1]["userInfo"] == {"username": "on-call", "groups": ["system:masters", "system:authenticated"]}
 
 
 def test_subresources_are_asked_about_only_where_a_rule_names_them(

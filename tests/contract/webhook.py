@@ -59,6 +59,15 @@ class WebhookServer:
     def client_config(self) -> Json:
         return {"url": self.url, "caBundle": base64.b64encode(self.authority).decode()}
 
+    @property
+    def attempts(self) -> list[Json]:
+        """What was asked, without repetitions: an API server that finds its copy of an object to be old asks again."""
+        found: dict[str, Json] = {}
+        for one in self.asked:
+            content = {name: part for name, part in (one["object"] or {}).items() if name not in ("metadata", "status")}
+            found.setdefault(json.dumps([one["operation"], one["name"], one["dryRun"], one["userInfo"], content]), one)
+        return list(found.values())
+
     def reply(self, path: str, body: bytes) -> bytes:
         review = json.loads(body)
         self.paths.append(path)
