@@ -89,6 +89,16 @@ def label_errors(labels: Json | None, field: str) -> Iterator[Cause]:
             )  # fmt: skip
 
 
+def dns_label_errors(name: str, field: str) -> Iterator[Cause]:
+    """Yield what is wrong with a name that must be a DNS label."""
+    if not name:
+        yield field, "FieldValueRequired", "Required value"
+    elif len(name) > 63:
+        yield field, "FieldValueInvalid", f"Invalid value: {quoted(name)}: must be no more than 63 characters"
+    elif not DNS_LABEL.fullmatch(name):
+        yield field, "FieldValueInvalid", f"Invalid value: {quoted(name)}: {DNS_LABEL_SENTENCE}"
+
+
 def quoted(value: Any) -> str:
     """Return a value as messages show it."""
     return f'"{value}"' if isinstance(value, str) else str(value)[:200]

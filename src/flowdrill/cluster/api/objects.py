@@ -21,12 +21,15 @@ from flowdrill.cluster.api.deletion import (
     mark_deleted,
     may_go,
 )
+from flowdrill.cluster.api.pod_admission import complete_pod
+from flowdrill.cluster.api.quota import check_quotas
 from flowdrill.cluster.api.resource_types import (
     BUILT_IN,
     CUSTOM_RESOURCE_DEFINITIONS,
     MUTATING_WEBHOOKS,
     NAMESPACES,
     PERSISTENT_VOLUME_CLAIMS,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     SERVICES,
     VALIDATING_WEBHOOKS,
@@ -250,9 +253,13 @@ class Objects:
         if resource == SERVICES and current is not None:
             keep_addresses(new, current)
         fill_defaults(resource, new)
+        if resource == PODS and current is None:
+            complete_pod(self.store, new)
         causes = field_errors(resource, new, current)
         if causes:
             raise invalid(resource, new["metadata"]["name"], causes)
+        if current is None:
+            check_quotas(self.store, self.types, resource, new)
         if resource == SERVICES:
             allocate_addresses(new, self.store.all(SERVICES), self.network)
         if resource == CUSTOM_RESOURCE_DEFINITIONS:
@@ -282,7 +289,9 @@ class Objects:
 
 
 def _counts_generations(resource: ResourceType) -> bool:
-    named = resource in (CUSTOM_RESOURCE_DEFINITIONS, VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS)
+    named = resource in (
+        CUSTOM_RESOURCE_DEFINITIONS, VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS, POD_DISRUPTION_BUDGETS,
+    )  # fmt: skip
     return named or (resource.group == "apps" and resource.has_status) or resource not in BUILT_IN
 
 

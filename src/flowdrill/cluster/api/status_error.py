@@ -54,6 +54,12 @@ def invalid(resource: ResourceType, name: str, causes: Sequence[tuple[str, str, 
     return StatusError(422, "Invalid", f'{kind} "{name}" is invalid: {listed}', about, causes)
 
 
+def denied(resource: ResourceType, name: str, why: str) -> StatusError:
+    """403: the identity might, but a rule of the cluster does not let it."""
+    message = f'{resource.full_name} "{name}" is forbidden: {why}'
+    return StatusError(403, "Forbidden", message, _about(resource, name))
+
+
 def bad_request(message: str) -> StatusError:
     """Return 400."""
     return StatusError(400, "BadRequest", message)
