@@ -102,8 +102,9 @@ class KubernetesApi:
             await self._answers[verb](request, receive, send, user)
 
     def _allow(self, user: User, asked: Attributes) -> None:
-        if not self._authorizer.decide(user, asked).allowed:
-            raise forbidden(user, asked)
+        decision = self._authorizer.decide(user, asked)
+        if not decision.allowed:
+            raise forbidden(user, asked, decision.reason)
 
     async def _answer_path(self, request: Request, send: Send) -> None:
         if request.method not in ("GET", "HEAD"):
