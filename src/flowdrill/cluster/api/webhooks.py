@@ -102,6 +102,7 @@ def _webhook(one: Json) -> Webhook:
 
 def _text(bundle: str | None) -> str:
     try:
-        return base64.b64decode(bundle or "").decode("latin-1")
+        # What is no text becomes one that is no certificate: then nobody is trusted, instead of everybody known here.
+        return base64.b64decode(bundle or "").decode("ascii", "backslashreplace")
     except binascii.Error:
-        return ""
+        return "?"

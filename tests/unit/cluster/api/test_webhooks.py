@@ -234,6 +234,16 @@ def test_a_patch_that_cannot_be_is_an_internal_error(asked: Asked, hook: Hook, o
     assert asked.objects.find(CONFIG_MAPS, "shop", "x") is None
 
 
+@pytest.mark.parametrize("bundle", ["////", "AAAA", "LS0t"])
+def test_a_bundle_that_holds_no_certificate_trusts_nobody(bundle: str) -> None:
+    asked = Asked()
+    watch_over(asked, "a", clientConfig={"url": "https://127.0.0.1:1/x", "caBundle": bundle})
+    answer = make(asked, "x")
+    assert answer.code == 500
+    assert "failed calling webhook" in answer.json["message"]
+    assert "connection refused" not in answer.json["message"]
+
+
 def test_warnings_reach_the_sender_as_one_header_each(asked: Asked, hook: Hook) -> None:
     watch_over(asked, "a")
     hook.answer = lambda *_: {"allowed": True, "warnings": ['careful: "x"\r\nSet-Cookie: a', 7, ""]}
