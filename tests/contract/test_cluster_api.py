@@ -397,6 +397,90 @@ def test_reviews_answer_as_the_requests_would(play: Playground, name: str, reade
     assert refused.value.status == 403
 
 
+def bind(play: Playground, name: str, kind: str, role: str, subject: Json) -> None:
+    group = "rbac.authorization.k8s.io"
+    body = {"metadata": {"name": name}, "roleRef": {"apiGroup": group, "kind": kind, "name": role}}
+    path = f"/apis/{group}/v1/namespaces/{play.namespace}/rolebindings"
+    play.raw("POST", path, body | {"subjects": [subject]})
+
+
+def review(play: Playground, **spec: Any) -> Json:
+    """The status of a LocalSubjectAccessReview; `user`, `groups`, and what is asked."""
+    about = {name: spec.pop(name) for name in ("user", "groups") if name in spec}
+    asked = {"namespace": play.namespace, "group": "apps", "resource": "deployments", **spec}
+    body = {
+        "apiVersion": "authorization.k8s.io/v1", "kind": "LocalSubjectAccessReview",
+        "metadata": {"namespace": play.namespace}, "spec": {**about, "resourceAttributes": asked},
+    }  # fmt: skip
+    path = f"/apis/authorization.k8s.io/v1/namespaces/{play.namespace}/localsubjectaccessreviews"
+    return dict(play.raw("POST", path, body)["status"])
+
+
+def test_a_review_names_the_binding_that_grants_it(play: Playground, name: str) -> None:
+    rule = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["*"], "resourceNames": ["web"]}
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{play.namespace}/roles"
+    play.raw("POST", path, {"metadata": {"name": name}, "rules": [rule]})
+    account = f"system:serviceaccount:{play.namespace}:{name}"
+    bind(play, f"{name}-a", "Role", name, {"kind": "ServiceAccount", "name": name, "namespace": play.namespace})
+    bind(play, f"{name}-g", "Role", name, {"kind": "Group", "name": name})
+    bind(play, f"{name}-v", "ClusterRole", "view", {"kind": "User", "name": name})
+    bind(play, f"{name}-n", "Role", "nowhere", {"kind": "User", "name": f"{name}-lost"})
+    play.until(lambda: review(play, user=account, verb="patch", name="web")["allowed"])
+    by = f'RBAC: allowed by RoleBinding "{name}-{{}}/{play.namespace}" of {{}} to {{}}'
+    role = f'Role "{name}"'
+    assert review(play, user=account, verb="patch", name="web") == {
+        "allowed": True, "reason": by.format("a", role, f'ServiceAccount "{name}/{play.namespace}"'),
+    }  # fmt: skip
+    assert review(play, user=account, verb="patch", name="other") == {"allowed": False}
+    assert review(play, user=account, verb="patch") == {"allowed": False}
+    assert review(play, groups=[name], verb="list", name="web")["reason"] == by.format("g", role, f'Group "{name}"')
+    view = by.format("v", 'ClusterRole "view"', f'User "{name}"')
+    assert play.until(lambda: review(play, user=name, verb="get").get("reason")) == view
+    lost = 'RBAC: role.rbac.authorization.k8s.io "nowhere" not found'
+    assert play.until(lambda: review(play, user=f"{name}-lost", verb="get").get("reason")) == lost
+    with play.as_user(f"{name}-lost") as api, pytest.raises(ApiException) as refused:
+        client.AppsV1Api(api).read_namespaced_deployment("web", play.namespace)
+    assert refusal(refused)["message"].endswith(f'in the namespace "{play.namespace}": {lost}')
+    assert review(play, user="root", groups=["system:masters"], verb="delete") == {"allowed": True}
+
+
+def test_who_may_list_one_object_may_list_that_alone(play: Playground, name: str) -> None:
+    rule = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list", "watch"], "resourceNames": ["web"]}
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{play.namespace}/roles"
+    play.raw("POST", path, {"metadata": {"name": name}, "rules": [rule]})
+    bind(play, name, "Role", name, {"kind": "User", "name": name})
+    play.until(lambda: review(play, user=name, verb="list", name="web")["allowed"])
+    with play.as_user(name) as api:
+        apps = client.AppsV1Api(api)
+
+        def listed(selector: str) -> None:
+            apps.list_namespaced_deployment(play.namespace, field_selector=selector)
+
+        for selector in ("metadata.name=web", "metadata.name==web", "metadata.name=web,metadata.namespace=x"):
+            listed(selector)
+        query = {"field_selector": "metadata.name=web", "timeout_seconds": 1}
+        list(watch.Watch().stream(apps.list_namespaced_deployment, play.namespace, **query))
+        for selector in ("metadata.name=other", "metadata.name!=web", ""):
+            assert not allowed(lambda selector=selector: listed(selector))
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "said"),
+    [
+        ({"resourceAttributes": {"verb": "get"}}, "spec.user", "at least one of user or group must be specified"),
+        ({"user": "a"}, "spec.resourceAttributes", "exactly one of nonResourceAttributes or resourceAttributes"),
+        ({"user": "a", "resourceAttributes": {}, "nonResourceAttributes": {"path": "/x"}}, "spec.nonResourceAttributes",
+         "cannot be specified in combination with resourceAttributes"),
+    ],
+)  # fmt: skip
+def test_a_review_that_asks_nothing_is_invalid(play: Playground, spec: Json, field: str, said: str) -> None:
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    with pytest.raises(ApiException) as refused:
+        play.raw("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+    assert (refused.value.status, refusal(refused)["details"]["causes"][0]["field"]) == (422, field)
+    assert said in refusal(refused)["message"]
+
+
 def test_only_who_may_impersonate_can(play: Playground, name: str) -> None:
     core = play.core
     core.create_namespaced_service_account(play.namespace, {"metadata": {"name": name}})

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from flowdrill.cluster.api.admission import Admission, Asks
 from flowdrill.cluster.api.authentication import Authenticator, User
 from flowdrill.cluster.api.authorization import Attributes, Authorizer, forbidden
 from flowdrill.cluster.api.content import Send, begin_stream, form_of, list_of, send_body, send_json, shaped
@@ -26,8 +27,9 @@ from flowdrill.cluster.api.reviews import answered
 from flowdrill.cluster.api.role_giving import check_given
 from flowdrill.cluster.api.selectors import parse_field_selector, parse_label_selector
 from flowdrill.cluster.api.status_error import StatusError, bad_request, method_not_allowed, no_such_resource
-from flowdrill.cluster.api.subresources import bound, finalized, log_options, scale_of, scaled
+from flowdrill.cluster.api.subresources import bound, finalized, log_options, scale_of
 from flowdrill.cluster.api.watching import Watch
+from flowdrill.cluster.api.webhook_client import WebhookClient
 from flowdrill.cluster.api.writing import Writer, Written
 
 _HEALTH = ("/healthz", "/livez", "/readyz")
@@ -40,10 +42,12 @@ class KubernetesApi:
     """An ASGI application."""
 
     def __init__(
-        self, objects: Objects, authenticator: Authenticator, authorizer: Authorizer, logs: PodLogs, version: str
-    ) -> None:
+        self, objects: Objects, authenticator: Authenticator, authorizer: Authorizer, logs: PodLogs, version: str,
+        webhooks: Asks | None = None,
+    ) -> None:  # fmt: skip
         self._objects, self._authenticator, self._authorizer = objects, authenticator, authorizer
         self._logs, self._version = logs, version
+        self._admission = Admission(objects, webhooks or WebhookClient(objects))
         self._streams: set[asyncio.Task[None]] = set()
         self._answers: dict[str, Callable[[Request, Receive, Send, User], Any]] = {
             "get": self._get, "list": self._list, "watch": self._watch, "create": self._create,
@@ -98,8 +102,9 @@ class KubernetesApi:
             await self._answers[verb](request, receive, send, user)
 
     def _allow(self, user: User, asked: Attributes) -> None:
-        if not self._authorizer.decide(user, asked).allowed:
-            raise forbidden(user, asked)
+        decision = self._authorizer.decide(user, asked)
+        if not decision.allowed:
+            raise forbidden(user, asked, decision.reason)
 
     async def _answer_path(self, request: Request, send: Send) -> None:
         if request.method not in ("GET", "HEAD"):
@@ -206,7 +211,7 @@ class KubernetesApi:
             case "":
                 if request.name is not None:
                     raise method_not_allowed()
-                written = self._writer(user).create(request, resource, body)
+                written = await self._writer(user).create(request, resource, body)
             case "token" if resource == SERVICE_ACCOUNTS:
                 account = self._objects.get(resource, request.namespace, request.name or "")
                 asked = object_in(body, request.media_type)
@@ -221,24 +226,24 @@ class KubernetesApi:
         resource, body = _resource(request), await body_of(receive)
         if request.name is None:
             raise method_not_allowed()
+        writer = self._writer(user)
         if request.subresource == "scale" and resource.has_scale:
-            await send_json(send, scaled(self._objects, request, resource, body))
+            await self._send_written(request, resource, await writer.scale(request, resource, body), send)
             return
         if request.subresource == "finalize" and resource == NAMESPACES and request.method == "PUT":
             await send_json(send, finalized(self._objects, request, body))
             return
         if request.subresource not in ("", "status") or (request.subresource and not resource.has_status):
             raise _not_here(request.subresource)
-        writer = self._writer(user)
         change = writer.patch if request.method == "PATCH" else writer.replace
-        await self._send_written(request, resource, change(request, resource, body), send)
+        await self._send_written(request, resource, await change(request, resource, body), send)
 
     async def _delete(self, request: Request, receive: Receive, send: Send, user: User) -> None:
         resource, body = _resource(request), await body_of(receive)
         if request.subresource:
             raise _not_here(request.subresource)
-        written = self._writer(user).delete(request, resource, body, request.name or "")
-        await send_json(send, written.value)
+        written = await self._writer(user).delete(request, resource, body, request.name or "")
+        await send_json(send, written.value, warnings=written.warnings)
 
     async def _delete_many(self, request: Request, receive: Receive, send: Send, user: User) -> None:
         resource, body = _resource(request), await body_of(receive)
@@ -246,7 +251,11 @@ class KubernetesApi:
         found = self._objects.select(resource, request.namespace, labels, fields)
         writer = self._writer(user)
         for one in found:
-            writer.delete(request, resource, body, one["metadata"]["name"])
+            try:
+                await writer.delete(request, resource, body, one["metadata"]["name"])
+            except StatusError as error:
+                if error.code != 404:  # it has gone while webhooks were asked about another one
+                    raise
         metadata: Json = {"resourceVersion": str(self._objects.store.revision)}
         await send_json(send, list_of(form_of(request), resource, found, metadata, self._objects.now()))
 
@@ -261,7 +270,7 @@ class KubernetesApi:
                 self._allow(user, replace(asked, verb="create"))  # an apply of something new
             check_given(self._objects, self._authorizer, user, resource, value, request.namespace or "")
 
-        return Writer(self._objects, may_keep)
+        return Writer(self._objects, self._admission, user, may_keep)
 
     def _named(self, request: Request) -> tuple[ResourceType, Json]:
         resource = _resource(request)

@@ -56,17 +56,19 @@ class Authorizer:
         """Return whether `user` may do what is asked."""
         if MASTERS in user.groups:
             return Decision(True)
-        for rule, why in self._rules(user, asked.namespace):
+        missing: list[str] = []
+        for rule, why in self._rules(user, asked.namespace, missing):
             if _covers(rule, asked):
                 return Decision(True, why)
-        return Decision(False)
+        listed = list(dict.fromkeys(missing))
+        return Decision(False, f"RBAC: {_all(listed)}" if listed else "")
 
     def rules_of(self, user: User, namespace: str) -> list[Json]:
         """Return every rule that holds for a user in a namespace."""
         if MASTERS in user.groups:
             everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
             return [everything, {"verbs": ["*"], "nonResourceURLs": ["*"]}]
-        return [rule for rule, _ in self._rules(user, namespace)]
+        return [rule for rule, _ in self._rules(user, namespace, [])]
 
     def rules_of_role(self, role: Json) -> list[Json]:
         """Return a role's rules, gathered from others when it is an aggregated one."""
@@ -82,15 +84,18 @@ class Authorizer:
         ]
         return [rule for one in chosen for rule in one.get("rules") or ()]
 
-    def _rules(self, user: User, namespace: str) -> Iterator[tuple[Json, str]]:
+    def _rules(self, user: User, namespace: str, missing: list[str]) -> Iterator[tuple[Json, str]]:
+        """Yield every rule and what grants it; put the roles that are bound but not there into `missing`."""
         store = self._objects.store
         for binding in store.all(CLUSTER_ROLE_BINDINGS):
-            yield from self._granted(binding, user, None)
+            yield from self._granted(binding, user, None, missing)
         if namespace:
             for binding in store.all(ROLE_BINDINGS, namespace):
-                yield from self._granted(binding, user, namespace)
+                yield from self._granted(binding, user, namespace, missing)
 
-    def _granted(self, binding: Json, user: User, namespace: str | None) -> Iterator[tuple[Json, str]]:
+    def _granted(
+        self, binding: Json, user: User, namespace: str | None, missing: list[str]
+    ) -> Iterator[tuple[Json, str]]:
         subject = next((one for one in binding.get("subjects") or () if _is(one, user, namespace)), None)
         if subject is None:
             return
@@ -99,30 +104,37 @@ class Authorizer:
         role = self._objects.find(CLUSTER_ROLES if in_cluster else ROLES, None if in_cluster else namespace,
                                   reference["name"])  # fmt: skip
         if role is None:
+            kind = CLUSTER_ROLES if in_cluster else ROLES
+            missing.append(f'{kind.singular}.{kind.group} "{reference["name"]}" not found')
             return
         name = binding["metadata"]["name"] + (f"/{namespace}" if namespace else "")
-        kind = "RoleBinding" if namespace else "ClusterRoleBinding"
-        to = f'{subject["kind"]} "{subject["name"]}"'
-        why = f'RBAC: allowed by {kind} "{name}" of {reference["kind"]} "{reference["name"]}" to {to}'
+        bound = "RoleBinding" if namespace else "ClusterRoleBinding"
+        whose = f"/{subject.get('namespace') or namespace}" if subject["kind"] == "ServiceAccount" else ""
+        to = f'{subject["kind"]} "{subject["name"]}{whose}"'
+        why = f'RBAC: allowed by {bound} "{name}" of {reference["kind"]} "{reference["name"]}" to {to}'
         for rule in self.rules_of_role(role):
             yield rule, why
 
 
-def forbidden(user: User, asked: Attributes) -> StatusError:
+def forbidden(user: User, asked: Attributes, reason: str = "") -> StatusError:
     """Return the refusal, as the API words it."""
+    why = f": {reason}" if reason else ""
     if asked.path:
-        return StatusError(
-            403, "Forbidden", f'forbidden: User "{user.name}" cannot {asked.verb} path "{asked.path}"', {}
-        )
+        message = f'forbidden: User "{user.name}" cannot {asked.verb} path "{asked.path}"{why}'
+        return StatusError(403, "Forbidden", message, {})
     what = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
     named = f'{what} "{asked.name}"' if asked.name else what
     where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
     message = (
         f'{named} is forbidden: User "{user.name}" cannot {asked.verb} resource "{asked.full_resource}" '
-        f'in API group "{asked.group}" {where}'
+        f'in API group "{asked.group}" {where}{why}'
     )
     details = {"name": asked.name, "group": asked.group, "kind": asked.resource}
     return StatusError(403, "Forbidden", message, {key: text for key, text in details.items() if text})
+
+
+def _all(texts: list[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def covers_all(held: list[Json], wanted: list[Json]) -> bool:

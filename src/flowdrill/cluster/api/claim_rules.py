@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowdrill.cluster.api.metadata_rules import Cause, quoted
-from flowdrill.cluster.api.quantities import quantity
 from flowdrill.cluster.api.resource_types import Json
+from flowdrill.model.resource_quantity import quantity
 
 _MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _STORAGE = "spec.resources[storage]"

@@ -43,7 +43,7 @@ def _stateful_set(value: Json) -> None:
     if strategy["type"] == "RollingUpdate":
         _set(_dict(strategy, "rollingUpdate"), partition=0)
     _template(spec)
-    for claim in _dicts(spec.get("volumeClaimTemplates")):
+    for claim in dicts(spec.get("volumeClaimTemplates")):
         _set(claim, apiVersion="v1", kind="PersistentVolumeClaim")
         _dict(claim, "metadata").setdefault("creationTimestamp", None)
         _claim(claim)
@@ -69,16 +69,16 @@ def _pod(value: Json) -> None:
         taints = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
         common = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
         spec["tolerations"] = [{"key": key, **common} for key in taints]
-    _set(_dict(value, "status"), phase="Pending", qosClass=_quality(spec))
+    _set(_dict(value, "status"), phase="Pending", qosClass=quality_of(spec))
 
 
 def _pod_spec(spec: Json) -> None:
     _set(spec, restartPolicy="Always", dnsPolicy="ClusterFirst", terminationGracePeriodSeconds=30)
     _set(spec, schedulerName="default-scheduler", securityContext={})
     for name in ("initContainers", "containers"):
-        for container in _dicts(spec.get(name)):
+        for container in dicts(spec.get(name)):
             _container(container)
-    for volume in _dicts(spec.get("volumes")):
+    for volume in dicts(spec.get("volumes")):
         if set(volume) == {"name"}:
             volume["emptyDir"] = {}
         for kind in ("configMap", "secret", "downwardAPI", "projected"):
@@ -91,16 +91,16 @@ def _container(container: Json) -> None:
     moves = "@" not in image and (":" not in image.rpartition("/")[2] or image.endswith(":latest"))
     _set(container, imagePullPolicy="Always" if moves else "IfNotPresent", resources={})
     _set(container, terminationMessagePath="/dev/termination-log", terminationMessagePolicy="File")
-    for port in _dicts(container.get("ports")):
+    for port in dicts(container.get("ports")):
         _set(port, protocol="TCP")
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if isinstance(container.get(name), dict):
             probe = container[name]
             _set(probe, timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3)
             _http(probe)
-    for hook in _dicts(list((container.get("lifecycle") or {}).values())):
+    for hook in dicts(list((container.get("lifecycle") or {}).values())):
         _http(hook)
-    for one in _dicts(container.get("env")):
+    for one in dicts(container.get("env")):
         source = one.get("valueFrom")
         if isinstance(source, dict) and isinstance(source.get("fieldRef"), dict):
             _set(source["fieldRef"], apiVersion="v1")
@@ -118,8 +118,9 @@ def _http(handler: Json) -> None:
         _set(handler["httpGet"], path="/", scheme="HTTP")
 
 
-def _quality(spec: Json) -> str:
-    resources = [one.get("resources") or {} for one in _dicts(spec.get("containers"))]
+def quality_of(spec: Json) -> str:
+    """Return a pod's class of service."""
+    resources = [one.get("resources") or {} for one in dicts(spec.get("containers"))]
     if not any(one.get("limits") or one.get("requests") for one in resources):
         return "BestEffort"
     full = ({"cpu", "memory"} <= set(one.get("limits") or {}) for one in resources)
@@ -135,7 +136,7 @@ def _service(value: Json) -> None:
         _set(spec, internalTrafficPolicy="Cluster")
     if spec["type"] in ("NodePort", "LoadBalancer"):
         _set(spec, externalTrafficPolicy="Cluster")
-    for port in _dicts(spec.get("ports")):
+    for port in dicts(spec.get("ports")):
         _set(port, protocol="TCP")
         if "port" in port:
             _set(port, targetPort=port["port"])
@@ -159,7 +160,7 @@ def _secret(value: Json) -> None:
 def _binding(value: Json) -> None:
     if isinstance(value.get("roleRef"), dict):
         _set(value["roleRef"], apiGroup=_RBAC)
-    for subject in _dicts(value.get("subjects")):
+    for subject in dicts(value.get("subjects")):
         if subject.get("kind") in ("User", "Group"):
             _set(subject, apiGroup=_RBAC)
 
@@ -169,10 +170,43 @@ def _event(value: Json) -> None:
     _set(value, reportingInstance="")
 
 
+def _autoscaler(value: Json) -> None:
+    _set(_dict(value, "spec"), minReplicas=1, targetCPUUtilizationPercentage=80)
+    _set(_dict(value, "status"), currentReplicas=0, desiredReplicas=0)
+
+
+def _budget(value: Json) -> None:
+    _set(_dict(value, "status"), disruptionsAllowed=0, currentHealthy=0, desiredHealthy=0, expectedPods=0)
+
+
+def _limit_range(value: Json) -> None:
+    """A limit is what there may be at most, a request what the limit is, or else the least."""
+    for one in dicts(_dict(value, "spec").get("limits")):
+        if one.get("type") == "Container":
+            for name, source in (("default", "max"), ("defaultRequest", "default"), ("defaultRequest", "min")):
+                if isinstance(one.get(source), dict):
+                    _set(_dict(one, name), **one[source])
+
+
+def _webhooks(value: Json) -> None:
+    for one in dicts(value.get("webhooks")):
+        _set(one, failurePolicy="Fail", matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})
+        _set(one, timeoutSeconds=10)
+        if value["kind"] == "MutatingWebhookConfiguration":
+            _set(one, reinvocationPolicy="Never")
+        for rule in dicts(one.get("rules")):
+            _set(rule, scope="*")
+        service = _dict(one, "clientConfig").get("service")
+        if isinstance(service, dict):
+            _set(service, port=443)
+
+
 _OF_KIND = {
     "Deployment": _deployment, "ReplicaSet": _replica_set, "StatefulSet": _stateful_set, "Pod": _pod,
     "Service": _service, "Namespace": _namespace, "Secret": _secret, "RoleBinding": _binding,
     "ClusterRoleBinding": _binding, "Event": _event, "PersistentVolumeClaim": _claim,
+    "HorizontalPodAutoscaler": _autoscaler, "PodDisruptionBudget": _budget, "LimitRange": _limit_range,
+    "ValidatingWebhookConfiguration": _webhooks, "MutatingWebhookConfiguration": _webhooks,
 }  # fmt: skip
 
 
@@ -190,5 +224,6 @@ def _dict(value: Json, name: str) -> Json:
     return found if isinstance(found, dict) else {}
 
 
-def _dicts(value: Any) -> list[Json]:
+def dicts(value: Any) -> list[Json]:
+    """Return the objects of a list; nothing when it is none."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -34,8 +34,9 @@ def acted_for(user: User, headers: Iterable[tuple[bytes, bytes]], authorizer: Au
     asked += [Attributes("impersonate", _AUTHN, "uids", name=uid) for uid in uids]
     asked += [Attributes("impersonate", _AUTHN, "userextras", key, name=value) for key, value in extra]
     for one in asked:
-        if not authorizer.decide(user, one).allowed:
-            raise forbidden(user, one)
+        decision = authorizer.decide(user, one)
+        if not decision.allowed:
+            raise forbidden(user, one, decision.reason)
     if account is not None and not groups:
         groups = list(account_user(*account).groups)
     if not set(groups) & _EVERYBODY:

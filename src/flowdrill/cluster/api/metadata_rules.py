@@ -10,11 +10,11 @@ from flowdrill.cluster.api.resource_types import Json, ResourceType
 
 Cause = tuple[str, str, str]  # field, reason, message
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _PATH_NAME = re.compile(r"[^/%]+")
-_SENTENCE_SUBDOMAIN = (
+_SENTENCESUBDOMAIN = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
@@ -50,8 +50,8 @@ def _name(resource: ResourceType, name: str) -> Iterator[Cause]:
     elif resource.own_kind in _LABEL_NAMES:
         if not DNS_LABEL.fullmatch(name) or len(name) > 63:
             yield "metadata.name", "FieldValueInvalid", f"Invalid value: {quoted(name)}: {DNS_LABEL_SENTENCE}"
-    elif not _SUBDOMAIN.fullmatch(name) or len(name) > 253:
-        yield "metadata.name", "FieldValueInvalid", f"Invalid value: {quoted(name)}: {_SENTENCE_SUBDOMAIN}"
+    elif not SUBDOMAIN.fullmatch(name) or len(name) > 253:
+        yield "metadata.name", "FieldValueInvalid", f"Invalid value: {quoted(name)}: {_SENTENCESUBDOMAIN}"
 
 
 def _annotations(annotations: Json) -> Iterator[Cause]:
@@ -87,6 +87,16 @@ def label_errors(labels: Json | None, field: str) -> Iterator[Cause]:
                 f"Invalid value: {quoted(text)}: a valid label must be an empty string or consist of alphanumeric "
                 "characters, '-', '_' or '.', and must start and end with an alphanumeric character"
             )  # fmt: skip
+
+
+def dns_label_errors(name: str, field: str) -> Iterator[Cause]:
+    """Yield what is wrong with a name that must be a DNS label."""
+    if not name:
+        yield field, "FieldValueRequired", "Required value"
+    elif len(name) > 63:
+        yield field, "FieldValueInvalid", f"Invalid value: {quoted(name)}: must be no more than 63 characters"
+    elif not DNS_LABEL.fullmatch(name):
+        yield field, "FieldValueInvalid", f"Invalid value: {quoted(name)}: {DNS_LABEL_SENTENCE}"
 
 
 def quoted(value: Any) -> str:

@@ -21,13 +21,18 @@ from flowdrill.cluster.api.deletion import (
     mark_deleted,
     may_go,
 )
+from flowdrill.cluster.api.pod_admission import complete_pod
+from flowdrill.cluster.api.quota import check_quotas
 from flowdrill.cluster.api.resource_types import (
     BUILT_IN,
     CUSTOM_RESOURCE_DEFINITIONS,
+    MUTATING_WEBHOOKS,
     NAMESPACES,
     PERSISTENT_VOLUME_CLAIMS,
+    POD_DISRUPTION_BUDGETS,
     PODS,
     SERVICES,
+    VALIDATING_WEBHOOKS,
     Json,
     ResourceType,
     ResourceTypes,
@@ -248,9 +253,13 @@ class Objects:
         if resource == SERVICES and current is not None:
             keep_addresses(new, current)
         fill_defaults(resource, new)
+        if resource == PODS and current is None:
+            complete_pod(self.store, new)
         causes = field_errors(resource, new, current)
         if causes:
             raise invalid(resource, new["metadata"]["name"], causes)
+        if current is None:
+            check_quotas(self.store, self.types, resource, new)
         if resource == SERVICES:
             allocate_addresses(new, self.store.all(SERVICES), self.network)
         if resource == CUSTOM_RESOURCE_DEFINITIONS:
@@ -280,14 +289,15 @@ class Objects:
 
 
 def _counts_generations(resource: ResourceType) -> bool:
-    return (resource.group == "apps" and resource.has_status) or resource == CUSTOM_RESOURCE_DEFINITIONS or (
-        resource not in BUILT_IN
+    named = resource in (
+        CUSTOM_RESOURCE_DEFINITIONS, VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS, POD_DISRUPTION_BUDGETS,
     )  # fmt: skip
+    return named or (resource.group == "apps" and resource.has_status) or resource not in BUILT_IN
 
 
 def _spec_of(resource: ResourceType, value: Json) -> Json:
-    """What counts as the spec: for custom resources everything but metadata and status."""
-    if resource in BUILT_IN:
+    """What counts as the spec: for webhooks and custom resources everything but metadata and status."""
+    if resource in BUILT_IN and resource not in (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS):
         return value.get("spec") or {}
     return {name: part for name, part in value.items() if name not in ("metadata", "status")}
 

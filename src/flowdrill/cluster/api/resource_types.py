@@ -50,6 +50,7 @@ class ResourceType:
 _ALL_CATEGORY = ("all",)
 _REVIEW = ("create",)
 _RBAC, _AUTHZ, _AUTHN = "rbac.authorization.k8s.io", "authorization.k8s.io", "authentication.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
 
 _ONE_BY_ONE = tuple(verb for verb in _ALL if verb != "deletecollection")
 NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", False, ("ns",), has_status=True, verbs=_ONE_BY_ONE)
@@ -75,6 +76,16 @@ STATEFUL_SETS = ResourceType(
 )
 CONTROLLER_REVISIONS = ResourceType("apps", "v1", "ControllerRevision", "controllerrevisions")
 ENDPOINT_SLICES = ResourceType("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+RESOURCE_QUOTAS = ResourceType("", "v1", "ResourceQuota", "resourcequotas", True, ("quota",), has_status=True)
+LIMIT_RANGES = ResourceType("", "v1", "LimitRange", "limitranges", True, ("limits",))
+# Read as on any cluster, and kept; nothing here scales by the one or evicts by the other.
+HORIZONTAL_POD_AUTOSCALERS = ResourceType(
+    "autoscaling", "v1", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True, ("hpa",), _ALL_CATEGORY,
+    has_status=True,
+)  # fmt: skip
+POD_DISRUPTION_BUDGETS = ResourceType(
+    "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", True, ("pdb",), has_status=True
+)
 LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases")
 ROLES = ResourceType(_RBAC, "v1", "Role", "roles")
 ROLE_BINDINGS = ResourceType(_RBAC, "v1", "RoleBinding", "rolebindings")
@@ -84,6 +95,12 @@ CUSTOM_RESOURCE_DEFINITIONS = ResourceType(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False,
     ("crd", "crds"), has_status=True,
 )  # fmt: skip
+VALIDATING_WEBHOOKS = ResourceType(
+    _ADMISSION, "v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", False
+)
+MUTATING_WEBHOOKS = ResourceType(
+    _ADMISSION, "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False
+)
 SUBJECT_ACCESS_REVIEWS = ResourceType(
     _AUTHZ, "v1", "SubjectAccessReview", "subjectaccessreviews", False, verbs=_REVIEW, kept=False
 )
@@ -103,9 +120,11 @@ TOKEN_REVIEWS = ResourceType(_AUTHN, "v1", "TokenReview", "tokenreviews", False,
 
 BUILT_IN: tuple[ResourceType, ...] = (
     NAMESPACES, NODES, PODS, SERVICES, ENDPOINTS, CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, PERSISTENT_VOLUME_CLAIMS,
-    EVENTS,
+    EVENTS, RESOURCE_QUOTAS, LIMIT_RANGES,
     DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, CONTROLLER_REVISIONS, ENDPOINT_SLICES, LEASES,
+    HORIZONTAL_POD_AUTOSCALERS, POD_DISRUPTION_BUDGETS,
     ROLES, ROLE_BINDINGS, CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, CUSTOM_RESOURCE_DEFINITIONS,
+    VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS,
     SUBJECT_ACCESS_REVIEWS, LOCAL_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_ACCESS_REVIEWS, SELF_SUBJECT_RULES_REVIEWS,
     SELF_SUBJECT_REVIEWS, TOKEN_REVIEWS,
 )  # fmt: skip

@@ -199,6 +199,30 @@ _DEFINITION = {
                   "subresources": {"status": Map(ANY), "scale": ANY}, "additionalPrinterColumns": [ANY],
                   "selectableFields": [ANY]}],
 }  # fmt: skip
+_QUOTA = {"hard": Map(Q), "scopes": [S], "scopeSelector": ANY}
+_LIMITS = {
+    "type": S, **dict.fromkeys(("max", "min", "default", "defaultRequest", "maxLimitRequestRatio"), Map(Q)),
+}  # fmt: skip
+_AUTOSCALER = {
+    "scaleTargetRef": {"kind": S, "name": S, "apiVersion": S}, "minReplicas": I, "maxReplicas": I,
+    "targetCPUUtilizationPercentage": I,
+}  # fmt: skip
+_AUTOSCALER_STATUS = {
+    "observedGeneration": L, "lastScaleTime": S, "currentReplicas": "int32!", "desiredReplicas": "int32!",
+    "currentCPUUtilizationPercentage": I,
+}  # fmt: skip
+_BUDGET = {"minAvailable": IS, "maxUnavailable": IS, "selector": SELECTOR, "unhealthyPodEvictionPolicy": S}
+_BUDGET_STATUS = {
+    "observedGeneration": L, "disruptedPods": STRINGS, "conditions": CONDITIONS,
+    **dict.fromkeys(("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"), "int32!"),
+}  # fmt: skip
+_WEBHOOK = {
+    "name": S, "clientConfig": {"url": S, "caBundle": S, "service": {"namespace": S, "name": S, "path": S, "port": I}},
+    "rules": [{"operations": [S], "apiGroups": [S], "apiVersions": [S], "resources": [S], "scope": S}],
+    "failurePolicy": S, "matchPolicy": S, "namespaceSelector": SELECTOR, "objectSelector": SELECTOR, "sideEffects": S,
+    "timeoutSeconds": I, "admissionReviewVersions": [S], "reinvocationPolicy": S,
+    "matchConditions": [{"name": S, "expression": S}],
+}  # fmt: skip
 _NODE_STATUS = {
     "conditions": CONDITIONS, "addresses": Keyed({"type": "string!", "address": "string!"}, ("type",)),
     "capacity": Map(Q), "allocatable": Map(Q), "nodeInfo": Map(ANY), "images": [Map(ANY)],
@@ -235,6 +259,12 @@ _KINDS: dict[str, Json] = {
     "EndpointSlice": _SLICE,
     "Event": _EVENT,
     "ControllerRevision": {"data": ANY, "revision": L},
+    "ResourceQuota": {"spec": _QUOTA, "status": {"hard": Map(Q), "used": Map(Q)}},
+    "LimitRange": {"spec": {"limits": [_LIMITS]}},
+    "HorizontalPodAutoscaler": {"spec": _AUTOSCALER, "status": _AUTOSCALER_STATUS},
+    "PodDisruptionBudget": {"spec": _BUDGET, "status": _BUDGET_STATUS},
+    "ValidatingWebhookConfiguration": {"webhooks": Keyed(_WEBHOOK, ("name",))},
+    "MutatingWebhookConfiguration": {"webhooks": Keyed(_WEBHOOK, ("name",))},
     "CustomResourceDefinition": {
         "spec": _DEFINITION, "status": {"conditions": CONDITIONS, "acceptedNames": _NAMES, "storedVersions": [S]},
     },

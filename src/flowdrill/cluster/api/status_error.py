@@ -24,7 +24,7 @@ class StatusError(Exception):
     def status(self) -> Json:
         """Return the `Status` object that is sent."""
         body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-        body |= {"message": self.message, "reason": self.reason, "code": self.code}
+        body |= {"message": self.message, "code": self.code} | ({"reason": self.reason} if self.reason else {})
         return body | ({"details": self.details} if self.details else {})
 
 
@@ -52,6 +52,12 @@ def invalid(resource: ResourceType, name: str, causes: Sequence[tuple[str, str, 
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     about = {"name": name, "kind": resource.kind} | ({"group": resource.group} if resource.group else {})
     return StatusError(422, "Invalid", f'{kind} "{name}" is invalid: {listed}', about, causes)
+
+
+def denied(resource: ResourceType, name: str, why: str) -> StatusError:
+    """403: the identity might, but a rule of the cluster does not let it."""
+    message = f'{resource.full_name} "{name}" is forbidden: {why}'
+    return StatusError(403, "Forbidden", message, _about(resource, name))
 
 
 def bad_request(message: str) -> StatusError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from datetime import datetime
+from typing import Any
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.patching import patched
@@ -28,9 +28,8 @@ def scale_of(value: Json) -> Json:
     }  # fmt: skip
 
 
-def scaled(objects: Objects, request: Request, resource: ResourceType, body: bytes) -> Json:
-    """Set a workload's replicas through its Scale; return the new Scale."""
-    current = objects.get(resource, request.namespace, request.name or "")
+def scale_asked(request: Request, resource: ResourceType, current: Json, body: bytes) -> Json:
+    """Return a workload's Scale as a request wants it; StatusError when it cannot be, or is about another object."""
     before = scale_of(current)
     if request.method == "PATCH":
         if request.media_type.startswith("application/apply-patch"):
@@ -39,20 +38,24 @@ def scaled(objects: Objects, request: Request, resource: ResourceType, body: byt
         wanted = patched(resource, before, body, kind)
     else:
         wanted = object_in(body, request.media_type)
-    spec, meta = ({} if wanted.get(part) is None else wanted[part] for part in ("spec", "metadata"))
-    if not isinstance(spec, dict) or not isinstance(meta, dict):
-        raise bad_request("the Scale cannot be decoded: spec and metadata must be objects")
-    replicas = 0 if spec.get("replicas") is None else spec["replicas"]
-    if not isinstance(replicas, int) or isinstance(replicas, bool) or not 0 <= replicas < 1 << 31:
-        raise bad_request(f"spec.replicas: Invalid value: {str(replicas)[:40]}: must be a number that is not negative")
+    replicas, meta = replicas_of(wanted), wanted.get("metadata") or {}
     if meta.get("name") not in (None, "", current["metadata"]["name"]):
         raise bad_request(f"the name of the object does not match the name on the URL ({request.name})")
     for name in ("resourceVersion", "uid"):
         if meta.get(name) not in (None, "", current["metadata"][name]):
             raise conflict(resource, request.name or "")
-    new = copy.deepcopy(current)
-    new["spec"]["replicas"] = replicas
-    return scale_of(objects.update(resource, new, dry_run=request.dry_run))
+    return before | {"spec": {"replicas": replicas}}
+
+
+def replicas_of(scale: Json) -> int:
+    """Return what a Scale asks for; StatusError 400 when it cannot be decoded."""
+    spec, meta = ({} if scale.get(part) is None else scale[part] for part in ("spec", "metadata"))
+    if not isinstance(spec, dict) or not isinstance(meta, dict):
+        raise bad_request("the Scale cannot be decoded: spec and metadata must be objects")
+    replicas: Any = 0 if spec.get("replicas") is None else spec["replicas"]
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or not 0 <= replicas < 1 << 31:
+        raise bad_request(f"spec.replicas: Invalid value: {str(replicas)[:40]}: must be a number that is not negative")
+    return replicas
 
 
 def bound(objects: Objects, request: Request, body: bytes) -> Json:

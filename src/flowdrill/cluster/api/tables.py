@@ -199,6 +199,30 @@ def _revision(value: Json, now: datetime) -> list[Any]:
     return [_name(value), controller, value.get("revision", 0), _age(value, now)]
 
 
+def _quota(value: Json, now: datetime) -> list[Any]:
+    hard, used = (_status(value).get(part) or {} for part in ("hard", "used"))
+    shown = {name: f"{name}: {used.get(name, 0)}/{hard[name]}" for name in sorted(hard)}
+    limits = [text for name, text in shown.items() if name.startswith("limits")]
+    requests = [text for name, text in shown.items() if not name.startswith("limits")]
+    return [_name(value), ", ".join(requests), ", ".join(limits), _age(value, now)]
+
+
+def _autoscaler(value: Json, now: datetime) -> list[Any]:
+    spec, reference = _spec(value), _spec(value).get("scaleTargetRef") or {}
+    counts = [spec.get("minReplicas"), spec.get("maxReplicas"), _status(value).get("currentReplicas", 0)]
+    targets = f"cpu: <unknown>/{spec.get('targetCPUUtilizationPercentage')}%"
+    return [_name(value), f"{reference.get('kind')}/{reference.get('name')}", targets, *counts, _age(value, now)]
+
+
+def _budget(value: Json, now: datetime) -> list[Any]:
+    limits = [_spec(value).get(name, "N/A") for name in ("minAvailable", "maxUnavailable")]
+    return [_name(value), *limits, _status(value).get("disruptionsAllowed", 0), _age(value, now)]
+
+
+def _webhooks(value: Json, now: datetime) -> list[Any]:
+    return [_name(value), len(value.get("webhooks") or ()), _age(value, now)]
+
+
 _COLUMNS: dict[str, tuple[str, _Row]] = {
     "Pod": ("Name Ready Status Restarts Age ~IP ~Node ~Nominated_Node ~Readiness_Gates", _pod),
     "Deployment": ("Name Ready Up-to-date Available Age ~Containers ~Images ~Selector", _deployment),
@@ -222,6 +246,12 @@ _COLUMNS: dict[str, tuple[str, _Row]] = {
     "ClusterRoleBinding": ("Name Role Age", _binding),
     "Lease": ("Name Holder Age", lambda one, at: [_name(one), _spec(one).get("holderIdentity"), _age(one, at)]),
     "ControllerRevision": ("Name Controller Revision Age", _revision),
+    "ResourceQuota": ("Name Request Limit Age", _quota),
+    "LimitRange": ("Name Created_At", lambda one, _: [_name(one), one["metadata"].get("creationTimestamp")]),
+    "HorizontalPodAutoscaler": ("Name Reference Targets MinPods MaxPods Replicas Age", _autoscaler),
+    "PodDisruptionBudget": ("Name Min_Available Max_Unavailable Allowed_Disruptions Age", _budget),
+    "ValidatingWebhookConfiguration": ("Name Webhooks Age", _webhooks),
+    "MutatingWebhookConfiguration": ("Name Webhooks Age", _webhooks),
     "CustomResourceDefinition": (
         "Name Created_At", lambda one, _: [_name(one), one["metadata"].get("creationTimestamp")],
     ),

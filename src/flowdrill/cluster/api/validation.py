@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from flowdrill.cluster.api.claim_rules import claim_change_errors, claim_errors
 from flowdrill.cluster.api.decoding import decode_error
+from flowdrill.cluster.api.limit_rules import autoscaler_errors, budget_errors, limit_range_errors, quota_errors
 from flowdrill.cluster.api.metadata_rules import (
     DNS_LABEL,
     DNS_LABEL_SENTENCE,
     Cause,
+    dns_label_errors,
     label_errors,
     metadata_errors,
     quoted,
@@ -18,6 +20,7 @@ from flowdrill.cluster.api.metadata_rules import (
 from flowdrill.cluster.api.resource_types import BUILT_IN_GROUPS, Json, ResourceType
 from flowdrill.cluster.api.selectors import label_selector_of
 from flowdrill.cluster.api.value_rules import int_or_percent, is_quantity, not_negative, port
+from flowdrill.cluster.api.webhook_rules import webhook_errors
 
 _ENV = re.compile(r"[^=\0]+")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -106,11 +109,16 @@ def _pod_spec(spec: Json, at: str, claim_templates: Iterable[str] = ()) -> Itera
         message = f'Unsupported value: {quoted(spec.get("restartPolicy"))}: supported values: "Always", "Never", '
         yield f"{at}.restartPolicy", "FieldValueNotSupported", message + '"OnFailure"'
     yield from not_negative(spec.get("terminationGracePeriodSeconds"), f"{at}.terminationGracePeriodSeconds")
-    volumes = {*claim_templates}
+    volumes: set[str] = set()
     for number, volume in enumerate(spec.get("volumes") or ()):
-        volumes.add(str(volume.get("name")))
+        name = str(volume.get("name") or "")
+        yield from dns_label_errors(name, f"{at}.volumes[{number}].name")
+        if name in volumes:
+            yield f"{at}.volumes[{number}].name", "FieldValueDuplicate", f"Duplicate value: {quoted(name)}"
+        volumes.add(name)
         if volume.get("persistentVolumeClaim") is not None and not volume["persistentVolumeClaim"].get("claimName"):
             yield f"{at}.volumes[{number}].persistentVolumeClaim.claimName", "FieldValueRequired", "Required value"
+    volumes |= {*claim_templates}
     names: set[str] = set()
     for kind in ("initContainers", "containers"):
         for number, container in enumerate(spec.get(kind) or ()):
@@ -122,11 +130,7 @@ def _pod_spec(spec: Json, at: str, claim_templates: Iterable[str] = ()) -> Itera
 
 
 def _container(container: Json, at: str, volumes: set[str]) -> Iterator[Cause]:
-    name = container.get("name")
-    if not name:
-        yield f"{at}.name", "FieldValueRequired", "Required value"
-    elif not DNS_LABEL.fullmatch(name) or len(name) > 63:
-        yield f"{at}.name", "FieldValueInvalid", f"Invalid value: {quoted(name)}: {DNS_LABEL_SENTENCE}"
+    yield from dns_label_errors(str(container.get("name") or ""), f"{at}.name")
     if not container.get("image"):
         yield f"{at}.image", "FieldValueRequired", "Required value"
     yield from _environment(container, at)
@@ -280,4 +284,7 @@ _CHECKS = {
     "Deployment": _deployment, "ReplicaSet": _workload, "StatefulSet": _workload, "Pod": _pod, "Service": _service,
     "RoleBinding": _binding, "ClusterRoleBinding": _binding, "CustomResourceDefinition": _definition,
     "ConfigMap": _data, "Secret": _data, "PersistentVolumeClaim": claim_errors,
+    "ResourceQuota": quota_errors, "HorizontalPodAutoscaler": autoscaler_errors, "PodDisruptionBudget": budget_errors,
+    "LimitRange": limit_range_errors, "ValidatingWebhookConfiguration": webhook_errors,
+    "MutatingWebhookConfiguration": webhook_errors,
 }  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowdrill.cluster.api.metadata_rules import Cause, quoted
-from flowdrill.cluster.api.quantities import quantity
+from flowdrill.model.resource_quantity import quantity
 
 
 def not_negative(number: Any, field: str) -> Iterator[Cause]:

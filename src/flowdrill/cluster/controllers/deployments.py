@@ -33,6 +33,7 @@ from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.owning import controller_of, owned, owner_or_matching_keys
 from flowdrill.cluster.controllers.pod_state import is_finished
+from flowdrill.cluster.controllers.replica_failure import with_failure
 from flowdrill.cluster.controllers.rollout import next_shares, proportional
 from flowdrill.cluster.controllers.templates import same_template
 from flowdrill.cluster.events import EventRecorder
@@ -192,7 +193,7 @@ class DeploymentController:
     def _report(self, deployment: Json, new: Json | None, sets: list[Json]) -> float | None:
         now = self._objects.now()
         status = counts(deployment, new, sets)
-        conditions = conditions_of(deployment, new, status, now)
+        conditions = with_failure(conditions_of(deployment, new, status, now), new, sets)
         if conditions:
             status["conditions"] = conditions
         if status != deployment.get("status"):

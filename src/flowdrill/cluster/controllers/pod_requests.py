@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from flowdrill.cluster.api.quantities import quantity
 from flowdrill.cluster.api.resource_types import Json
+from flowdrill.model.resource_quantity import quantity
 
 Resources = dict[str, Decimal]  # by name: CPUs, bytes, pods, or pieces of whatever else
 

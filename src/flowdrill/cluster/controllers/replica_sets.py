@@ -23,6 +23,7 @@ from flowdrill.cluster.controllers.pod_state import (
     ready_since,
     seconds_until_available,
 )
+from flowdrill.cluster.controllers.replica_failure import failure_conditions
 from flowdrill.cluster.controllers.templates import pod_from
 from flowdrill.cluster.events import EventRecorder
 
@@ -50,11 +51,15 @@ class ReplicaSetController:
             return None
         pods = owned(self._objects, replica_set, PODS)
         active = [pod for pod in pods if not is_terminating(pod) and not is_finished(pod)]
+        failure: StatusError | None = None
         try:
             if "deletionTimestamp" not in replica_set["metadata"]:
                 self._reach(replica_set, active)
+        except StatusError as error:
+            failure = error
+            raise
         finally:
-            again_in = self._count(replica_set, owned(self._objects, replica_set, PODS))
+            again_in = self._count(replica_set, owned(self._objects, replica_set, PODS), failure)
         return again_in
 
     def _reach(self, replica_set: Json, active: list[Json]) -> None:
@@ -78,7 +83,7 @@ class ReplicaSetController:
             raise
         self._events.record(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
 
-    def _count(self, replica_set: Json, pods: list[Json]) -> float | None:
+    def _count(self, replica_set: Json, pods: list[Json], failure: StatusError | None) -> float | None:
         """Write the status; seconds until another pod becomes available, None when none will by itself."""
         active = [pod for pod in pods if not is_terminating(pod) and not is_finished(pod)]
         labels = replica_set["spec"]["template"]["metadata"].get("labels") or {}
@@ -92,6 +97,8 @@ class ReplicaSetController:
         }
         status = {"replicas": len(active), "observedGeneration": replica_set["metadata"]["generation"]}
         status |= {name: count for name, count in counts.items() if count}
+        conditions = failure_conditions(replica_set, len(active), failure, self._objects.now())
+        status |= {"conditions": conditions} if conditions else {}
         if status != replica_set.get("status"):
             new = copy.copy(replica_set)
             new["metadata"] = {**replica_set["metadata"], "resourceVersion": ""}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flowdrill.cluster.api.deletion import DeleteOptions
 from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.resource_types import PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS, Json, ResourceType
+from flowdrill.cluster.api.status_error import StatusError
 from flowdrill.cluster.controllers.keys import own_key
 from flowdrill.cluster.controllers.loop import Key
 from flowdrill.cluster.controllers.owning import owned, owner_or_matching_keys
@@ -146,7 +147,12 @@ class StatefulSetController:
             pod["spec"]["subdomain"] = found["spec"]["serviceName"]
         mount_claims(pod, found, number)
         make_claims(self._objects, self._events, found, number)
-        self._objects.create(PODS, pod)
+        try:
+            self._objects.create(PODS, pod)
+        except StatusError as error:
+            text = f"create Pod {name} in StatefulSet {found['metadata']['name']} failed error: {error}"
+            self._events.record(found, "Warning", "FailedCreate", text)
+            raise
         text = f"create Pod {name} in StatefulSet {found['metadata']['name']} successful"
         self._events.record(found, "Normal", "SuccessfulCreate", text)
 

@@ -12,6 +12,7 @@ from flowdrill.cluster.controllers.event_expiry import EventExpiry
 from flowdrill.cluster.controllers.garbage_collection import GarbageCollector
 from flowdrill.cluster.controllers.loop import Controller
 from flowdrill.cluster.controllers.namespaces import NamespaceController
+from flowdrill.cluster.controllers.quotas import QuotaController
 from flowdrill.cluster.controllers.scheduling import SCHEDULER, Scheduler
 from flowdrill.cluster.controllers.service_account_tokens import TokenController
 from flowdrill.cluster.controllers.service_accounts import RootCertificateController, ServiceAccountController
@@ -28,6 +29,7 @@ def supporting_controllers(objects: Objects, issue: Callable[..., str], authorit
         EndpointSliceController(objects),
         GarbageCollector(objects),
         NamespaceController(objects),
+        QuotaController(objects),
         ServiceAccountController(objects),
         RootCertificateController(objects, authority),
         TokenController(objects, issue, authority),

@@ -26,6 +26,8 @@ class ClaimFolders:
         if claim["spec"].get("volumeMode") == "Block":
             raise ConfigError(f'persistentvolumeclaim "{name}": the embedded cluster has no block devices')
         place = self._folder / str(claim["metadata"]["uid"])
+        if place.parent != self._folder or place.name in ("", ".", ".."):
+            raise ConfigError(f'persistentvolumeclaim "{name}": its uid is no name of a folder')
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         return place
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 
 from flowdrill.cluster.api.objects import Objects
-from flowdrill.cluster.api.quantities import quantity
 from flowdrill.cluster.api.resource_types import CONFIG_MAPS, SECRETS, SERVICES, Json
+from flowdrill.model.resource_quantity import quantity
 
 _REFERENCE = re.compile(r"\$(\$|\(([^()]*)\))")
 _NAMED = re.compile(r"(metadata\.(?:labels|annotations))\['([^']*)'\]")

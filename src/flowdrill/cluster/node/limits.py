@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from flowdrill.cluster.api.quantities import quantity
 from flowdrill.cluster.api.resource_types import Json
+from flowdrill.model.resource_quantity import quantity
 
 LOOK_SECONDS = 0.1  # how often memory is looked at
 _PAGE = os.sysconf("SC_PAGE_SIZE")

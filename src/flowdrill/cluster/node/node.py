@@ -48,6 +48,7 @@ class Node:
         """Run pods until cancelled; then every process ends at once. ClusterError when their keeper is gone."""
         _raise_file_limit()
         register_node(self._objects, self._version)
+        self._show_images()  # those of an earlier start are still here, or are gone
         async with KeeperClient() as keeper:
             events = EventRecorder(self._objects, "kubelet", NODE_NAME)
             self._shop = Workshop(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 
 from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.resource_types import LEASES, NODES, Json
 from flowdrill.cluster.node.images import PulledImage
+from flowdrill.model.image_reference import parse_image_reference
 
 NODE_NAME = "flowdrill-node"
 HEARTBEAT_SECONDS = 10.0
@@ -49,12 +51,27 @@ def register_node(objects: Objects, version: str) -> None:
 
 def show_images(objects: Objects, images: tuple[PulledImage, ...]) -> None:
     """Write which images the node has."""
-    listed = [{"names": [one.image_id, one.reference], "sizeBytes": one.size_bytes} for one in images]
+    listed = listed_images(images)
 
     def edit(node: Json) -> None:
         node["status"]["images"] = listed
 
     objects.change(NODES, None, NODE_NAME, edit, part=Part.STATUS)
+
+
+def listed_images(images: Iterable[PulledImage]) -> list[Json]:
+    """Return images as a kubelet lists them, the largest first: one entry an image, with the digest by which each
+    repository has it, then the tags it was pulled by."""
+    entries: dict[str, tuple[set[str], set[str], int]] = {}
+    for one in images:
+        digest = one.image_id.partition("@")[2]
+        digests, tags, _ = entries.setdefault(digest, (set(), set(), one.size_bytes))
+        digests.add(one.image_id)
+        reference = parse_image_reference(one.reference)
+        if reference.digest is None:
+            tags.add(str(reference if reference.tag else reference.at_tag("latest")))
+    ordered = sorted(entries.values(), key=lambda entry: (-entry[2], min(entry[0])))
+    return [{"names": [*sorted(digests), *sorted(tags)], "sizeBytes": size} for digests, tags, size in ordered]
 
 
 def heartbeat(objects: Objects) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from flowdrill.cluster.api.metadata_rules import DNS_LABEL
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.api.resource_types import SERVICE_ACCOUNTS, Json
 from flowdrill.cluster.node.claim_folders import ClaimFolders
@@ -42,7 +43,7 @@ class Volumes:
                 name = str(volume["persistentVolumeClaim"].get("claimName"))
                 made[volume["name"]] = self.claims.of(pod["metadata"]["namespace"], name)
                 continue
-            place = made[volume["name"]] = folder / volume["name"]
+            place = made[volume["name"]] = _place(folder, str(volume["name"]))
             place.mkdir(parents=True, exist_ok=True)
             self._fill(pod, volume, place, pod_ip)
         if pod["spec"].get("automountServiceAccountToken", True):
@@ -144,6 +145,14 @@ class Volumes:
         if account is None:
             return None
         return self._issue(namespace, account["metadata"]["name"], account["metadata"]["uid"])
+
+
+def _place(folder: Path, name: str) -> Path:
+    """A volume's folder in its pod's. The API refuses names that are no DNS labels; what came in nevertheless, from an
+    older or a damaged file, must not lead out of the pod's folder."""
+    if not DNS_LABEL.fullmatch(name):
+        raise ConfigError(f"the volume name {name!r:.80} is no name of a folder")
+    return folder / name
 
 
 def _account_of(pod: Json) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+from flowdrill.cluster.api.admission import Asks
 from flowdrill.cluster.api.app import KubernetesApi
 from flowdrill.cluster.api.authentication import Authenticator
 from flowdrill.cluster.api.authorization import Authorizer
@@ -55,7 +56,7 @@ class NoLogs:
 class Asked:
     """An API with the namespaces of every cluster and `shop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, webhooks: Asks | None = None) -> None:
         self.clock = Clock()
         self.objects = fresh_objects(self.clock)
         bootstrap(self.objects)
@@ -64,7 +65,7 @@ class Asked:
         self.authenticator = Authenticator(
             self.objects, ADMIN, b"a key for signing", lambda: self.clock.now().timestamp()
         )
-        self.api = KubernetesApi(self.objects, self.authenticator, self.authorizer, NoLogs(), "v1.36.0")
+        self.api = KubernetesApi(self.objects, self.authenticator, self.authorizer, NoLogs(), "v1.36.0", webhooks)
 
     def ask(
         self, method: str, path: str, body: Any = None, *, kind: str = "application/json", token: str | None = ADMIN,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdrill.cluster.api.quantities import quantity
 from flowdrill.cluster.api.resource_types import Json
 from flowdrill.cluster.api.selectors import label_selector_of, parse_field_selector, parse_label_selector
 from flowdrill.cluster.api.status_error import StatusError
+from flowdrill.model.resource_quantity import quantity
 
 LABELS = {"app": "web", "tier": "front", "size": "10", "example.org/team": "a", "empty": ""}
 KEYS = st.from_regex(r"[a-z]{1,4}(/[a-z]{1,4})?", fullmatch=True)

@@ -238,7 +238,7 @@ def test_a_failed_liveness_probe_runs_the_hook_and_ends_as_the_program_does(stag
 def test_containers_wait_for_the_initial_ones(stage: Stage) -> None:
     async def story() -> None:
         stage.make(spec={"initContainers": [{"name": "first", "image": SLOW, "command": ["true"]}]})
-        await until(lambda: stage.waits_for("PodInitializing"))
+        await until(lambda: stage.waits_for("PodInitializing") and stage.images.pulls)
         assert stage.images.pulls == [SLOW]
 
     run(stage, story())

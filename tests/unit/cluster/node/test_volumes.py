@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from flowdrill.cluster.api.objects import Objects
-from flowdrill.cluster.api.resource_types import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, Json
+from flowdrill.cluster.api.resource_types import CONFIG_MAPS, PERSISTENT_VOLUME_CLAIMS, SECRETS, SERVICE_ACCOUNTS, Json
 from flowdrill.cluster.node.claim_folders import ClaimFolders
 from flowdrill.cluster.node.environment import ConfigError
 from flowdrill.cluster.node.volumes import UnsupportedVolumeError, Volumes
-from tests.unit.cluster.controllers.driven import Clock, fresh_objects, named
+from tests.unit.cluster.controllers.driven import Clock, fresh_objects, named, put_odd
 
 TOKENS = "var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -169,3 +169,28 @@ def test_a_mount_never_leads_out(volumes: Volumes, tmp_path: Path, mount: Json) 
     with pytest.raises(ConfigError):
         mounted(volumes, tmp_path, {"name": "v0", **mount}, UP="..")
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "", ".", "..", "a/b", "/abs", ".serviceaccount", "UP"])
+def test_a_volume_whose_name_leads_elsewhere_is_refused_by_the_node_too(
+    volumes: Volumes, tmp_path: Path, name: str
+) -> None:
+    odd = pod({"emptyDir": {}})
+    odd["spec"]["volumes"][0]["name"] = name
+    folder = tmp_path / "pods" / "u1"
+    folder.mkdir(parents=True)
+    with pytest.raises(ConfigError, match="is no name of a folder"):
+        volumes.make(odd, folder, "127.231.64.1")
+    assert [*tmp_path.rglob("*")] == [tmp_path / "pods", folder]
+
+
+@pytest.mark.parametrize("uid", ["../x", "..", "", "/abs"])
+def test_a_claim_whose_uid_leads_elsewhere_is_refused(objects: Objects, tmp_path: Path, uid: str) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    objects.create(PERSISTENT_VOLUME_CLAIMS, named(PERSISTENT_VOLUME_CLAIMS, "data", spec=spec))
+    put_odd(objects, PERSISTENT_VOLUME_CLAIMS, "data", uid=uid)
+    bound = objects.get(PERSISTENT_VOLUME_CLAIMS, "shop", "data")
+    objects.store.put(PERSISTENT_VOLUME_CLAIMS, {**bound, "status": {"phase": "Bound"}})
+    with pytest.raises(ConfigError, match="is no name of a folder"):
+        ClaimFolders(objects, tmp_path / "claims").of("shop", "data")
+    assert [*tmp_path.iterdir()] == []
