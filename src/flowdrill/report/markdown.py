@@ -23,7 +23,7 @@ from flowdrill.report.words import (
 )
 
 _VERDICT_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❓"}
-_STATUS_SIGNS = {Status.PASS: "✅", Status.WARNING: "⚠️", Status.FAIL: "❌", Status.UNKNOWN: "❓"}
+STATUS_SIGNS = {Status.PASS: "✅", Status.WARNING: "⚠️", Status.FAIL: "❌", Status.UNKNOWN: "❓"}
 _LONGEST_CELL = 300
 _MOST_ROWS = 40
 _LONGEST_COMMENT = 60_000  # GitHub takes 65,536 characters
@@ -81,14 +81,14 @@ def _measures(result: Result) -> list[str]:
         (f"{m.words} ({m.start} → {m.end})", f"**{m.value}**", escape_markdown(m.bounds), _met(m.objective))
         for m in named_measures(result)
     ]
-    return [_table(("Measure", "Time", "Bounds", "Objective"), rows)]
+    return [markdown_table(("Measure", "Time", "Bounds", "Objective"), rows)]
 
 
 def _met(objective: Assessment | None) -> str:
     if not objective:
         return "none"
     words = f"{OBJECTIVE_WORDS[objective.status]}: {objective.required}"
-    return f"{_STATUS_SIGNS[objective.status]} " + escape_markdown(words + _detail(objective))
+    return f"{STATUS_SIGNS[objective.status]} " + escape_markdown(words + _detail(objective))
 
 
 def _detail(assessment: Assessment) -> str:
@@ -113,14 +113,14 @@ def _checks(result: Result) -> list[str]:
 def _assessments(kind: str, assessments: Sequence[Assessment], words: dict[Status, str]) -> str:
     rows = [
         (
-            f"{_STATUS_SIGNS[a.status]} {words[a.status]}",
+            f"{STATUS_SIGNS[a.status]} {words[a.status]}",
             escape_markdown(assessed_words(a.name)),
             escape_markdown(a.required),
             escape_markdown(a.observed + _detail(a)),
         )
         for a in assessments
     ]
-    return _table(("", kind, "Required", "Observed"), rows)
+    return markdown_table(("", kind, "Required", "Observed"), rows)
 
 
 def _requests(result: Result) -> list[str]:
@@ -149,7 +149,7 @@ def _tokens(result: Result) -> list[str]:
     ]
     head = ("Model provider", "Time", "Users asked", "It was asked", "Tokens in + out", "Tokens a user's request")
     cost = cost_sentence(result)
-    return [*([_table(head, rows)] if rows else []), *([escape_markdown(cost)] if cost else [])]
+    return [*([markdown_table(head, rows)] if rows else []), *([escape_markdown(cost)] if cost else [])]
 
 
 def _images(result: Result) -> list[str]:
@@ -159,14 +159,15 @@ def _images(result: Result) -> list[str]:
         for name, image in images
         if image
     ]
-    return [_table(("Image", "Reference", "Digest", "Changes"), rows)] if rows else []
+    return [markdown_table(("Image", "Reference", "Digest", "Changes"), rows)] if rows else []
 
 
 def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {escape_markdown(line)}" for line in list(lines)[:_MOST_ROWS])
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of cells that are Markdown already, with as many rows as a comment has room for."""
     shown = [*rows[:_MOST_ROWS]]
     if len(rows) > _MOST_ROWS:
         shown.append([f"… {len(rows) - _MOST_ROWS} more", *[""] * (len(head) - 1)])

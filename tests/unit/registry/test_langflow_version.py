@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from flowdrill.cluster.base_image import push_base_image
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.registry.langflow_version import VersionFinder
 from flowdrill.errors import ImageMissingError
-from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.langflow_version import FoundVersion, Product, VersionSource, VersionUnknown
 from flowdrill.oci.digest import digest_of
 from flowdrill.oci.stored_image import stored_image
@@ -185,3 +186,9 @@ def test_reading_layers_ends_when_a_preflight_has_no_time_for_more(
     answer = finder.find(repository, stored_image(repository, image, None))
     assert isinstance(answer, VersionUnknown)
     assert said in answer.why
+
+
+def test_the_image_that_stands_for_this_machines_runtime_says_which_it_is(registry: LoopbackRegistry) -> None:
+    pushed = parse_image_reference(push_base_image(registry.address, "1.13.0"))
+    assert version(registry, pushed) == "lfx 1.13.0 label"
+    assert len(registry.asked("GET", "/blobs/")) == 1, "its configuration, and no layer"

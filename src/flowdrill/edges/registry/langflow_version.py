@@ -28,7 +28,7 @@ from flowdrill.oci.manifests import Descriptor
 from flowdrill.oci.repository import Repository
 from flowdrill.oci.stored_image import StoredImage
 
-_LIMIT_SECONDS = 4.0
+_LIMIT_SECONDS = 5.0
 _LIMIT_BYTES = 512 << 20  # of layers as they are stored
 _MOST_HIDDEN = 50_000  # paths that one layer takes away from those below
 _NAMES = {
