@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ LARGEST_DOCUMENT = 4 << 20  # bytes: the distribution specification's limit for 
 _DOCKER_HUB_API = "registry-1.docker.io"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
+_ROOTED = re.compile(r"/(?!/)[\w/:@.-]*\Z", re.ASCII)  # nothing in it to be joined or normalised
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,11 @@ class RegistryClient:
 
     def absolute(self, location: str) -> str:
         """Return a Location or Link of the registry as a whole URL."""
-        return urljoin(self._base, location)
+        return f"{self._base}{location}" if _ROOTED.match(location) else urljoin(self._base, location)
 
     def is_own(self, url: str) -> bool:
         """Return whether `url` is on this registry's own scheme, host and port: only there credentials are sent."""
-        return urlsplit(url)[:2] == urlsplit(self._base)[:2]
+        return url.startswith(f"{self._base}/") or urlsplit(url)[:2] == urlsplit(self._base)[:2]
 
     def close(self) -> None:
         """Close idle connections."""

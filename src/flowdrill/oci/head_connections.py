@@ -12,11 +12,11 @@ import ssl
 import threading
 import weakref
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 
-_PLAIN_URL = re.compile(r"https?://[\w.:\[\]-]+/[!-\"$-~]*", re.ASCII)  # without user@ and #fragment
+_PLAIN_URL = re.compile(r"(https?://([\w.:\[\]-]+))(/[!-\"$-~]*)", re.ASCII)  # without user@ and #fragment
 _PLAIN_HEADER = re.compile(r"[ -~]*")
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([0-9]{3})(?: .*)?")
 _LARGEST_HEAD = 1 << 16  # bytes
@@ -43,14 +43,15 @@ class HeadConnections:
 
     def head(self, url: str, headers: Mapping[str, str]) -> urllib3.HTTPResponse:
         """Return the answer; urllib3's HTTPError or SSLError when there is none."""
-        parts = urlsplit(url)
-        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        lines = [f"HEAD {target} HTTP/1.1", f"Host: {parts.netloc}", "User-Agent: flowdrill"]
+        plain = _PLAIN_URL.fullmatch(url)
+        if plain is None:
+            raise ValueError(f"{url!r} does not suit")
+        origin, host, target = plain.groups()
+        lines = [f"HEAD {target} HTTP/1.1", f"Host: {host}", "User-Agent: flowdrill"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         request = "\r\n".join((*lines, "", "")).encode("ascii")
-        origin = f"{parts.scheme}://{parts.netloc}"
         try:
-            return self._asked(parts, origin, request)
+            return self._asked(origin, request)
         except ssl.SSLError as error:
             raise urllib3.exceptions.SSLError(error) from error
         except (OSError, ValueError) as error:
@@ -61,7 +62,7 @@ class HeadConnections:
         with self._lock:
             _close_all(self._idle)
 
-    def _asked(self, parts: SplitResult, origin: str, request: bytes) -> urllib3.HTTPResponse:
+    def _asked(self, origin: str, request: bytes) -> urllib3.HTTPResponse:
         with self._lock:
             idle = self._idle.get(origin)
             kept = idle.pop() if idle else None
@@ -70,9 +71,10 @@ class HeadConnections:
                 return self._exchanged(kept, origin, request)
             except (HungUpError, ConnectionError):  # it was idle for too long: that is no failure
                 pass
-        return self._exchanged(self._connected(parts), origin, request)
+        return self._exchanged(self._connected(origin), origin, request)
 
-    def _connected(self, parts: SplitResult) -> socket.socket:
+    def _connected(self, origin: str) -> socket.socket:
+        parts = urlsplit(origin)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         connection = socket.create_connection((parts.hostname or "", port), timeout=self._connect_seconds)
         try:

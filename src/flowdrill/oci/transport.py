@@ -53,7 +53,8 @@ class Transport:
         self._tls = _trust(ca_file)
         self._has_ca = ca_file is not None
         self._pause_seconds = pause_seconds
-        self._pools: dict[str, urllib3.PoolManager] = {}  # by origin
+        self._pools: dict[str | None, urllib3.PoolManager] = {}  # by proxy
+        self._pool_of_origin: dict[str, urllib3.PoolManager] = {}
         self._new_pool = threading.Lock()
         self._heads = HeadConnections(self._tls, connect_seconds=_CONNECT_SECONDS, read_seconds=read_seconds)
         self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds)
@@ -67,11 +68,11 @@ class Transport:
         """Return the answer, whatever its status, with its body still to be read and closed. A busy or failing server
         is asked up to four times, a body that can be read only once is sent once. RegistryAwayError when there is no
         answer."""
-        self._refuse_unasked_plain_http(url)
+        pool = self._pool(url)
         attempts = ATTEMPTS if body is None or isinstance(body, bytes) else 1
         for attempt in range(1, attempts + 1):
             try:
-                response = self._sent_once(method, url, headers, body)
+                response = self._sent_once(pool, method, url, headers, body)
             except urllib3.exceptions.SSLError as error:
                 raise _tls_problem(url, error) from error
             except urllib3.exceptions.HTTPError as error:
@@ -97,8 +98,9 @@ class Transport:
             return
         raise RegistryError(f"{_origin(url)} would be spoken to without TLS, and that was not asked for", _ASK_PLAIN)
 
-    def _sent_once(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> urllib3.BaseHTTPResponse:
-        pool = self._pool(url)
+    def _sent_once(
+        self, pool: urllib3.PoolManager, method: str, url: str, headers: Mapping[str, str], body: Body
+    ) -> urllib3.BaseHTTPResponse:
         if method == "HEAD" and not isinstance(pool, urllib3.ProxyManager) and self._heads.suits(url, headers):
             return self._heads.head(url, headers)
         return pool.request(
@@ -107,18 +109,29 @@ class Transport:
         )  # fmt: skip
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        origin = _origin(url)
+        """Return the connections for a server, which is looked at once: may it be spoken to, and by which proxy?"""
+        origin = "/".join(url.split("/", 3)[:3])
         with self._new_pool:
-            if origin not in self._pools:  # the environment's proxies are looked up once for each server
-                self._pools[origin] = self._made_pool(url)
-            return self._pools[origin]
+            pool = self._pool_of_origin.get(origin)
+            if pool is None:
+                self._refuse_unasked_plain_http(url)
+                pool = self._pool_of_origin[origin] = self._pool_by(_proxy_for(url))
+            return pool
 
-    def _made_pool(self, url: str) -> urllib3.PoolManager:
-        parts = urlsplit(url)
-        proxy = getproxies().get(parts.scheme)
-        if proxy is None or is_loopback(parts.netloc) or proxy_bypass(parts.netloc):
-            return urllib3.PoolManager(ssl_context=self._tls, maxsize=CONNECTIONS)
-        return urllib3.ProxyManager(proxy, ssl_context=self._tls, maxsize=CONNECTIONS)
+    def _pool_by(self, proxy: str | None) -> urllib3.PoolManager:
+        if proxy not in self._pools:
+            self._pools[proxy] = (
+                urllib3.ProxyManager(proxy, ssl_context=self._tls, maxsize=CONNECTIONS)
+                if proxy
+                else urllib3.PoolManager(ssl_context=self._tls, maxsize=CONNECTIONS)
+            )
+        return self._pools[proxy]
+
+
+def _proxy_for(url: str) -> str | None:
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    return None if is_loopback(parts.netloc) or proxy_bypass(parts.netloc) else proxy
 
 
 _ASK_PLAIN = (

@@ -58,6 +58,7 @@ class LoopbackRegistry:
         self.blob_deletes_allowed = True
         self.tags_outlive_manifests = False
         self.pauses: list[float] = []
+        self.lock = threading.Lock()
 
     def client(self, environ: dict[str, str] | None = None) -> RegistryClient:
         return open_registry(
@@ -131,10 +132,13 @@ class _Handler(BaseHTTPRequestHandler):
         registry = self.registry
         seen = Seen(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         registry.seen.append(seen)
-        for scripted in registry.script:
-            if scripted.method == self.command and self.path.startswith(scripted.path):
+        with registry.lock:
+            fitting = (one for one in registry.script if one.method == self.command and self.path.startswith(one.path))
+            scripted = next(fitting, None)
+            if scripted is not None:
                 registry.script.remove(scripted)
-                return self._answer(scripted.status, scripted.body, scripted.headers)
+        if scripted is not None:
+            return self._answer(scripted.status, scripted.body, scripted.headers)
         if registry.challenge and seen.authorization not in registry.accepted_authorizations:
             return self._answer(401, b"", {"WWW-Authenticate": registry.challenge})
         path = urlsplit(self.path).path.removeprefix("/v2/")

@@ -192,9 +192,10 @@ def test_only_loopback_needs_no_permission_for_plain_http(host: str, *, loopback
 def test_a_registry_without_tls_is_explained(registry: LoopbackRegistry, certificate: tuple[Path, Path]) -> None:
     # a certificate authority was given, so even a loopback address is spoken to with TLS
     client = open_registry(registry.address, ca_file=str(certificate[0]), pause_seconds=lambda _: None)
-    with pytest.raises(RegistryError, match="does not speak TLS") as caught:
-        Repository(client, "app").tags()
-    assert "registry.plain_http: true" in caught.value.remedy
+    for ask in (Repository(client, "app").tags, lambda: Repository(client, "app").has_manifest("1")):
+        with pytest.raises(RegistryError, match="does not speak TLS") as caught:
+            ask()
+        assert "registry.plain_http: true" in caught.value.remedy
 
 
 def test_a_custom_certificate_authority_is_trusted_and_only_when_given(certificate: tuple[Path, Path]) -> None:
@@ -209,6 +210,12 @@ def test_a_custom_certificate_authority_is_trusted_and_only_when_given(certifica
         client = open_registry(host, ca_file=str(certificate[0]))
         assert Repository(client, "app").tags() == ("of-tls",)
         client.close()
+        assert Repository(client, "app").blob_size("of-tls") == 7
+        client.close()
+        stranger = open_registry(host, ca_file=str(certificate[1].with_name("other.pem")))
+        for ask in (Repository(stranger, "app").tags, lambda: Repository(stranger, "app").has_manifest("1")):
+            with pytest.raises(RegistryError, match="certificate is not trusted"):
+                ask()
     finally:
         server.shutdown()
         thread.join()
@@ -235,6 +242,11 @@ class _NoTags(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"tags": ["of-tls"]}')
 
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "7")
+        self.end_headers()
+
     def log_message(self, *args: object) -> None:
         pass
 
@@ -248,5 +260,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     files = folder / "ca.pem", folder / "key.pem"
     request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run([*request, *names, "-out", str(files[0]), "-keyout", str(files[1])], check=True, capture_output=True)
+    for certificate, key in (files, (folder / "other.pem", folder / "other-key.pem")):
+        subprocess.run([*request, *names, "-out", certificate, "-keyout", key], check=True, capture_output=True)
     return files
