@@ -12,12 +12,13 @@ from flowdrill.analysis.judge import assessed, judge_checks
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import LookPorts
-from flowdrill.engine.preflight import preflight
+from flowdrill.engine.preflight import preflight, whole_reach
 from flowdrill.errors import FlowdrillError
 from flowdrill.model.events import BrakeSeen, Check, Checked, Event
 from flowdrill.model.preflight import PreflightResult
+from flowdrill.model.reach import Reach
 from flowdrill.model.readiness import Readiness
-from flowdrill.opening import Cluster, Say, open_drill, order_of, plan_of
+from flowdrill.opening import Cluster, OpenDrill, Say, open_drill, order_of, plan_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,13 @@ def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[
     """Carry out a drill's first phase and nothing else; `told` hears of every check when it was made. FlowdrillError
     when the plan cannot be used, or the cluster or the workload cannot be found."""
     plan = plan_of(drill_file)
-    seen, clock, error = _Seen(told), MonotonicClock(), None
+    seen, error = _Seen(told), None
     with open_drill(plan, cluster, say) as here:
         order = order_of(plan, here.workload, datetime.now(UTC))
-        ports = LookPorts(
-            clock=clock,
-            workload=here.workload,
-            registry=here.registry,
-            provider=here.provider,
-            scanner=here.scanner,
-            ledger=here.ledger,
-        )
+        ports = _ports(here)
         started = time.monotonic()
         try:
-            preflight(order, ports, Narrator(clock, seen.emit))
+            preflight(order, ports, Narrator(ports.clock, seen.emit))
         except FlowdrillError as problem:
             error = problem
         took_seconds = time.monotonic() - started
@@ -80,3 +74,28 @@ def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[
         took_seconds=took_seconds,
     )
     return Looked(result, error)
+
+
+def reach_of_drill(drill_file: Path, cluster: Cluster, say: Say) -> Reach:
+    """Return how far back the drill's target can be rolled right now, by everything that the cluster, the registry and
+    the ledger know. FlowdrillError when that cannot be looked at."""
+    plan = plan_of(drill_file)
+    with open_drill(plan, cluster, say) as here:
+        ports = _ports(here)
+        order = order_of(plan, here.workload, datetime.now(UTC))
+        return whole_reach(order, ports, Narrator(ports.clock, _unheard))
+
+
+def _ports(here: OpenDrill) -> LookPorts:
+    return LookPorts(
+        clock=MonotonicClock(),
+        workload=here.workload,
+        registry=here.registry,
+        provider=here.provider,
+        scanner=here.scanner,
+        ledger=here.ledger,
+    )
+
+
+def _unheard(event: Event) -> None:
+    """The rows say it all."""

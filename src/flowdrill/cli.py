@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from flowdrill.cli_looking import add_looking
+from flowdrill.cli_parts import Commands, add_cluster_options, later
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.errors import FlowdrillError
 
@@ -28,22 +28,6 @@ _TRY_EXIT_CODES = """exit codes:
   2  error: it could not be tried
   129, 130, 143  stopped by SIGHUP, SIGINT or SIGTERM, after everything was removed
 """
-
-_PREFLIGHT_EXIT_CODES = """exit codes:
-  0  every check holds: it could be rolled back now
-  1  a check fails; with --strict also: one warns
-  2  error in the plan, or something could not be looked at
-  3  inconclusive: something could not be found out
-"""
-
-_LEDGER_EXIT_CODES = """exit codes:
-  0  done; with verify: the chain is unbroken
-  1  with verify: the chain is broken, or the entry named with --head is not in it
-  2  error: the ledger cannot be read, or nothing can be added to it
-"""
-
-
-_Commands = Any  # argparse's type of `add_subparsers` is private
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,16 +51,6 @@ def _printable(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
 
 
-def _later(module: str, name: str) -> Callable[[argparse.Namespace], int]:
-    def call(options: argparse.Namespace) -> int:
-        command: Callable[[argparse.Namespace], int] = getattr(
-            importlib.import_module(f"flowdrill.commands.{module}"), name
-        )
-        return command(options)
-
-    return call
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="flowdrill",
@@ -87,10 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowdrill {version('flowdrill')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
-    _add_preflight(commands)
-    _add_ledger(commands)
-    _add_rbac(commands)
-    _add_audit(commands)
+    add_looking(commands)
     _add_report(commands)
     _add_cluster(commands)
     _add_scenario(commands)
@@ -100,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(commands: _Commands) -> None:
+def _add_run(commands: Commands) -> None:
     command = commands.add_parser(
         "run",
         help="carry out a drill and write its report",
@@ -108,103 +79,13 @@ def _add_run(commands: _Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
-    _add_cluster_options(command)
+    add_cluster_options(command)
     command.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
     command.add_argument("--json", action="store_true", help="print result.json on stdout")
-    command.set_defaults(call=_later("drills", "run"))
+    command.set_defaults(call=later("drills", "run"))
 
 
-def _add_cluster_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--context",
-        metavar="NAME",
-        help="kubeconfig context of the cluster; default: the embedded cluster, never the kubeconfig's current context",
-    )
-    command.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config")
-
-
-def _add_preflight(commands: _Commands) -> None:
-    command = commands.add_parser(
-        "preflight",
-        help="could it be rolled back at all? The first phase of a drill, alone; changes nothing",
-        epilog=_PREFLIGHT_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("drill", type=Path, metavar="DRILL.yaml")
-    _add_cluster_options(command)
-    command.add_argument("--strict", action="store_true", help="a warning counts as a finding, too")
-    command.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
-    command.set_defaults(call=_later("preflights", "preflight"))
-
-
-def _add_ledger(commands: _Commands) -> None:
-    ledger = commands.add_parser("ledger", help="which images are verified stable, since when, and by which run")
-    kinds = ledger.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, about in (
-        ("list", "list every entry, and the hash of the last one"),
-        ("verify", "check the chain, from the first entry to the last"),
-        ("add", "add an image that you have verified"),
-    ):
-        command = kinds.add_parser(
-            name, help=about, epilog=_LEDGER_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        command.add_argument("drill", type=Path, metavar="DRILL.yaml", help="its target's ledger is meant")
-        _add_cluster_options(command)
-        command.add_argument("--json", action="store_true", help="print the answer as JSON")
-        command.set_defaults(call=_later("ledgers", "list_all" if name == "list" else name))
-        if name == "verify":
-            command.add_argument("--head", metavar="HASH", help="a head seen earlier, which must still be in the chain")
-        if name == "add":
-            what = command.add_mutually_exclusive_group(required=True)
-            what.add_argument("--image", metavar="IMAGE[@DIGEST]", help="the registry must hold it")
-            what.add_argument("--running", action="store_true", help="what the workload runs now")
-            command.add_argument("--note", default="", metavar="TEXT", help="why it is taken for stable")
-
-
-def _add_audit(commands: _Commands) -> None:
-    audit = commands.add_parser("audit", help="what a drill would check, for many workloads at once; changes nothing")
-    kinds = audit.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    images = kinds.add_parser(
-        "images",
-        help="are the images retained that any LangFlow workload may have to be rolled back to?",
-        epilog=_PREFLIGHT_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    where = images.add_mutually_exclusive_group(required=True)
-    where.add_argument("--namespace", metavar="NAME", help="of one namespace")
-    where.add_argument("--all", action="store_true", help="of the whole cluster")
-    _add_cluster_options(images)
-    images.add_argument("--plain-http", action="store_true", help="registries without TLS; always allowed for loopback")
-    images.add_argument("--ca-file", metavar="FILE", help="PEM file with the registries' certificate authority")
-    images.add_argument(
-        "--tier", choices=("exists", "complete", "bytes"), default="complete", help="how far to look; default: complete"
-    )
-    images.add_argument("--json", action="store_true", help="print everything as JSON on stdout")
-    images.add_argument("--junit", type=Path, metavar="FILE", help="also write a JUnit file")
-    images.set_defaults(call=_later("audits", "images"))
-
-
-def _add_rbac(commands: _Commands) -> None:
-    command = commands.add_parser("rbac", help="print least-privilege manifests for a drill; no cluster is asked")
-    command.add_argument("drill", type=Path, metavar="DRILL.yaml")
-    command.add_argument(
-        "--for",
-        required=True,
-        dest="role",
-        choices=("harness", "on-call"),
-        help="whose rights: flowdrill's own, or those of whoever rolls back",
-    )
-    command.add_argument(
-        "--subject",
-        metavar="NAME",
-        help="a user, system:serviceaccount:NAMESPACE:NAME or group:NAME; default: the drill's rollback.as, and for "
-        "the harness a service account `flowdrill` in the target's namespace, which is printed, too",
-    )
-    command.add_argument("--json", action="store_true", help="print them as one List")
-    command.set_defaults(call=_later("access", "rbac"))
-
-
-def _add_cluster(commands: _Commands) -> None:
+def _add_cluster(commands: Commands) -> None:
     cluster = commands.add_parser("cluster", help="the embedded cluster: Kubernetes on loopback, pods as processes")
     kinds = cluster.add_subparsers(title="commands", required=True, metavar="COMMAND")
     up = kinds.add_parser("up", help="start it, unless it is up")
@@ -229,19 +110,19 @@ def _add_cluster(commands: _Commands) -> None:
             metavar="FOLDER",
             help="where it keeps everything; default: $FLOWDRILL_CLUSTER, then ~/.local/state/flowdrill/cluster",
         )
-        kind.set_defaults(call=_later("clusters", name))
+        kind.set_defaults(call=later("clusters", name))
     for kind in (up, status):
         kind.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
-def _add_report(commands: _Commands) -> None:
+def _add_report(commands: Commands) -> None:
     command = commands.add_parser("report", help="make the reports of a run folder anew, from its recorded data")
     command.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
     command.add_argument("--json", action="store_true", help="print result.json on stdout")
-    command.set_defaults(call=_later("drills", "report"))
+    command.set_defaults(call=later("drills", "report"))
 
 
-def _add_scenario(commands: _Commands) -> None:
+def _add_scenario(commands: Commands) -> None:
     scenario = commands.add_parser("scenario", help="what can be drilled: list it, look at it, try it alone")
     kinds = scenario.add_subparsers(title="commands", required=True, metavar="COMMAND")
     listed = kinds.add_parser("list", help="list every scenario that a name finds")
@@ -267,14 +148,14 @@ def _add_scenario(commands: _Commands) -> None:
     )
     for kind in (show, tried):
         kind.add_argument("scenario", metavar="NAME", help="a scenario's name, or a path to its folder")
-    listed.set_defaults(call=_later("scenarios", "list_all"))
-    show.set_defaults(call=_later("scenarios", "show"))
-    tried.set_defaults(call=_later("trials", "try_alone"))
+    listed.set_defaults(call=later("scenarios", "list_all"))
+    show.set_defaults(call=later("scenarios", "show"))
+    tried.set_defaults(call=later("trials", "try_alone"))
     for kind in (listed, show, tried):
         kind.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
-def _add_image(commands: _Commands) -> None:
+def _add_image(commands: Commands) -> None:
     image = commands.add_parser("image", help="make images, without a Docker daemon")
     kinds = image.add_subparsers(title="commands", required=True, metavar="COMMAND")
     flow = kinds.add_parser("flow", help="lay a flow on a runtime image")
@@ -284,11 +165,11 @@ def _add_image(commands: _Commands) -> None:
     flow.add_argument(
         "--runtime", choices=("auto", "lfx", "langflow"), default="auto", help="what serves the flow; default: auto"
     )
-    flow.set_defaults(call=_later("images", "flow"))
+    flow.set_defaults(call=later("images", "flow"))
     derive = kinds.add_parser("derive", help="make a scenario's broken image as one layer over a stable one")
     derive.add_argument("scenario", metavar="SCENARIO", help="a scenario's name, or a path to its folder")
     derive.add_argument("--from", required=True, dest="stable", metavar="IMAGE@DIGEST", help="the stable image")
-    derive.set_defaults(call=_later("images", "derive"))
+    derive.set_defaults(call=later("images", "derive"))
     for kind in (flow, derive):
         kind.add_argument("--plain-http", action="store_true", help="HTTP without TLS; always allowed for loopback")
         kind.add_argument("--ca-file", metavar="FILE", help="PEM file with the registry's certificate authority")
@@ -300,16 +181,16 @@ def _add_image(commands: _Commands) -> None:
         kind.add_argument("--json", action="store_true", help="print reference, digest and changes as JSON")
 
 
-def _add_validate(commands: _Commands) -> None:
+def _add_validate(commands: Commands) -> None:
     command = commands.add_parser("validate", help="check a drill file and its scenario, without any cluster")
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
     command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    command.set_defaults(call=_later("drills", "validate"))
+    command.set_defaults(call=later("drills", "validate"))
 
 
-def _add_schema(commands: _Commands) -> None:
+def _add_schema(commands: Commands) -> None:
     command = commands.add_parser(
         "schema", help="print the JSON Schema of drill files, scenario files, advisories or result.json"
     )
     command.add_argument("name", choices=("drill", "scenario", "suite", "result", "preflight", "advisories"))
-    command.set_defaults(call=_later("drills", "schema"))
+    command.set_defaults(call=later("drills", "schema"))

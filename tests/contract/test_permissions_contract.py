@@ -22,7 +22,8 @@ from flowdrill.engine.permission_checks import Permissions, check_permissions
 from flowdrill.engine.ports import LookPorts
 from flowdrill.errors import DrillRefusedError
 from flowdrill.model.drill import Drill
-from flowdrill.model.events import Check, Checked, Event, Status
+from flowdrill.model.events import Check, Checked, Event
+from flowdrill.model.status import Status
 from flowdrill.report.rbac_manifests import RoleManifest, Rule, rbac_manifests, roles_for
 from tests.contract.playground import Json, Playground
 from tests.fakes.fake_registry import FakeRegistry

@@ -18,9 +18,10 @@ import yaml
 
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.planfiles.reading import all_scenarios, read_drill
-from flowdrill.model.events import End, Status
+from flowdrill.model.events import End
 from flowdrill.model.result import Result, Verdict
 from flowdrill.model.scenario import Symptom
+from flowdrill.model.status import Status
 
 ROOT = Path(__file__).parents[2]
 ALL = {found.scenario.scenario: found.scenario for found in all_scenarios(ROOT / "drills")}

@@ -19,9 +19,10 @@ from flowdrill.analysis.rollback_images import NamedImage
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.tag_checks import check_tags
-from flowdrill.model.events import Checked, Event, Status
+from flowdrill.model.events import Checked, Event
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import PullSecret
 from flowdrill.oci.client import RegistryClient, open_registry
 from flowdrill.oci.digest import digest_of

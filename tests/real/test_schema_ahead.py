@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.model.events import Status
 from flowdrill.model.result import Result, Verdict
+from flowdrill.model.status import Status
 
 ROOT = Path(__file__).parents[2]
 PYTHON = os.environ.get("FLOWDRILL_LANGFLOW_PYTHON", "")

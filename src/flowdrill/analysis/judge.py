@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.run_clock import last_seen_ns
 from flowdrill.analysis.symptoms import REASONS_OF
-from flowdrill.model.events import Check, Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded, Status
+from flowdrill.model.events import Check, Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded
 from flowdrill.model.instant import Span, ns_to_seconds
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Requests, Verdict
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Symptom
+from flowdrill.model.status import Status
 
 _LAG_ALLOWED_SECONDS = 0.05
 

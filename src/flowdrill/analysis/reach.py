@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from flowdrill.analysis.safety import Judged
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.model.ledger import Ledger, LedgerEntry
 from flowdrill.model.reach import Aspect, Reach, ReachFinding, ReachRow
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import Revision
 
 _SOON = timedelta(days=7)

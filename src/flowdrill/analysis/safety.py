@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from flowdrill.analysis.advisories import advisories_of, langflow_release, safe_from
 from flowdrill.analysis.scanner_report import at_least, other_image
 from flowdrill.model.advisories import Advisories, Advisory
-from flowdrill.model.events import Status
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import RetainedImage
 from flowdrill.model.langflow_version import LANGFLOW_VERSION_LABEL, FoundVersion, VersionSource, VersionUnknown
 from flowdrill.model.policy import Severity
 from flowdrill.model.scanner_report import ScannerReport, Vulnerability
+from flowdrill.model.status import Status
 
 _MOST_NAMED = 5
 _LABEL_IT = f'give the image a label that says it: {LANGFLOW_VERSION_LABEL}="lfx 1.13.0", or "langflow 1.13.0"'

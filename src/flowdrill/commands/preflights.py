@@ -1,4 +1,4 @@
-"""`preflight`: could it be rolled back at all?"""
+"""`preflight` and `reach`: could it be rolled back at all, and how far?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import sys
 from flowdrill import checking, wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.edges.terminal.lines import visible
-from flowdrill.model.events import Check, Status
+from flowdrill.model.events import Check
 from flowdrill.model.result import Verdict
+from flowdrill.model.status import Status
 from flowdrill.opening import Cluster
 from flowdrill.report.preflight_text import render_preflight
+from flowdrill.report.reach_text import render_reach_json, render_reach_markdown, render_reach_text
 
 _CODES = {Verdict.PASS: ExitCode.PASS, Verdict.FAIL: ExitCode.FAIL, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
 
@@ -36,3 +38,12 @@ def preflight(options: argparse.Namespace) -> ExitCode:
         return ExitCode.ERROR
     warned = any(check.status is Status.WARNING for check in result.checks)
     return ExitCode.FAIL if options.strict and warned else _CODES[result.verdict]
+
+
+def reach(options: argparse.Namespace) -> ExitCode:
+    """Say how far back it can be rolled."""
+    cluster = Cluster(options.context, options.kubeconfig, deploys=False)
+    found = checking.reach_of_drill(options.drill, cluster, wiring.say_on(wiring.console_of_errors()))
+    render = render_reach_json if options.json else render_reach_markdown if options.markdown else render_reach_text
+    print(visible(render(found)), end="")
+    return ExitCode.FAIL if found.nearest is None else ExitCode.PASS

@@ -12,10 +12,11 @@ from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock
-from flowdrill.model.events import BaselineHeld, Status
+from flowdrill.model.events import BaselineHeld
 from flowdrill.model.instant import Instant, seconds_to_ns
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.quantity import format_ratio
+from flowdrill.model.status import Status
 
 _WARM_UP_SECONDS = 1.0  # the first connections are no steady state
 _LEAST_SHARE_OF_REQUESTS = 0.9  # of what the schedule promised must have come back

@@ -14,10 +14,11 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.release_setting import break_release, roll_back_release
 from flowdrill.errors import ForbiddenError
-from flowdrill.model.events import Decided, End, Phase, RecoveryHeld, RolledBack, Status
+from flowdrill.model.events import Decided, End, Phase, RecoveryHeld, RolledBack
 from flowdrill.model.instant import Instant, seconds_to_ns
 from flowdrill.model.provider_log import OUTAGE_LOG
 from flowdrill.model.scenario import Symptom
+from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadSnapshot
 
 

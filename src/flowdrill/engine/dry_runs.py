@@ -7,7 +7,7 @@ from flowdrill.engine.findings import Findings
 from flowdrill.engine.ports import LookPorts
 from flowdrill.errors import FlowdrillError
 from flowdrill.model.access import Actor
-from flowdrill.model.events import Status
+from flowdrill.model.status import Status
 
 
 def try_patches(cleared: Cleared, ports: LookPorts, findings: Findings, *, responder_may_patch: bool) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Clock, Emit
 from flowdrill.errors import DrillRefusedError
-from flowdrill.model.events import Check, Status
+from flowdrill.model.events import Check
+from flowdrill.model.status import Status
 
 
 class Findings(Narrator):

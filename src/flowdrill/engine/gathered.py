@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flowdrill.model.readiness import AccessRow, ImageRow, Reach, Readiness, RevisionRow
+from flowdrill.model.reach import Reach
+from flowdrill.model.readiness import AccessRow, ImageRow, Readiness, RevisionRow
 
 
 class Gathered:

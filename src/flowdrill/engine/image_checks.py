@@ -13,10 +13,11 @@ from flowdrill.analysis.rollback_images import LookedAt, RollbackImages
 from flowdrill.analysis.tag_policy import tag_problem
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Registry
-from flowdrill.model.events import Check, Status
+from flowdrill.model.events import Check
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.policy import PolicyPlan
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import PullSecret
 from flowdrill.model.workload import WorkloadSnapshot
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flowdrill.engine.ports import Clock, Emit
-from flowdrill.model.events import Check, Checked, EvidenceTaken, Noted, Phase, PhaseStarted, Status
+from flowdrill.model.events import Check, Checked, EvidenceTaken, Noted, Phase, PhaseStarted
+from flowdrill.model.status import Status
 
 
 class Narrator:

@@ -11,8 +11,8 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LookPorts
 from flowdrill.errors import FlowdrillError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
-from flowdrill.model.events import Status
 from flowdrill.model.readiness import AccessRow
+from flowdrill.model.status import Status
 
 HARNESS_WORDS = "the harness itself"
 _MOST_NAMED = 6

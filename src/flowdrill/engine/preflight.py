@@ -13,15 +13,18 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.permission_checks import HARNESS_WORDS, check_permissions, check_pod, may_create_pods
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.provider_start import prepare_provider
+from flowdrill.engine.reach_look import check_reach, look_at_reach
 from flowdrill.engine.safety_checks import check_known_vulnerabilities, check_scanner_report
 from flowdrill.engine.stable_image import find_stable
 from flowdrill.engine.way_back import look_at_way_back
 from flowdrill.errors import DrillRefusedError, PlanError
 from flowdrill.model.drill import Drill
-from flowdrill.model.events import BrakeSeen, Status
+from flowdrill.model.events import BrakeSeen
 from flowdrill.model.image_health import Health
+from flowdrill.model.reach import Reach
 from flowdrill.model.release import IMAGE_ONLY, Release
 from flowdrill.model.scenario import Scenario, WorkloadChanges
+from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadSnapshot
 
 
@@ -67,8 +70,25 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     check_pod(stable.rollback_image, ports, findings, may_try=may_create_pods(permissions.rows))
     provider = prepare_provider(order, stable.pinned, ports, findings)
     cleared = Cleared(before, stable, broken, release, recovery, provider)
-    try_patches(cleared, ports, findings, responder_may_patch=permissions.responder_may_patch)
+    may = permissions.responder_may_patch
+    try_patches(cleared, ports, findings, responder_may_patch=may)
+    gathered.reach = look_at_reach(order, stable, way_back, ports, whole=False, responder_may_patch=may)
+    check_reach(gathered.reach, findings)
     return cleared
+
+
+def whole_reach(order: RunOrder, ports: LookPorts, tell: Narrator) -> Reach:
+    """Return how far back the target can be rolled, by everything that is known of its versions; without a scenario.
+    DrillRefusedError when not even what runs now can be told."""
+    findings, gathered = Findings(ports.clock, tell.emit), Gathered(ports.workload.responder or HARNESS_WORDS)
+    before = ports.workload.snapshot()
+    may = check_permissions(order, ports, findings).responder_may_patch
+    named = check_tag_policy(before, order.drill.policy, findings).reference
+    if named is None:
+        raise findings.refusal()
+    way_back = look_at_way_back(order, before, named, ports, findings, gathered)
+    stable = find_stable(before, named, ports, findings)
+    return look_at_reach(order, stable, way_back, ports, whole=True, responder_may_patch=may)
 
 
 def refuse_unfit(drill: Drill, scenario: Scenario) -> None:

@@ -10,11 +10,11 @@ from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, LookPorts, Ports, Provider
 from flowdrill.errors import ClusterError, FlowdrillError, ForbiddenError, TakenOverError
-from flowdrill.model.events import Status
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import PreparedImage, Program
 from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.release import Release
+from flowdrill.model.status import Status
 
 _FILE = "/opt/flowdrill/provider/provider.py"
 _COMMAND = ("python3", "-u", _FILE)

@@ -13,9 +13,9 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.release_setting import restore_release
 from flowdrill.errors import FlowdrillError, NotRestoredError, TakenOverError
-from flowdrill.model.events import Status
 from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.release import pods_read_at_start
+from flowdrill.model.status import Status
 from flowdrill.model.undo import Undo
 
 _LEAST_LIMIT_SECONDS = 300.0  # however strict the drill's own limit is, putting back gets its time

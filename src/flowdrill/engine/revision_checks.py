@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
-from flowdrill.model.events import Check, Status
+from flowdrill.model.events import Check
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import OWN_SETTINGS, Opponent, Revision, Surroundings
 
 _MOST_NAMED = 5

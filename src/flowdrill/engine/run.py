@@ -17,9 +17,10 @@ from flowdrill.engine.preflight import preflight, refuse_changed
 from flowdrill.engine.provider_start import ProviderStart, refuse_gone, remove_provider, start_provider
 from flowdrill.engine.restore import clean_up, restore, undo_of
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError, NotRestoredError
-from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, Status, UndoRegistered
+from flowdrill.model.events import BrokenImageMade, End, Event, Phase, RunEnded, RunStarted, UndoRegistered
 from flowdrill.model.images import BrokenImage
 from flowdrill.model.provider_log import BASELINE_LOG
+from flowdrill.model.status import Status
 
 
 @dataclass(frozen=True, slots=True)

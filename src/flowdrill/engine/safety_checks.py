@@ -7,10 +7,11 @@ from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Registry, Scanner
 from flowdrill.errors import FlowdrillError, ScannerError
 from flowdrill.model.advisories import Advisories
-from flowdrill.model.events import Check, Status
+from flowdrill.model.events import Check
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import RetainedImage
 from flowdrill.model.policy import Severity
+from flowdrill.model.status import Status
 
 
 def check_known_vulnerabilities(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from flowdrill.analysis.rollout import running_digests
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.ports import LookPorts
-from flowdrill.model.events import StableImageSeen, Status
+from flowdrill.model.events import StableImageSeen
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import RetainedImage
+from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadSnapshot
 
 

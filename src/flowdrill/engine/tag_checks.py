@@ -12,10 +12,10 @@ from flowdrill.analysis.rollback_images import LookedAt, NamedImage
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Registry
 from flowdrill.errors import RegistryAwayError, RegistryError
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health
 from flowdrill.model.ledger import Ledger
 from flowdrill.model.policy import PolicyPlan
+from flowdrill.model.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ from flowdrill.engine.ports import Clock, LedgerBook, LookPorts, Registry
 from flowdrill.engine.revision_checks import revision_checks
 from flowdrill.engine.tag_checks import check_next_clean_up, check_tags
 from flowdrill.errors import ForbiddenError, LedgerError
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.ledger import Ledger
 from flowdrill.model.policy import PolicyPlan
 from flowdrill.model.readiness import ImageRow, RevisionRow
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import Revision, Surroundings
 from flowdrill.model.workload import WorkloadSnapshot
 

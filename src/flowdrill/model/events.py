@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter
 
 from flowdrill.model.instant import Instant
 from flowdrill.model.readiness import Readiness
+from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadSnapshot
 
 
@@ -27,15 +28,6 @@ class Phase(StrEnum):
     ROLL_BACK = "roll back"
     SETTLE = "settle"
     RESTORE = "restore"
-
-
-class Status(StrEnum):
-    """How a check or an objective came out. `unknown` is never a pass; `warning` holds, and somebody should look."""
-
-    PASS = "pass"
-    WARNING = "warning"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
 
 
 class Purpose(StrEnum):

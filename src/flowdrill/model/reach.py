@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import ImageHealth
 from flowdrill.model.ledger import LedgerEntry
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import Revision
 
 _WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARNING, Status.PASS)

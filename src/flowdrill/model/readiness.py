@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from flowdrill.model.image_health import Health, Tier
+from flowdrill.model.reach import Reach
 from flowdrill.model.strict import Strict
 
 
@@ -46,33 +47,6 @@ class RevisionRow(Strict):
     current: bool
     change_cause: str | None
     differences: tuple[str, ...] = Field(description="what else than the image a rollback to it would change")
-
-
-class VersionRow(Strict):
-    """One version, and whether the workload could be rolled back to it now."""
-
-    digest: str
-    reference: str
-    tags: tuple[str, ...]
-    current: bool
-    created: str | None
-    retained: Health | None = Field(description="null: it was not looked at")
-    verified: str | None = Field(description="since when, and by which run; null: by none")
-    revision: int | None
-    permitted: bool | None
-    differences: tuple[str, ...]
-    safe: bool | None
-    archived_on: str | None = Field(description="the day on which the retention rules may take it; null: never")
-    holds: bool = Field(description="whether everything that is asked of a rollback target holds")
-    against: tuple[str, ...] = Field(description="what does not hold")
-
-
-class Reach(Strict):
-    """How far back the workload can be rolled right now; rows newest first."""
-
-    versions: tuple[VersionRow, ...]
-    nearest: str | None = Field(description="digest of the nearest earlier version that everything holds for")
-    words: str
 
 
 class Readiness(Strict):

@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from flowdrill.model.events import End, Status
+from flowdrill.model.events import End
 from flowdrill.model.readiness import Readiness
+from flowdrill.model.status import Status
 from flowdrill.model.strict import Strict
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from xml.etree import ElementTree as ET
 
-from flowdrill.model.events import Status
 from flowdrill.model.image_audit import AuditedWorkload, ImageAudit
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Assessment
+from flowdrill.model.status import Status
 from flowdrill.report.preflight_text import text_table
 from flowdrill.report.readiness_words import format_bytes, short_digest
 from flowdrill.report.safe_text import visible_text

@@ -11,6 +11,8 @@ from markupsafe import Markup
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Report
 from flowdrill.report.chart import render_chart
+from flowdrill.report.reach_picture import render_reach_picture
+from flowdrill.report.reach_text import reach_sentence
 from flowdrill.report.readiness_words import ACCESS_WORDS, access_status, day_of, format_bytes, health_status
 from flowdrill.report.safe_text import with_visible_text
 from flowdrill.report.timeline import render_timeline
@@ -38,6 +40,7 @@ def render_html(report: Report) -> str:
     """Return the whole page. The same report gives the same bytes."""
     report = with_visible_text(report)
     result = report.result
+    reach = result.readiness.reach if result.readiness else None
     return (
         _environment()
         .get_template("report.html.j2")
@@ -56,7 +59,8 @@ def render_html(report: Report) -> str:
             cost=cost_sentence(result),
             end=END_WORDS[result.end],
             readiness=result.readiness,
-            reach_pictures=[],
+            reach_says=reach_sentence(reach) if reach else "",
+            reach_pictures=[Markup(render_reach_picture(reach, width)) for width in (WIDE, NARROW)] if reach else [],  # noqa: S704
             # the pictures escape their own text: their XML is built as a tree
             timelines=[Markup(render_timeline(result, width)) for width in (WIDE, NARROW)],  # noqa: S704
             charts=[Markup(render_chart(report, width)) for width in (WIDE, NARROW)],  # noqa: S704

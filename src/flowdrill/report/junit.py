@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from xml.etree import ElementTree as ET
 
-from flowdrill.model.events import Status
 from flowdrill.model.result import Assessment, Report, Result, Verdict
+from flowdrill.model.status import Status
 from flowdrill.report.safe_text import with_visible_text
 from flowdrill.report.words import END_WORDS, drilled_sentence, named_measures, reasons_in_words
 

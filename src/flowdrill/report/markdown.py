@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from flowdrill.model.events import Status
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Report, Result, Verdict
+from flowdrill.model.status import Status
 from flowdrill.report.safe_text import visible_text, with_visible_text
 from flowdrill.report.words import (
     CHECK_WORDS,

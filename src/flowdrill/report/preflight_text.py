@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flowdrill.model.events import Status
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.readiness import AccessRow, ImageRow, Readiness, RevisionRow
+from flowdrill.model.status import Status
+from flowdrill.report.reach_text import reach_sentence
 from flowdrill.report.readiness_words import ACCESS_WORDS, access_status, format_bytes, short_digest
 
 _MARKS = {Status.PASS: "ok", Status.WARNING: "warning", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}
@@ -56,7 +57,7 @@ def _tables(readiness: Readiness | None) -> list[str]:
         *([_access(readiness.access)] if readiness.access else []),
         *([_images(readiness.images)] if readiness.images else []),
         *([_revisions(readiness.revisions)] if readiness.revisions else []),
-        *([f"REACH\n  {readiness.reach.words}"] if readiness.reach else []),
+        *([f"REACH\n  {reach_sentence(readiness.reach)}"] if readiness.reach else []),
     ]
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from flowdrill.model.events import Status
 from flowdrill.model.reach import Reach, ReachRow
+from flowdrill.model.status import Status
 from flowdrill.report.reach_text import reach_sentence, short_name
 from flowdrill.report.safe_text import visible_text
 from flowdrill.report.svg import element, line, number, picture, shortened, text, text_width

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from flowdrill.model.events import Status
 from flowdrill.model.reach import Aspect, Reach, ReachFinding, ReachRow
+from flowdrill.model.status import Status
 from flowdrill.report.markdown import STATUS_SIGNS, escape_markdown, markdown_table
 from flowdrill.report.safe_text import visible_text
 

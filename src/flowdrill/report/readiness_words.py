@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health
 from flowdrill.model.readiness import AccessRow
+from flowdrill.model.status import Status
 
 ACCESS_WORDS = {True: "yes", False: "no", None: "not known"}
 _UNITS = ("B", "kB", "MB", "GB", "TB")

@@ -30,7 +30,7 @@ def _sign(character: str) -> str:
 
 def with_visible_text(report: Report) -> Report:
     """Return the same report with `visible_text` in place of every text in it: renderers begin with this."""
-    return Report.model_validate(_visible(report.model_dump()))
+    return Report.model_validate(_visible(report.model_dump()), strict=False)  # rows that are no models come as such
 
 
 def _visible(value: object) -> object:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowdrill.model.events import End, Status
+from flowdrill.model.events import End
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Assessment, Measure, Moment, Report, Result, TokenUse, Verdict
+from flowdrill.model.status import Status
 
 VERDICT_WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.INCONCLUSIVE: "Inconclusive"}
 VERDICT_MEANINGS = {

@@ -8,10 +8,10 @@ from typing import Any
 
 from flowdrill.analysis.reach import Permission, ReachFacts, SeenImage
 from flowdrill.analysis.safety import Judged
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.ledger import Ledger, LedgerEntry
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import Revision
 
 NAME = "registry.test/flows/greeting"

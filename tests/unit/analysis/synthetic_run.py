@@ -32,7 +32,6 @@ from flowdrill.model.events import (
     RunEnded,
     RunStarted,
     StableImageSeen,
-    Status,
     UndoRegistered,
     WorkloadSeen,
 )
@@ -40,6 +39,7 @@ from flowdrill.model.instant import Instant, seconds_to_ns
 from flowdrill.model.outcome import Reason, Record, RecordKind
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.status import Status
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
 
 START_NS = 86_400_000_000_000

@@ -10,22 +10,13 @@ from flowdrill.analysis.judge import judge
 from flowdrill.analysis.measure import Timeline, failure_of, timeline_of
 from flowdrill.analysis.outcomes import outcomes_of
 from flowdrill.analysis.report_data import report_of
-from flowdrill.model.events import (
-    Check,
-    Checked,
-    ClockPair,
-    Detected,
-    End,
-    RecoveryHeld,
-    RolledBack,
-    RunEnded,
-    Status,
-)
+from flowdrill.model.events import Check, Checked, ClockPair, Detected, End, RecoveryHeld, RolledBack, RunEnded
 from flowdrill.model.instant import Instant, seconds_to_ns
 from flowdrill.model.outcome import Reason, RecordKind
 from flowdrill.model.result import Assessment, Requests, Result, Verdict
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Symptom
+from flowdrill.model.status import Status
 from tests.unit.analysis.synthetic_run import END, UTC_START_NS, at, changed, synthetic_run
 
 NO_OBJECTIVES = {"objectives": {}}

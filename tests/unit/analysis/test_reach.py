@@ -10,10 +10,10 @@ import pytest
 
 from flowdrill.analysis.reach import Permission, reach_of
 from flowdrill.analysis.safety import Judged
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health
 from flowdrill.model.ledger import Ledger
 from flowdrill.model.reach import Aspect, Reach, ReachRow
+from flowdrill.model.status import Status
 from tests.unit.analysis.reaches import NAME, digest, entry, facts, image, revision
 
 WELL = facts()

@@ -9,11 +9,11 @@ import pytest
 from flowdrill.analysis.safety import Judged, judge_report, judge_version
 from flowdrill.analysis.scanner_report import parse_report
 from flowdrill.model.advisories import Advisories, Advisory
-from flowdrill.model.events import Status
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import RetainedImage
 from flowdrill.model.langflow_version import FoundVersion, Product, VersionSource, VersionUnknown
 from flowdrill.model.policy import Severity
+from flowdrill.model.status import Status
 from tests.unit.analysis.scanner_reports import CONFIG, DIGEST, IMAGE, OTHER, report_bytes, vulnerability
 
 FLOOR = Advisories(

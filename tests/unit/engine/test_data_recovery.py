@@ -8,9 +8,10 @@ import pytest
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.errors import NotRestoredError
-from flowdrill.model.events import Checked, ImageSet, Purpose, Status
+from flowdrill.model.events import Checked, ImageSet, Purpose
 from flowdrill.model.result import Verdict
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadKind
 from tests.fakes.fake_registry import BROKEN_DIGEST, RECOVERY_DIGEST
 from tests.fakes.world import SCENARIO, STABLE, World, drill_of

@@ -20,11 +20,12 @@ from flowdrill.engine.image_checks import (
 )
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.tag_checks import check_next_clean_up, check_tags
-from flowdrill.model.events import Check, Checked, Event, Status
+from flowdrill.model.events import Check, Checked, Event
 from flowdrill.model.image_health import Health, Tier
 from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.model.ledger import Ledger, LedgerEntry
 from flowdrill.model.policy import PolicyPlan
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import PullSecret, Revision
 from tests.fakes.fake_registry import FakeRegistry
 from tests.fakes.fake_time import FakeTime

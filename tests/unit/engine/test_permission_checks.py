@@ -8,8 +8,9 @@ import pytest
 
 from flowdrill.analysis.access_needs import excess, harness_needs, on_call_needs
 from flowdrill.errors import ClusterError, DrillRefusedError
-from flowdrill.model.events import BrakeSeen, Check, Checked, End, Status
+from flowdrill.model.events import BrakeSeen, Check, Checked, End
 from flowdrill.model.readiness import Readiness
+from flowdrill.model.status import Status
 from tests.fakes.world import SCENARIO, World, drill_of
 
 ON_CALL = "on-call"

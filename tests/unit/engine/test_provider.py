@@ -10,9 +10,10 @@ import pytest
 from flowdrill.analysis.report_data import report_of
 from flowdrill.errors import ClusterError, NotRestoredError, PlanError, TakenOverError
 from flowdrill.model.drill import Drill
-from flowdrill.model.events import End, EvidenceTaken, Noted, Status
+from flowdrill.model.events import End, EvidenceTaken, Noted
 from flowdrill.model.result import Verdict
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.status import Status
 from tests.fakes.fake_provider import LABEL
 from tests.fakes.world import SCENARIO, STABLE, World, drill_of
 

@@ -9,10 +9,11 @@ import pytest
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.errors import ClusterError, ForbiddenError, NotRestoredError, RegistryError, TakenOverError
-from flowdrill.model.events import Checked, End, ImageSet, Phase, PhaseStarted, Status
+from flowdrill.model.events import Checked, End, ImageSet, Phase, PhaseStarted
 from flowdrill.model.images import PreparedImage
 from flowdrill.model.result import Verdict
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.status import Status
 from flowdrill.model.undo import Undo
 from tests.fakes.fake_provider import LABEL, FakeProvider
 from tests.fakes.fake_registry import BROKEN_DIGEST, PROGRAM_DIGEST

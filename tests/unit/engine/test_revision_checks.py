@@ -11,7 +11,8 @@ from flowdrill.engine.revision_checks import (
     stable_revision_kept,
     surroundings_seen,
 )
-from flowdrill.model.events import Checked, Event, Status
+from flowdrill.model.events import Checked, Event
+from flowdrill.model.status import Status
 from flowdrill.model.surroundings import PAUSED, Opponent, Revision, Surroundings
 from tests.fakes.fake_time import FakeTime
 from tests.fakes.fake_workload import FakeWorkload

@@ -30,11 +30,11 @@ from flowdrill.model.events import (
     RolledBack,
     RunEnded,
     RunStarted,
-    Status,
     UndoRegistered,
 )
 from flowdrill.model.images import PreparedImage
 from flowdrill.model.result import Verdict
+from flowdrill.model.status import Status
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
 from tests.fakes.fake_registry import BROKEN_DIGEST

@@ -9,12 +9,13 @@ from flowdrill.edges.planfiles.reading import read_advisories
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.safety_checks import check_known_vulnerabilities, check_scanner_report
 from flowdrill.errors import PlanError, ScannerError
-from flowdrill.model.events import Check, Checked, Event, Status
+from flowdrill.model.events import Check, Checked, Event
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import RetainedImage
 from flowdrill.model.langflow_version import FoundVersion, Product, VersionSource
 from flowdrill.model.policy import Severity
 from flowdrill.model.scanner_report import ScannerReport
+from flowdrill.model.status import Status
 from tests.fakes.fake_registry import FakeRegistry
 from tests.fakes.fake_time import FakeTime
 from tests.unit.analysis.scanner_reports import DIGEST, report_bytes, vulnerability

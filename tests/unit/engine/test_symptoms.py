@@ -10,9 +10,10 @@ import pytest
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.errors import DrillRefusedError, PlanError
-from flowdrill.model.events import Detected, End, Purpose, Status
+from flowdrill.model.events import Detected, End, Purpose
 from flowdrill.model.result import Result, Verdict
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.status import Status
 from tests.fakes.fake_registry import BROKEN_DIGEST
 from tests.fakes.world import World, drill_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from flowdrill.model.events import Status
 from flowdrill.model.result import Assessment, ChartBin, Measure, Moment, RunFacts, Stage
+from flowdrill.model.status import Status
 
 STABLE = "sha256:" + "3f9a" * 16
 BROKEN = "sha256:" + "b0e1" * 16

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from flowdrill.analysis.reach import reach_of
 from flowdrill.model.image_health import Health, Tier
-from flowdrill.model.readiness import AccessRow, ImageRow, Reach, Readiness, RevisionRow, VersionRow
-from tests.unit.report.sample_parts import BROKEN, HOSTILE, STABLE
+from flowdrill.model.readiness import AccessRow, ImageRow, Readiness, RevisionRow
+from tests.unit.analysis.reaches import facts
+from tests.unit.report.sample_parts import HOSTILE, STABLE
 
 ON_CALL = "system:serviceaccount:shop:on-call"
 _GRANTED = 'RoleBinding "on-call/shop" of Role "on-call" to ServiceAccount "on-call/shop"'
@@ -25,14 +29,6 @@ def _image(digest: str, role: str, health: Health, problem: str = "") -> ImageRo
     )  # fmt: skip
 
 
-def _version(digest: str, revision: int, *, current: bool = False, against: tuple[str, ...] = ()) -> VersionRow:
-    return VersionRow(
-        digest=digest, reference=f"registry.example/flow@{digest}", tags=("1.0.0",), current=current,
-        created="2026-03-01T10:00:00Z", retained=Health.RETAINED, verified="2026-03-02 by run r1", revision=revision,
-        permitted=True, differences=(), safe=True, archived_on="2026-04-01", holds=not against, against=against,
-    )  # fmt: skip
-
-
 def good() -> Readiness:
     gone = _image("sha256:" + "77aa" * 16, "verified", Health.GONE, "the registry has no such manifest")
     return Readiness(
@@ -50,15 +46,7 @@ def good() -> Readiness:
                         created="2026-03-02T10:00:00Z", change_cause=None,
                         differences=('env LANGFLOW_AUTO_LOGIN: "true" -> not set',)),
         ),
-        reach=Reach(
-            versions=(
-                _version(STABLE, 7, current=True),
-                _version("sha256:" + "77aa" * 16, 6, against=("not retained",)),
-                _version(BROKEN, 5),
-            ),
-            nearest=BROKEN,
-            words="2 versions back: registry.example/flow:1.0.0",
-        ),
+        reach=reach_of(facts()),
         ledger_head="sha256:" + "1234" * 16,
     )  # fmt: skip
 
@@ -75,13 +63,14 @@ def harm() -> Readiness:
         row.model_copy(update={"name": HOSTILE, "image": HOSTILE, "change_cause": HOSTILE, "differences": (HOSTILE,)})
         for row in sample.revisions
     ]
-    versions = [
-        row.model_copy(update={"digest": HOSTILE, "reference": HOSTILE, "tags": (HOSTILE,), "against": (HOSTILE,)})
-        for row in reach.versions
-    ]
+    rows = tuple(
+        replace(row, reference=HOSTILE, tags=(HOSTILE,), differences=(HOSTILE,),
+                findings=tuple(replace(one, words=HOSTILE) for one in row.findings))
+        for row in reach.rows
+    )  # fmt: skip
     return sample.model_copy(
         update={
             "responder": HOSTILE, "access": tuple(access), "images": tuple(images), "revisions": tuple(revisions),
-            "reach": reach.model_copy(update={"versions": tuple(versions), "words": HOSTILE}),
+            "reach": replace(reach, workload=HOSTILE, rows=rows),
         }
     )  # fmt: skip

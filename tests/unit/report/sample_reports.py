@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowdrill.model.events import End, Status
+from flowdrill.model.events import End
 from flowdrill.model.result import (
     Detection,
     ErrorBudget,
@@ -21,6 +21,7 @@ from flowdrill.model.result import (
     TokenUse,
     Verdict,
 )
+from flowdrill.model.status import Status
 from tests.unit.report import sample_readiness
 from tests.unit.report.sample_parts import (
     BROKEN,

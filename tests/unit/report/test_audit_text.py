@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from flowdrill.model.events import Status
 from flowdrill.model.image_audit import AuditedWorkload, ImageAudit
 from flowdrill.model.result import Verdict
+from flowdrill.model.status import Status
 from flowdrill.report.audit_text import render_audit, render_audit_junit
 from tests.unit.report.sample_parts import HOSTILE, assessed
 from tests.unit.report.sample_readiness import good

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flowdrill.model.events import Status
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.result import Verdict
+from flowdrill.model.status import Status
 from flowdrill.report.preflight_text import render_preflight, text_table
 from flowdrill.report.readiness_words import format_bytes
 from tests.unit.report.sample_parts import assessed

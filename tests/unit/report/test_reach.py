@@ -11,10 +11,10 @@ import pytest
 
 from flowdrill.analysis.reach import SeenImage, reach_of
 from flowdrill.analysis.safety import Judged
-from flowdrill.model.events import Status
 from flowdrill.model.image_health import Health
 from flowdrill.model.ledger import Ledger
 from flowdrill.model.reach import Reach
+from flowdrill.model.status import Status
 from flowdrill.report.reach_picture import render_reach_picture
 from flowdrill.report.reach_text import (
     reach_sentence,

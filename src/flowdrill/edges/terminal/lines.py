@@ -16,10 +16,10 @@ from flowdrill.model.events import (
     RolledBack,
     RunEnded,
     RunStarted,
-    Status,
     UndoRegistered,
 )
 from flowdrill.model.quantity import format_ratio
+from flowdrill.model.status import Status
 
 
 def line_of(event: Event) -> str | None:  # noqa: C901, PLR0912 - one case an event reads better than 14 functions

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flowdrill.model.events import Status
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Assessment, Measure, Result
+from flowdrill.model.status import Status
 
 _MARKS = {Status.PASS: "ok", Status.WARNING: "warning", Status.FAIL: "FAILED", Status.UNKNOWN: "unknown"}
 
