@@ -77,7 +77,7 @@ def _access(rows: tuple[AccessRow, ...]) -> str:
 
 def _images(rows: tuple[ImageRow, ...]) -> str:
     cells = [
-        (row.health.value, row.tier.value, short_digest(row.digest), ", ".join(row.roles), format_bytes(row.size_bytes),
+        (row.health.value, row.tier.value, short_digest(row.digest), "; ".join(row.roles), format_bytes(row.size_bytes),
          row.reference.partition("@")[0])
         for row in rows
     ]  # fmt: skip
