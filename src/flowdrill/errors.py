@@ -25,6 +25,10 @@ class ForbiddenError(ClusterError):
     """An identity lacks a permission on the cluster."""
 
 
+class ClusterAwayError(ClusterError):
+    """The API server gave no answer that says anything, also after several tries: unreachable, or too busy."""
+
+
 class RegistryError(FlowdrillError):
     """The image registry refused, lacks something, or cannot be reached."""
 

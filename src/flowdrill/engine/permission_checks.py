@@ -9,7 +9,7 @@ from flowdrill.analysis.access_needs import excess, harness_needs, on_call_needs
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LookPorts
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import ClusterAwayError, FlowdrillError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.readiness import AccessRow
 from flowdrill.model.status import Status
@@ -136,7 +136,8 @@ def check_pod(image: str, ports: LookPorts, findings: Findings, *, may_try: bool
     try:
         ports.workload.pod_would_start(image)
     except FlowdrillError as error:
-        findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
+        status = Status.UNKNOWN if isinstance(error, ClusterAwayError) else Status.FAIL
+        findings.check(name, status, required=required, observed=error.problem, detail=error.remedy)
         return
     findings.check(name, Status.PASS, required=required, observed="admitted")
 

@@ -10,10 +10,12 @@ from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.errors import ClusterError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Subject
+from flowdrill.model.json_shapes import as_mapping
 
 _AT_ONCE = 8
 _REVIEWS = "/apis/authorization.k8s.io/v1"
 _EVERYBODY = "system:authenticated"
+_ANONYMOUS, _NOBODY_KNOWN = "system:anonymous", "system:unauthenticated"
 _GROUP = "group:"
 
 
@@ -46,9 +48,12 @@ def _together(ask: Callable[[Any], AccessAnswer], about: Iterable[Any]) -> tuple
 
 
 def _about(subject: str) -> Json:
-    """Whom a review is about, with the groups that everybody of that kind is in."""
+    """Whom a review is about, with the groups that everybody of that kind is in: what these may, they may, too."""
     if subject.startswith(_GROUP):
-        return {"groups": [subject.removeprefix(_GROUP)]}
+        group = subject.removeprefix(_GROUP)
+        return {"groups": [group] if group == _NOBODY_KNOWN else list(dict.fromkeys((group, _EVERYBODY)))}
+    if subject == _ANONYMOUS:
+        return {"user": subject, "groups": [_NOBODY_KNOWN]}
     account = Subject(subject).service_account
     groups = [] if account is None else ["system:serviceaccounts", f"system:serviceaccounts:{account[0]}"]
     return {"user": subject, "groups": [*groups, _EVERYBODY]}
@@ -70,11 +75,13 @@ def _review(kind: str, about: Json, question: AccessQuestion) -> Json:
 
 def _answer(api: Api, path: str, body: Json, question: AccessQuestion) -> AccessAnswer:
     try:
-        status = api.create(path, body).get("status") or {}
+        status = as_mapping(api.review(path, body).get("status"))
     except ClusterError as error:
         return AccessAnswer(question, None, f"not found out: {error.problem}")
     allowed = status.get("allowed")
+    if not isinstance(allowed, bool):
+        return AccessAnswer(question, None, "not found out: the API server's answer says neither yes nor no")
     reason = printable(str(status.get("reason") or "")).removeprefix("RBAC: ").removeprefix("allowed by ")
-    if allowed is not True and status.get("evaluationError"):
+    if not allowed and status.get("evaluationError"):
         return AccessAnswer(question, None, f"not found out: {printable(str(status['evaluationError']))}")
-    return AccessAnswer(question, allowed is True, reason if allowed is True else "")
+    return AccessAnswer(question, allowed, reason if allowed else "")

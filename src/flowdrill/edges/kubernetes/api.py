@@ -30,6 +30,7 @@ APPLY = "application/apply-patch+yaml"
 _CONNECT_SECONDS, _READ_SECONDS = 5, 15
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSE_FIRST, _PAUSE_LONGEST = 0.1, 2.0
+_LOOK_SECONDS = 2.0  # how long what only looks is tried again
 
 
 class Stream(AbstractContextManager["Stream"]):
@@ -92,7 +93,7 @@ class Api:
 
     def get(self, path: str, query: Query = ()) -> Json:
         """Return one object or one list."""
-        return self._json("GET", path, query, patience_seconds=min(self.patience_seconds, 2.0))
+        return self._json("GET", path, query, patience_seconds=self._looking_seconds)
 
     def items(self, path: str, query: Query = ()) -> list[Json]:
         """Return a list's items, each with the kind and the version that the API server writes once for all."""
@@ -111,9 +112,14 @@ class Api:
         return self._json("PATCH", path, query, body, content_type=APPLY, patience_seconds=self.patience_seconds)
 
     def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
-        """Create an object; `dry_run` has the API server check everything and keep nothing."""
+        """Create an object; `dry_run` has the API server check everything and keep nothing: that is sent again while
+        the server is busy."""
         asked = (("fieldManager", "flowdrill"), *((("dryRun", "All"),) if dry_run else ()))
-        return self._json("POST", path, asked, body)
+        return self._json("POST", path, asked, body, patience_seconds=self._looking_seconds if dry_run else 0.0)
+
+    def review(self, path: str, body: Json) -> Json:
+        """Ask something by an object that the API server answers and does not keep; sent again like a dry run."""
+        return self._json("POST", path, (), body, patience_seconds=self._looking_seconds)
 
     def delete(self, path: str, uid: str, resource_version: str | None = None) -> None:
         """Delete exactly this object, and what it owns in the background; AnswerError 409 when it is another one or,
@@ -128,6 +134,10 @@ class Api:
         if response.status != 200:
             raise refusal(response.status, _body(response, self._lost), f"GET {path}", self.subject)
         return Stream(response)
+
+    @property
+    def _looking_seconds(self) -> float:
+        return min(self.patience_seconds, _LOOK_SECONDS)
 
     def _json(
         self, method: str, path: str, query: Query, body: Json | None = None, *,
