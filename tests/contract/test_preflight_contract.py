@@ -328,10 +328,18 @@ def test_a_ledger_whose_chain_is_broken_is_the_only_finding_and_names_its_first_
 
 @contextmanager
 def deployed(site: Site, image: str) -> Iterator[str]:
-    name = f"other-{secrets.token_hex(3)}"
+    """Another workload, of which nothing is left afterwards. Kubelets take half a minute to end a pod whose image they
+    could not read."""
+    play, name = site.play, f"other-{secrets.token_hex(3)}"
     deploy(site, name, image)
-    yield name
-    site.play.delete("deployments", name)
+    try:
+        yield name
+    finally:
+        play.delete("deployments", name)
+        play.until(lambda: not play.replica_sets(name), "its revisions are gone")
+        for pod in play.pods(name):
+            play.core.delete_namespaced_pod(pod["metadata"]["name"], play.namespace, grace_period_seconds=0)
+        play.until(lambda: not play.pods(name), "its pods are gone")
 
 
 def test_a_tag_that_may_move_is_the_only_finding(site: Site) -> None:
