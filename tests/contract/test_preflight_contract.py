@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -25,19 +24,20 @@ from flowdrill.errors import DrillRefusedError, FlowdrillError
 from flowdrill.model.access import Actor
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
+from flowdrill.model.reach import Reach
 from flowdrill.model.scenario import Changes, EnvChanges, Scenario, Symptom
 from flowdrill.model.status import Status
 from flowdrill.oci.client import open_registry
 from flowdrill.opening import open_book, open_images
 from flowdrill.report.rbac_manifests import RoleManifest, roles_for
-from tests.contract.bench import MANIFEST, ask_registry, labelled_pause
+from tests.contract.bench import MANIFEST, ask_registry
 from tests.contract.conftest import Place
 from tests.contract.granting import applied, kubeconfig_of, without
-from tests.contract.playground import Json, Playground, playground
+from tests.contract.playground import Json
+from tests.contract.site import NAME, NEVER_FEWER, ONE_LESS, Site, deleted, deployed, manifest_path, quota, site_on
 from tests.contract.webhook import configured, denied, rule, webhook_server
-from tests.fakes.world import OLD_ADVISORIES, drill_of
+from tests.fakes.world import OLD_ADVISORIES
 
-NAME = "app"
 SCENARIO = Scenario(
     scenario="setting-lost",
     story="s",
@@ -45,98 +45,12 @@ SCENARIO = Scenario(
     symptom=Symptom.BAD_ANSWERS,
     seen_by_users="500",
 )
-NEVER_FEWER: Json = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-ONE_LESS: Json = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}
-
-
-@dataclass(frozen=True)
-class Site:
-    """A workload with three revisions. No node has ever seen the images of the first two."""
-
-    play: Playground
-    registry: str
-    images: tuple[str, ...]  # by digest, oldest first; their tags are 1.0.0, 1.1.0 and 1.2.0
-
-    @property
-    def repository(self) -> str:
-        return self.play.namespace
-
-    def drill(self, name: str = NAME, ledger: str | None = None, **rollback: Any) -> Drill:
-        return drill_of(
-            target={"namespace": self.play.namespace, "workload": f"deployment/{name}"},
-            rollback=rollback,
-            registry={"plain_http": True},
-            policy={"ledger": {"config_map": ledger}},
-        )
-
-    def tags(self) -> list[str]:
-        return sorted(json.loads(ask_registry(self.registry, "GET", f"{self.repository}/tags/list")[1])["tags"])
-
-    def seen(self) -> Json:
-        """Everything that a preflight could have touched."""
-        play = self.play
-        leases = play.raw("GET", f"/apis/coordination.k8s.io/v1/namespaces/{play.namespace}/leases")["items"]
-        assert leases == []
-        kinds = {
-            "workloads": play.raw("GET", play.apps_path("deployments")),
-            "revisions": play.raw("GET", play.apps_path("replicasets")),
-            "config maps": play.raw("GET", play.core_path("configmaps")),
-            "pods": play.raw("GET", play.core_path("pods")),
-        }
-        found: Json = {kind: sorted(_kept(one) for one in listed["items"]) for kind, listed in kinds.items()}
-        return {**found, "tags": self.tags()}
-
-
-def _kept(item: Json) -> str:
-    """What only somebody who changes it changes."""
-    meta = {key: item["metadata"].get(key) for key in ("name", "uid", "generation", "labels", "annotations")}
-    return json.dumps([meta, item.get("spec"), item.get("data")], sort_keys=True)
 
 
 @pytest.fixture(scope="module")
 def site(place: Place) -> Iterator[Site]:
-    with playground(place.context, place.kubeconfig, place.image) as play:
-        tags = ("1.0.0", "1.1.0", "1.2.0")
-        images = tuple(labelled_pause(place.registry, play.namespace, tag) for tag in tags)
-        found = Site(play, place.registry, images)
-        try:
-            deploy(found, NAME, images[0], replicas=0, strategy=NEVER_FEWER)
-            set_template(found, images[1])
-            set_template(found, images[2], env=[{"name": "COLOUR", "value": "blue"}])
-            play.patch("deployments", NAME, {"spec": {"replicas": 1}})
-            play.until(lambda: play.complete(NAME), "the third version runs")
-            yield found
-        finally:
-            for image in images:
-                ask_registry(place.registry, "DELETE", _manifest(image))
-
-
-def deploy(site: Site, name: str, image: str, **more: Any) -> None:
-    manifest = site.play.workload(name, container={"image": image}, **more)
-    del manifest["spec"]["template"]["spec"]["containers"][0]["command"]
-    site.play.raw("POST", site.play.apps_path("deployments"), manifest)
-
-
-def set_template(site: Site, image: str, **container: Any) -> None:
-    site.play.until(lambda: site.play.complete(NAME), "the version before has its revision")
-    one = {"name": "main", "image": image, **container}
-    site.play.patch("deployments", NAME, {"spec": {"template": {"spec": {"containers": [one]}}}})
-
-
-def _manifest(image: str) -> str:
-    """Its path in the registry."""
-    return image.partition("/")[2].replace("@", "/manifests/")
-
-
-@contextmanager
-def deleted(site: Site, image: str) -> Iterator[None]:
-    """Without the image's manifest, which is put back afterwards."""
-    _, content = ask_registry(site.registry, "GET", _manifest(image), None, {"Accept": MANIFEST})
-    ask_registry(site.registry, "DELETE", _manifest(image))
-    try:
-        yield
-    finally:
-        ask_registry(site.registry, "PUT", _manifest(image), content, {"Content-Type": MANIFEST})
+    with site_on(place) as found:
+        yield found
 
 
 @dataclass(frozen=True)
@@ -199,6 +113,16 @@ def look(site: Site, drill: Drill, **ways: Any) -> Looked:
             error = problem
         assert site.seen() == before
     return Looked(checks, error)
+
+
+def reach_of(site: Site, drill: Drill) -> Reach:
+    """Look how far back it can be rolled, which leaves everything as it was."""
+    with connected(site, drill) as (order, ports):
+        before = site.seen()
+        try:
+            return whole_reach(order, ports, Narrator(ports.clock, lambda _: None))
+        finally:
+            assert site.seen() == before
 
 
 def someone() -> str:
@@ -324,26 +248,12 @@ def test_a_ledger_whose_chain_is_broken_is_the_only_finding_and_names_its_first_
     looked = look(site, drill)
     assert looked.failed == {"ledger_intact"}
     assert "entry 2" in looked.checks["ledger_intact"].observed
-
-
-@contextmanager
-def deployed(site: Site, image: str) -> Iterator[str]:
-    """Another workload, of which nothing is left afterwards. Kubelets take half a minute to end a pod whose image they
-    could not read."""
-    play, name = site.play, f"other-{secrets.token_hex(3)}"
-    deploy(site, name, image)
-    try:
-        yield name
-    finally:
-        play.delete("deployments", name)
-        play.until(lambda: not play.replica_sets(name), "its revisions are gone")
-        for pod in play.pods(name):
-            play.core.delete_namespaced_pod(pod["metadata"]["name"], play.namespace, grace_period_seconds=0)
-        play.until(lambda: not play.pods(name), "its pods are gone")
+    with pytest.raises(DrillRefusedError, match=r"ledger_intact: .*entry 2"):
+        reach_of(site, drill)
 
 
 def test_a_tag_that_may_move_is_the_only_finding(site: Site) -> None:
-    _, content = ask_registry(site.registry, "GET", _manifest(site.images[2]), None, {"Accept": MANIFEST})
+    _, content = ask_registry(site.registry, "GET", manifest_path(site.images[2]), None, {"Accept": MANIFEST})
     ask_registry(site.registry, "PUT", f"{site.repository}/manifests/latest", content, {"Content-Type": MANIFEST})
     image = f"{site.registry}/{site.repository}:latest"
     with deployed(site, image) as name:
@@ -360,11 +270,8 @@ def test_an_image_that_is_no_reference_never_runs_and_has_no_reach(site: Site) -
         site.play.until(lambda: site.play.pods(name), "its pod")
         site.play.until(lambda: site.play.read("deployments", name)["status"].get("unavailableReplicas"), "its status")
         assert look(site, drill).failed == {"workload_healthy"}
-        with (
-            connected(site, drill) as (order, ports),
-            pytest.raises(DrillRefusedError, match=r"stable_image_pinned: .*'Not/An/Image' is no image reference"),
-        ):
-            whole_reach(order, ports, Narrator(ports.clock, lambda _: None))
+        with pytest.raises(DrillRefusedError, match=r"stable_image_pinned: .*'Not/An/Image' is no image reference"):
+            reach_of(site, drill)
 
 
 def test_a_registry_that_is_not_reached_refuses_the_drill_with_its_address(site: Site) -> None:
@@ -381,27 +288,13 @@ def test_the_reach_is_the_nearest_version_that_is_verified_and_was_not_deleted(s
     drill = site.drill(ledger=f"ledger-{secrets.token_hex(3)}")
     first, second, third = (image.partition("@")[2] for image in site.images)
     verified(site, drill, site.images[0], site.images[1])
-    before = site.seen()
-    with deleted(site, site.images[1]), connected(site, drill) as (order, ports):
-        reach = whole_reach(order, ports, Narrator(ports.clock, lambda _: None))
+    with deleted(site, site.images[1]):
+        reach = reach_of(site, drill)
     assert [row.digest for row in reach.rows] == [third, second, first]
     assert [row.holds for row in reach.rows] == [False, False, True]  # what runs now is not verified yet
     assert reach.nearest is not None
     assert (reach.nearest.digest, reach.versions_back, reach.nearest.tags) == (first, 2, ("1.0.0",))
     assert any("COLOUR" in one for one in reach.nearest.differences)
-    assert {**site.seen(), "tags": before["tags"]} == before
-
-
-@contextmanager
-def quota(play: Playground, **hard: str) -> Iterator[str]:
-    """A quota, from when it is counted until nobody heeds it any more."""
-    path = play.core_path("resourcequotas")
-    play.raw("POST", path, {"metadata": {"name": "full"}, "spec": {"hard": hard}})
-    try:
-        play.until(lambda: play.raw("GET", f"{path}/full").get("status", {}).get("used") == hard, "it is full")
-        yield "full"
-    finally:
-        play.raw("DELETE", f"{path}/full")
 
 
 @pytest.mark.parametrize(
