@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flowdrill.analysis.access_needs import excess, harness_needs, on_call_needs, patch_question
+from flowdrill.analysis.access_needs import change_questions, excess, harness_needs, on_call_needs, patch_question
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LookPorts
@@ -95,8 +95,13 @@ def _check_others(order: RunOrder, ports: LookPorts, findings: Findings) -> list
     names = order.drill.rollback.not_by
     if not names:
         return []
-    answers = ports.workload.others_may(names, patch_question(order.drill.target))
-    who_may = [name for name, one in zip(names, answers, strict=True) if one.allowed]
+    told = [
+        (name, one)
+        for question in change_questions(order.drill.target)
+        for name, one in zip(names, ports.workload.others_may(names, question), strict=True)
+    ]
+    answers = [one for _, one in told]
+    who_may = list(dict.fromkeys(name for name, one in told if one.allowed))
     unknown = [one for one in answers if one.allowed is None]
     by = sorted({one.granted_by for one in answers if one.allowed and one.granted_by})
     findings.check(
@@ -106,7 +111,7 @@ def _check_others(order: RunOrder, ports: LookPorts, findings: Findings) -> list
         observed=f"{', '.join(who_may)} may" if who_may else _none_of(unknown, len(answers)),
         detail=f"granted by {'; '.join(by)}" if by else _why(unknown),
     )
-    return [_row(name, one, wanted=False) for name, one in zip(names, answers, strict=True)]
+    return [_row(name, one, wanted=False) for name, one in told]
 
 
 def _check_harness(order: RunOrder, ports: LookPorts, findings: Findings) -> list[AccessRow]:

@@ -93,7 +93,7 @@ def test_a_responder_that_may_do_too_much_is_a_warning_that_names_the_binding() 
 
 def test_somebody_else_who_may_patch_refuses_the_drill() -> None:
     made = world(not_by=["eve", "group:interns"])
-    made.workload.denied = {("group:interns", "patch", "deployments.apps")}
+    made.workload.denied = {("group:interns", verb, "deployments.apps") for verb in ("patch", "update")}
     assert made.run().end is End.REFUSED
     assert failed(made) == {"nobody_else_may_patch"}
     assert checks(made)["nobody_else_may_patch"].observed == "eve may"
