@@ -115,7 +115,7 @@ def test_a_responder_without_rights_is_told_each_one_that_it_lacks(
         checks, answers = looked(workload, drill)
     check = checks["responder_may_roll_back"]
     assert (check.status, answers.responder_may_patch) == (Status.FAIL, False)
-    assert f"{on_call} must not get deployments.apps {deployment}" in check.observed
+    assert f"{on_call} must not get, list, watch, patch deployments.apps {deployment}" in check.observed
     assert "resources: [replicasets], verbs: [list]" in check.detail
     assert checks["responder_bounded"].status is Status.PASS
     assert checks["harness_may_drill"].status is Status.PASS
@@ -143,7 +143,7 @@ def test_every_verb_of_the_printed_role_is_needed(play: Playground, deployment: 
                 )
                 check = looked(workload, drill)[0]["responder_may_roll_back"]
                 assert check.observed.startswith(f"{on_call} must not {verb} {resource}")
-                assert "," not in check.observed
+                assert not {",", ";"} & set(check.observed)
 
 
 def test_every_rule_of_the_harnesss_role_is_needed(

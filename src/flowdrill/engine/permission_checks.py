@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowdrill.analysis.access_needs import change_questions, excess, harness_needs, on_call_needs, patch_question
 from flowdrill.engine.findings import Findings
@@ -174,15 +174,24 @@ def _none_of(unknown: Sequence[AccessAnswer], asked: int) -> str:
 
 
 def _named(answers: Sequence[AccessAnswer]) -> str:
-    words = [_words(one.question) for one in answers]
+    """`get, patch deployments.apps app in namespace demo; list pods in namespace demo`."""
+    words = [f"{', '.join(verbs)} {_words(one)}" for one, verbs in _grouped(answers)]
     more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
-    return ", ".join(words[:_MOST_NAMED]) + more
+    return "; ".join(words[:_MOST_NAMED]) + more
+
+
+def _grouped(answers: Sequence[AccessAnswer]) -> list[tuple[AccessQuestion, list[str]]]:
+    """The questions that differ in nothing but the verb, and their verbs."""
+    grouped: dict[AccessQuestion, list[str]] = {}
+    for one in answers:
+        grouped.setdefault(replace(one.question, verb="", needed_for=""), []).append(one.question.verb)
+    return list(grouped.items())
 
 
 def _words(question: AccessQuestion) -> str:
     where = f" in namespace {question.namespace}" if question.namespace else " in the cluster"
     named = f" {question.name}" if question.name else ""
-    return f"{question.verb} {question.full_resource}{named}{where}"
+    return f"{question.full_resource}{named}{where}"
 
 
 def _why(unknown: Sequence[AccessAnswer]) -> str:
@@ -190,15 +199,15 @@ def _why(unknown: Sequence[AccessAnswer]) -> str:
 
 
 def _remedy(role: str, missing: Sequence[AccessAnswer], order: RunOrder) -> str:
-    rules = "; ".join(_rule(one.question) for one in missing[:_MOST_NAMED])
+    rules = "; ".join(_rule(one, verbs) for one, verbs in _grouped(missing)[:_MOST_NAMED])
     drill = order.drill.drill
     return f"`flowdrill rbac --for {role}` prints a Role for drill {drill}; what it lacks: {rules}"
 
 
-def _rule(question: AccessQuestion) -> str:
+def _rule(question: AccessQuestion, verbs: Sequence[str]) -> str:
     resource = f"{question.resource}/{question.subresource}" if question.subresource else question.resource
     names = f", resourceNames: [{question.name}]" if question.name else ""
-    return f"{{apiGroups: [{question.group!r}], resources: [{resource}]{names}, verbs: [{question.verb}]}}"
+    return f"{{apiGroups: [{question.group!r}], resources: [{resource}]{names}, verbs: [{', '.join(verbs)}]}}"
 
 
 def _rows(who: str, answers: Iterable[AccessAnswer], *, wanted: bool) -> list[AccessRow]:
