@@ -262,3 +262,17 @@ def test_a_pod_of_the_template_is_tried_and_nothing_is_kept(play: Playground, de
         workload.pod_would_start(play.image)
     assert play.pods(deployment) == []
     assert json.dumps(play.read("deployments", deployment)["spec"]["replicas"]) == "0"
+
+
+def test_kubectl_rolls_back_with_what_is_printed_for_whoever_is_on_call(play: Playground, deployment: str) -> None:
+    user = f"ann-{secrets.token_hex(3)}"
+    drill = drill_on(play, deployment, **{"as": user})
+    applied(play, roles_for("on-call", drill.target, on_call_needs(drill.target)), user)
+    with closing(opened(play, drill)) as workload:
+        play.until(lambda: looked(workload, drill)[0]["responder_may_roll_back"].status is Status.PASS)
+    name = f"deployment/{deployment}"
+    play.kubectl(f"--as={user}", "set", "image", name, f"main={play.missing}")
+    play.kubectl(f"--as={user}", "rollout", "status", name, "--timeout=60s")
+    assert "2 " in play.kubectl(f"--as={user}", "rollout", "history", name)
+    play.kubectl(f"--as={user}", "rollout", "undo", name)
+    assert play.read("deployments", deployment)["spec"]["template"]["spec"]["containers"][0]["image"] == play.image

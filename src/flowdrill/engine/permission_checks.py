@@ -29,7 +29,7 @@ class Permissions:
 def check_permissions(order: RunOrder, ports: LookPorts, findings: Findings) -> Permissions:
     """Ask the API server about the responder, the harness, and everybody who must not patch. Changes nothing."""
     responder = ports.workload.responder
-    _check_identity(order, responder, ports, findings)
+    _check_identity(responder, ports, findings)
     answers = ports.workload.may(Actor.RESPONDER, tuple(need.question for need in on_call_needs(order.drill.target)))
     _check_responder(order, responder or HARNESS_WORDS, answers, findings)
     rows = _rows(responder or HARNESS_WORDS, answers, wanted=True)
@@ -42,7 +42,7 @@ def check_permissions(order: RunOrder, ports: LookPorts, findings: Findings) -> 
     return Permissions(tuple(rows), responder_may_patch=not denied)
 
 
-def _check_identity(order: RunOrder, responder: str | None, ports: LookPorts, findings: Findings) -> None:
+def _check_identity(responder: str | None, ports: LookPorts, findings: Findings) -> None:
     name, required = "rollback_identity", "the identity that would really roll back"
     if responder is None:
         findings.check(
@@ -53,15 +53,12 @@ def _check_identity(order: RunOrder, responder: str | None, ports: LookPorts, fi
             detail="name who would: `rollback: {as: system:serviceaccount:NAMESPACE:NAME}`, or a kubeconfig of theirs",
         )
         return
-    problem = ports.workload.responder_problem()
-    if problem is not None:
-        raise findings.refused(
-            name,
-            required=required,
-            observed=problem,
-            remedy=f"correct rollback.as, which is {order.drill.rollback.as_user}, or make the account",
-        )
-    findings.check(name, Status.PASS, required=required, observed=responder)
+    try:
+        doubt = ports.workload.responder_problem()
+    except FlowdrillError as error:
+        raise findings.refused(name, required=required, observed=error.problem, remedy=error.remedy) from error
+    status = Status.PASS if doubt is None else Status.UNKNOWN
+    findings.check(name, status, required=required, observed=doubt or responder)
 
 
 def _check_responder(order: RunOrder, who: str, answers: Sequence[AccessAnswer], findings: Findings) -> None:
@@ -139,11 +136,12 @@ def check_pod(image: str, ports: LookPorts, findings: Findings, *, may_try: bool
         findings.check(name, Status.WARNING, required=required, observed=observed, detail="see harness_may_drill")
         return
     try:
-        ports.workload.pod_would_start(image)
+        unseen = ports.workload.pod_would_start(image)
     except FlowdrillError as error:
         findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
         return
-    findings.check(name, Status.PASS, required=required, observed="admitted")
+    status = Status.PASS if unseen is None else Status.WARNING
+    findings.check(name, status, required=required, observed=unseen or "admitted")
 
 
 def may_create_pods(rows: Iterable[AccessRow]) -> bool:

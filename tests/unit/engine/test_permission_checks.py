@@ -120,3 +120,12 @@ def test_a_harness_that_may_not_create_pods_cannot_try_one_and_says_so() -> None
     made.workload.denied = {(None, "create", "pods")}
     assert made.run().end is End.COMPLETED
     assert checks(made)["pod_admitted"].status is Status.WARNING
+
+
+def test_a_quota_that_may_leave_room_and_a_cluster_in_doubt_are_said() -> None:
+    made = world()
+    made.workload.pod_unseen = "exceeded quota (its rollout takes a pod away before it makes one)"
+    made.workload.responder_doubt = "it is not known whether the kubeconfig leads to the drill's cluster"
+    made.run()
+    assert checks(made)["pod_admitted"].status is Status.WARNING
+    assert checks(made)["rollback_identity"].status is Status.UNKNOWN
