@@ -115,6 +115,10 @@ class Api:
         asked = (("fieldManager", "flowdrill"), *((("dryRun", "All"),) if dry_run else ()))
         return self._json("POST", path, asked, body)
 
+    def review(self, path: str, body: Json) -> Json:
+        """Have a question answered that is not kept; asked again while the server is busy or gone."""
+        return self._json("POST", path, (), body, patience_seconds=min(self.patience_seconds, 2.0))
+
     def delete(self, path: str, uid: str, resource_version: str | None = None) -> None:
         """Delete exactly this object, and what it owns in the background; AnswerError 409 when it is another one or,
         with `resource_version`, has changed."""
