@@ -13,11 +13,9 @@ from flowdrill.errors import FlowdrillError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.readiness import AccessRow
 from flowdrill.model.status import Status
-from flowdrill.model.surroundings import QUOTA, Surroundings
 
 HARNESS_WORDS = "the harness itself"
 _MOST_NAMED = 6
-_OVER_QUOTA = " is forbidden: exceeded quota: "  # as API servers say it; they look at quotas after everything else
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +127,9 @@ def _check_harness(order: RunOrder, ports: LookPorts, findings: Findings) -> lis
     return _rows("the harness", answers, wanted=True)
 
 
-def check_pod(image: str, around: Surroundings, ports: LookPorts, findings: Findings, *, may_try: bool) -> None:
+def check_pod(image: str, ports: LookPorts, findings: Findings, *, may_try: bool) -> None:
     """Try a pod of the stable image against quotas, limits and admission, which the workload's own patch does not
-    meet: a rollout whose pods are refused never completes. A full quota is a warning where one pod may end before the
-    next one starts."""
+    meet: a rollout whose pods are refused never completes."""
     name, required = "pod_admitted", "the API server would admit a pod of the stable image (server-side dry run)"
     if not may_try:
         observed = "not tried: the harness may not create pods, not even as a dry run"
@@ -141,22 +138,10 @@ def check_pod(image: str, around: Surroundings, ports: LookPorts, findings: Find
     try:
         unseen = ports.workload.pod_would_start(image)
     except FlowdrillError as error:
-        status, observed = Status.FAIL, error.problem
-        if _OVER_QUOTA in observed and _has_room_later(around):
-            status, observed = (
-                Status.WARNING,
-                f"not beside the pods that run now, one of which may end first: {observed}",
-            )
-        findings.check(name, status, required=required, observed=observed, detail=error.remedy)
+        findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
         return
     status = Status.PASS if unseen is None else Status.WARNING
     findings.check(name, status, required=required, observed=unseen or "admitted")
-
-
-def _has_room_later(around: Surroundings) -> bool:
-    """Whether it is known that every quota has room for a pod once the rollout has ended another one."""
-    unseen = any(one.startswith(("quotas:", "limit ranges:")) for one in around.unknown)
-    return not unseen and not any(one.blocks and one.name.startswith(QUOTA) for one in around.opponents)
 
 
 def may_create_pods(rows: Iterable[AccessRow]) -> bool:

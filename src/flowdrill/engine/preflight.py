@@ -67,8 +67,7 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
         required="every change of the scenario finds something to change",
         observed="; ".join((*broken.image.changes, *release.changes)) or "a new image without a change",
     )
-    may_try = may_create_pods(permissions.rows)
-    check_pod(stable.rollback_image, way_back.surroundings, ports, findings, may_try=may_try)
+    check_pod(stable.rollback_image, ports, findings, may_try=may_create_pods(permissions.rows))
     provider = prepare_provider(order, stable.pinned, ports, findings)
     cleared = Cleared(before, stable, broken, release, recovery, provider)
     may = permissions.responder_may_patch

@@ -9,7 +9,6 @@ PAUSED = "spec.paused"
 ON_DELETE = "spec.updateStrategy.type"
 PARTITION = "spec.updateStrategy.rollingUpdate.partition"
 OWN_SETTINGS = frozenset({PAUSED, ON_DELETE, PARTITION})
-QUOTA = "resourcequota/"  # what the names of opponents that are quotas begin with
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from flowdrill.errors import ClusterError, DrillRefusedError
 from flowdrill.model.events import BrakeSeen, Check, Checked, End
 from flowdrill.model.readiness import Readiness
 from flowdrill.model.status import Status
-from flowdrill.model.surroundings import Opponent
 from tests.fakes.world import SCENARIO, World, drill_of
 
 ON_CALL = "on-call"
@@ -116,32 +115,6 @@ def test_a_pod_that_a_quota_refuses_is_the_finding() -> None:
     assert failed(made) == {"pod_admitted"}
 
 
-FULL = 'pods "app-x" is forbidden: exceeded quota: full, requested: pods=1, used: pods=1, limited: pods=1'
-
-
-@pytest.mark.parametrize(
-    ("refusal", "blocks", "unknown", "status"),
-    [
-        (FULL, False, (), Status.WARNING),
-        (FULL, True, (), Status.FAIL),
-        (FULL, False, ("quotas: not told",), Status.FAIL),
-        ("failed quota: full: must specify limits.cpu", False, (), Status.FAIL),
-        ('admission webhook "x" denied the request: exceeded quota: full', False, (), Status.FAIL),
-    ],
-)
-def test_a_full_quota_is_a_warning_where_a_pod_is_known_to_end_first(
-    refusal: str, blocks: bool, unknown: tuple[str, ...], status: Status
-) -> None:
-    made = world()
-    made.workload.pod_refusal = ClusterError(refusal, "make room")
-    made.workload.opponents = (Opponent("resourcequota/full", "no room", "raise it", blocks),)
-    made.workload.unknown = unknown
-    made.run()
-    check = checks(made)["pod_admitted"]
-    assert check.status is status
-    assert refusal in check.observed
-
-
 def test_a_harness_that_may_not_create_pods_cannot_try_one_and_says_so() -> None:
     made = world()
     made.workload.denied = {(None, "create", "pods")}
@@ -151,7 +124,7 @@ def test_a_harness_that_may_not_create_pods_cannot_try_one_and_says_so() -> None
 
 def test_a_quota_that_may_leave_room_and_a_cluster_in_doubt_are_said() -> None:
     made = world()
-    made.workload.pod_unseen = "exceeded quota (its rollout takes a pod away before it makes one)"
+    made.workload.pod_unseen = "exceeded quota (its rollout may take a pod away first)"
     made.workload.responder_doubt = "it is not known whether the kubeconfig leads to the drill's cluster"
     made.run()
     assert checks(made)["pod_admitted"].status is Status.WARNING

@@ -4,6 +4,7 @@ admission webhooks and Pod Security that a patch of the workload does not meet, 
 from __future__ import annotations
 
 from flowdrill.edges.kubernetes.api import Api, Json
+from flowdrill.edges.kubernetes.opponents import turnover_of
 from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.errors import ForbiddenError
@@ -24,8 +25,8 @@ def try_pod(api: Api, target: FoundTarget, image: str, fields: Fields) -> str | 
     except AnswerError as error:
         if error.status == 400 and _NO_DRY_RUN in error.problem:
             return error.problem
-        if _QUOTA in error.problem and not _makes_a_pod_first(workload, target):
-            return f"{error.problem} (its rollout takes a pod away before it makes one, which may leave room enough)"
+        if _QUOTA in error.problem and turnover_of(target.kind, workload).removed_first:
+            return f"{error.problem} (its rollout may take a pod away first, which may leave room enough)"
         raise
     return None
 
@@ -60,12 +61,3 @@ def _claimed(workload: Json, target: FoundTarget) -> list[Json]:
     """The volumes that a StatefulSet's controller adds to its first pod."""
     names = [str(one["metadata"]["name"]) for one in workload["spec"].get("volumeClaimTemplates") or ()]
     return [{"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{target.name}-0"}} for name in names]
-
-
-def _makes_a_pod_first(workload: Json, target: FoundTarget) -> bool:
-    """Whether a rollout needs room for one pod more than there are."""
-    if target.kind is WorkloadKind.STATEFULSET:
-        return False
-    strategy = workload["spec"].get("strategy") or {}
-    surge = (strategy.get("rollingUpdate") or {}).get("maxSurge", "25%")
-    return strategy.get("type", "RollingUpdate") == "RollingUpdate" and surge not in (0, "0%")

@@ -10,7 +10,7 @@ from flowdrill.edges.kubernetes.api import Json
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.model.json_shapes import as_mapping, as_mappings, as_text, as_texts, inside
 from flowdrill.model.resource_quantity import quantity
-from flowdrill.model.surroundings import QUOTA, Opponent
+from flowdrill.model.surroundings import Opponent
 
 Amounts = Mapping[str, Decimal]
 _ONE_POD = frozenset({"pods", "count/pods"})
@@ -36,7 +36,7 @@ def quota_opponents(
 
 
 def _opponent(quota: Json, pod: Json, turnover: PodTurnover, ranges: list[Json]) -> Opponent | None:
-    name = f"{QUOTA}{printable(str(inside(quota, 'metadata').get('name')))}"
+    name = f"resourcequota/{printable(str(inside(quota, 'metadata').get('name')))}"
     hard = _amounts(inside(quota, "status", "hard") or inside(quota, "spec", "hard"))
     used = _amounts(inside(quota, "status", "used"))
     unnamed = _unnamed(hard, pod, ranges)
