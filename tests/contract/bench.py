@@ -25,7 +25,7 @@ from tests.fakes.fake_workload import FakeWorkload
 
 ALLOWED, FORBIDDEN = "on-call", "nobody-special"
 SECRET = "hunter2-in-the-manifest"  # the value of an environment variable called API_KEY
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 class Bench(Protocol):
@@ -200,7 +200,7 @@ class Cluster:
 def cluster(context: str, kubeconfig: str, registry: str) -> Iterator[Cluster]:
     """A namespace, a Role for ALLOWED to patch workloads in it, and two images that differ in a label."""
     name = f"flowdrill-contract-{secrets.token_hex(3)}"
-    made = [_labelled_pause(registry, name, label) for label in ("stable", "broken")]
+    made = [labelled_pause(registry, name, label) for label in ("stable", "broken")]
     unpullable = f"{registry}/{name}@sha256:{'0' * 64}"
     with config.new_client_from_config(config_file=kubeconfig, context=context) as api:
         core, rbac = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
@@ -220,23 +220,23 @@ def cluster(context: str, kubeconfig: str, registry: str) -> Iterator[Cluster]:
             core.delete_namespace(name)
             for image in made:
                 digest = image.partition("@")[2]
-                _ask(registry, "DELETE", f"{name}/manifests/{digest}")
+                ask_registry(registry, "DELETE", f"{name}/manifests/{digest}")
 
 
-def _labelled_pause(registry: str, repository: str, label: str) -> str:
+def labelled_pause(registry: str, repository: str, label: str) -> str:
     """Copy the lab's pause image, a program that only waits, with a label more; return its reference by digest."""
-    _, manifest = _ask(registry, "GET", "pause/manifests/lab", None, {"Accept": _MANIFEST})
+    _, manifest = ask_registry(registry, "GET", "pause/manifests/lab", None, {"Accept": MANIFEST})
     image = json.loads(manifest)
-    _, content = _ask(registry, "GET", f"pause/blobs/{image['config']['digest']}")
+    _, content = ask_registry(registry, "GET", f"pause/blobs/{image['config']['digest']}")
     settings = json.loads(content)
     settings["config"]["Labels"] = {"test": f"{repository}-{label}"}
     blob = json.dumps(settings).encode()
     image["config"] |= {"digest": _digest(blob), "size": len(blob)}
     for layer in image["layers"]:
-        _ask(registry, "POST", f"{repository}/blobs/uploads/?mount={layer['digest']}&from=pause")
-    location, _ = _ask(registry, "POST", f"{repository}/blobs/uploads/")
+        ask_registry(registry, "POST", f"{repository}/blobs/uploads/?mount={layer['digest']}&from=pause")
+    location, _ = ask_registry(registry, "POST", f"{repository}/blobs/uploads/")
     path = location.partition("/v2/")[2]
-    _ask(
+    ask_registry(
         registry,
         "PUT",
         f"{path}{'&' if '?' in path else '?'}digest={_digest(blob)}",
@@ -244,11 +244,11 @@ def _labelled_pause(registry: str, repository: str, label: str) -> str:
         {"Content-Type": "application/octet-stream"},
     )
     content = json.dumps(image).encode()
-    _ask(registry, "PUT", f"{repository}/manifests/{label}", content, {"Content-Type": _MANIFEST})
+    ask_registry(registry, "PUT", f"{repository}/manifests/{label}", content, {"Content-Type": MANIFEST})
     return f"{registry}/{repository}@{_digest(content)}"
 
 
-def _ask(
+def ask_registry(
     registry: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> tuple[str, bytes]:
     """Return the Location header and the body."""

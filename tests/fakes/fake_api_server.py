@@ -32,10 +32,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: Json | None
-    repeated: tuple[tuple[str, str], ...] = ()  # the headers as they were sent, also twice under one name
-
-    def all_headers(self, name: str) -> list[str]:
-        return [value for key, value in self.repeated if key.lower() == name.lower()]
+    groups: list[str] = field(default_factory=list)  # that it asks to be taken for
 
 
 END = None  # ends a watch as a server does that has reached its timeout
@@ -104,7 +101,8 @@ def _handler_for(server: FakeApiServer) -> type[BaseHTTPRequestHandler]:
             method = "WATCH" if query.get("watch") else self.command
             headers = {name: value for name, value in self.headers.items()}  # noqa: C416
             body = json.loads(content) if content else None
-            request = Request(method, url.path, query, headers, body, tuple(self.headers.items()))
+            groups = self.headers.get_all("Impersonate-Group") or []
+            request = Request(method, url.path, query, headers, body, groups)
             server.requests.append(request)
             if method == "WATCH" and not server.answers.get(("WATCH", url.path)):
                 self._send_watch(server.watches[url.path])

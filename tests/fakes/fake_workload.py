@@ -73,7 +73,9 @@ class FakeWorkload:
         self.too_much: set[tuple[str, str]] = set()  # (verb, resource) of what no rollback needs, and is allowed
         self.unanswerable: set[str] = set()  # resources for which a review fails
         self.no_such_responder: str | None = None
+        self.responder_doubt: str | None = None
         self.pod_refusal: ClusterError | None = None
+        self.pod_unseen: str | None = None
         self.failing_patches: deque[ClusterError] = deque()
         self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
         self.revisions = [image]
@@ -222,12 +224,15 @@ class FakeWorkload:
         return AccessAnswer(question, allowed, 'RoleBinding "all/demo" of Role "all"' if allowed else "")
 
     def responder_problem(self) -> str | None:
-        return self.no_such_responder
+        if self.no_such_responder is not None:
+            raise ClusterError(self.no_such_responder, "make the account")
+        return self.responder_doubt
 
-    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> None:
+    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> str | None:
         self._refuse_while_away()
         if self.pod_refusal is not None:
             raise self.pod_refusal
+        return self.pod_unseen
 
     def start_watching(self, tell: Tell) -> None:
         self._tell, self._last_told = tell, None

@@ -133,8 +133,8 @@ class World:
                 return Reason.HTTP_STATUS
         return Reason.HTTP_STATUS if (broken and self.bites) or self.fails() else Reason.GOOD
 
-    def run(self) -> RunOutcome:
-        order = RunOrder(
+    def order(self) -> RunOrder:
+        return RunOrder(
             drill=self.drill,
             scenario=self.scenario,
             run_id="run-1",
@@ -147,7 +147,9 @@ class World:
             provider_program=b"print()",
             advisories=OLD_ADVISORIES,
         )
-        ports = Ports(
+
+    def ports(self) -> Ports:
+        return Ports(
             clock=self.time,
             inbox=self.time,
             tell=self.time.tell,
@@ -158,7 +160,9 @@ class World:
             provider=self.provider,
             ledger=self.ledger,
         )
-        return run(order, ports, self.emit)
+
+    def run(self) -> RunOutcome:
+        return run(self.order(), self.ports(), self.emit)
 
     def stop_after(self, seconds: float) -> None:
         self.time.after(seconds, lambda: self.time.tell(StopAsked(arrived_ns=self.time.now_ns(), signal="SIGINT")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -83,6 +84,35 @@ class Lab:
                     field_manager="flowdrill-tests",
                     force_conflicts=True,
                 )
+
+    def kubeconfig_of(self, account: str, folder: Path) -> Path:
+        """A kubeconfig with a token of a service account of the namespace; its context is `own`."""
+        asked = client.V1TokenRequestSpec(audiences=[], expiration_seconds=3600)
+        request = client.AuthenticationV1TokenRequest(spec=asked)
+        with self.api() as api:
+            made = client.CoreV1Api(api).create_namespaced_service_account_token(account, NAMESPACE, request)
+            settings = api.configuration
+            cluster = {"server": settings.host, "certificate-authority-data": _base64(settings.ssl_ca_cert)}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": {"token": made.status.token}}],
+            "contexts": [{"name": "own", "context": {"cluster": "c", "user": "u"}}],
+        }
+        path = folder / "own.kubeconfig"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    def delete_cluster_roles(self, items: list[dict[str, Any]]) -> None:
+        """Delete those of the objects that no namespace takes with it."""
+        with self.api() as api:
+            rbac = client.RbacAuthorizationV1Api(api)
+            for item in items:
+                if item["kind"] == "ClusterRole":
+                    rbac.delete_cluster_role(item["metadata"]["name"])
+                elif item["kind"] == "ClusterRoleBinding":
+                    rbac.delete_cluster_role_binding(item["metadata"]["name"])
 
     def deployments(self) -> list[str]:
         with self.api() as api:
@@ -172,6 +202,10 @@ class Lab:
 
             if wait:
                 until(gone, 120, f"namespace {NAMESPACE} gone")
+
+
+def _base64(file: str) -> str:
+    return base64.b64encode(Path(file).read_bytes()).decode()
 
 
 def lab_from_environment() -> Lab | str:

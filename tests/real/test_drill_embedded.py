@@ -80,13 +80,13 @@ def changed_drill(tmp_path: Path, shipped: str = "edge-missing", **changes: Any)
 
 
 def test_a_rollback_without_permission_fails_here_as_on_a_real_cluster(cluster: RunningCluster, tmp_path: Path) -> None:
-    drill = changed_drill(tmp_path, rollback={"as": "system:serviceaccount:flowdrill-demo:on-call"})
+    drill = changed_drill(tmp_path, rollback={"as": "on-call"})
     done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
     assert done.returncode == 2, done.stderr
     result = json.loads(done.stdout)
     failed = {one["name"] for one in result["checks"] if one["status"] == "fail"}
-    assert "rollback_permitted" in failed
-    assert "must not patch deployments.apps" in done.stdout
+    assert failed == {"responder_may_roll_back"}
+    assert "must not get, list, watch, patch deployments.apps langflow-greeting in namespace" in done.stdout
     assert not any("image set to break" in line for line in done.stderr.splitlines())
 
 

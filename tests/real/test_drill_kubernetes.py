@@ -333,6 +333,12 @@ def role(name: str, rules: list[dict[str, list[str]]]) -> list[dict[str, Any]]:
     ]
 
 
+def printed_roles(drill: Path, identity: str) -> list[dict[str, Any]]:
+    printed = flowdrill("rbac", drill, "--for", identity, "--json")
+    assert printed.returncode == 0, printed.stderr
+    return list(json.loads(printed.stdout)["items"])
+
+
 def test_the_rollback_is_taken_as_the_identity_that_would_really_take_it(
     lab: Lab, quick: str, plan: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -344,11 +350,19 @@ def test_the_rollback_is_taken_as_the_identity_that_would_really_take_it(
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert user in refused.stderr
     assert "patch" in refused.stderr
-    assert status_of(result_in(tmp_path / "refused"), "rollback_permitted") == "fail"
+    assert status_of(result_in(tmp_path / "refused"), "responder_may_roll_back") == "fail"
     assert_untouched(lab, *DEPLOYMENT, generation)
 
-    lab.apply(role("on-call", [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}]))
-    permitted = flowdrill("run", drill, "--context", lab.context, "--out", tmp_path / "permitted")
+    # with what `flowdrill rbac` prints for both identities, and nothing else, the whole drill passes
+    lab.apply(printed_roles(drill, "on-call"))
+    harness = printed_roles(drill, "harness")
+    lab.apply(harness)
+    own = {"KUBECONFIG": str(lab.kubeconfig_of("flowdrill", tmp_path))}
+    permitted = flowdrill("run", drill, "--context", "own", "--out", tmp_path / "permitted", env=own)
+    lab.delete_cluster_roles(harness)
     assert permitted.returncode == 0, permitted.stdout + permitted.stderr
-    assert result_in(tmp_path / "permitted")["run"]["rolled_back_as"] == user
+    result = result_in(tmp_path / "permitted")
+    assert result["run"]["rolled_back_as"] == user
+    assert [a["name"] for a in result["checks"] if a["status"] in ("fail", "unknown")] == []
+    assert "ledger: entry" in permitted.stderr
     assert_restored(lab, *DEPLOYMENT, quick)

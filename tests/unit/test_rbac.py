@@ -118,3 +118,12 @@ def test_whoever_may_be_bound(subject: str, kind: str, capsys: pytest.CaptureFix
 def test_nobody_is_refused(more: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rbac", str(ROOT / "drills/edge-missing.yaml"), "--for", "on-call", *more]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_service_account_keeps_its_own_groups_beside_those_that_are_named() -> None:
+    subject = drill_of(rollback={"as": ON_CALL, "groups": ["ops"]}).rollback.subject
+    assert subject is not None
+    assert subject.groups == ("ops", "system:serviceaccounts", "system:serviceaccounts:demo")
+    alone = drill_of(rollback={"as": ON_CALL}).rollback.subject
+    assert alone is not None
+    assert alone.groups == ()

@@ -12,6 +12,7 @@ import yaml
 
 from flowdrill.edges.kubernetes.provider_manifest import served_port
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
+from flowdrill.model.drill import Drill
 from flowdrill.model.flow_operations import FlowChange
 from flowdrill.model.scenario import Changes, Scenario
 from flowdrill.model.strict import Strict
@@ -139,3 +140,16 @@ def test_the_sample_component_is_the_code_in_its_flow() -> None:
 def test_the_targets_pods_are_alike() -> None:
     deployment = manifest("Deployment", "langflow-greeting")["spec"]["template"]["spec"]
     assert manifest("StatefulSet", "langflow-greeting-set")["spec"]["template"]["spec"] == deployment
+
+
+def test_the_keys_that_the_sample_drill_explains_in_comments_are_ones() -> None:
+    text = (ROOT / "drills/edge-missing.yaml").read_text(encoding="utf-8")
+    policy = re.findall(r"^# (policy:.*)\n((?:^#   .*\n)+)", text, re.M)
+    rollback = re.findall(r"^  # ((?:as|groups|not_by): .*)$", text, re.M)
+    ((head, rest),) = policy
+    written = head + "\n" + re.sub("^# ", "", rest, flags=re.M)
+    plan = yaml.safe_load(text) | yaml.safe_load(written)
+    plan["rollback"] |= yaml.safe_load("\n".join(rollback))
+    drill = Drill.model_validate_json(json.dumps(plan))
+    assert {name for name in type(drill.policy).model_fields if name not in yaml.safe_load(written)["policy"]} == set()
+    assert drill.rollback.not_by == ("group:interns",)

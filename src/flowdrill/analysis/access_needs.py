@@ -15,6 +15,7 @@ from flowdrill.model.scenario import Scenario, WorkloadChanges
 from flowdrill.model.workload import WorkloadKind
 
 _APPS, _RBAC = "apps", "rbac.authorization.k8s.io"
+_CHANGE = "create update patch"
 _SERVED = "to see which pods serve users"
 
 
@@ -69,6 +70,7 @@ def harness_needs(drill: Drill, scenario: Scenario) -> tuple[Need, ...]:
         *_in(target.namespace, *parts),
         *_impersonation(drill),
         *_ledger_needs(drill),
+        *_provider_start(drill),
         *_looking_around(target.namespace),
         Need(AccessQuestion("list", "", "nodes", needed_for="to see the nodes' platforms and caches"), optional=True),
     )
@@ -77,20 +79,27 @@ def harness_needs(drill: Drill, scenario: Scenario) -> tuple[Need, ...]:
 def excess(namespace: str) -> tuple[AccessQuestion, ...]:
     """Return what nobody needs for a rollback, and what makes an on-call identity a way into the cluster."""
     why = "no rollback needs it"
-    secrets, roles, bindings = (AccessQuestion("", group, resource, needed_for=why) for group, resource in (
-        ("", "secrets"), (_RBAC, "roles"), (_RBAC, "rolebindings")))  # fmt: skip
-    cluster_wide = AccessQuestion("", _RBAC, "clusterrolebindings", needed_for=why)
+
+    def ask(verbs: str, group: str, resource: str, where: str, name: str = "") -> list[AccessQuestion]:
+        return [AccessQuestion(verb, group, resource, "", where, name, why) for verb in verbs.split()]
+
     return (
-        AccessQuestion("delete", "", "namespaces", name=namespace, namespace=namespace, needed_for=why),
-        *(replace(secrets, verb=verb, namespace=where) for verb in ("get", "list") for where in (namespace, "")),
-        *(replace(one, verb=verb, namespace=namespace) for one in (roles, bindings) for verb in ("create", "patch")),
-        replace(cluster_wide, verb="create"),
+        *ask("delete", "", "namespaces", namespace, namespace),
+        *ask("get list", "", "secrets", namespace),
+        *ask("get list", "", "secrets", ""),
+        *(one for resource in ("roles", "rolebindings") for one in ask(_CHANGE, _RBAC, resource, namespace)),
+        *(one for resource in ("clusterroles", "clusterrolebindings") for one in ask(_CHANGE, _RBAC, resource, "")),
     )
 
 
 def patch_question(target: Target) -> AccessQuestion:
-    """Return whether somebody may change the workload at all."""
+    """Return whether somebody may set the workload's image as a rollback does."""
     return replace(_workload(target), verb="patch", namespace=target.namespace, needed_for="to change the workload")
+
+
+def change_questions(target: Target) -> tuple[AccessQuestion, ...]:
+    """Return whether somebody may change the workload at all, in whatever way."""
+    return tuple(replace(patch_question(target), verb=verb) for verb in ("patch", "update"))
 
 
 def _workload(target: Target) -> AccessQuestion:
@@ -156,11 +165,21 @@ def _provider_needs(drill: Drill, scenario: Scenario) -> Iterator[list[AccessQue
     yield _each(("get",), named, "to see whether the model provider is there")
     if scenario.changes.provider is not None:
         yield _each(("patch",), named, "to change the model provider's mode")
-    if target.kind is WorkloadKind.DEPLOYMENT:
-        yield _each(("create",), replace(named, name=""), "to start the model provider")
-        yield _each(("delete",), named, "to take the model provider away again")
-        service = AccessQuestion("", "", "services", name=plan.service or target.name)
-        yield _each(("get",), service, "to see by which Service the provider is reached")
+
+
+def _provider_start(drill: Drill) -> Iterator[Need]:
+    """Where it is there already nothing of this is needed; whether it may be started is tried in preflight."""
+    plan = drill.provider
+    if plan is None or plan.target(drill.target.namespace).kind is not WorkloadKind.DEPLOYMENT:
+        return
+    named = replace(_workload(plan.target(drill.target.namespace)), namespace=drill.target.namespace)
+    service = AccessQuestion("", "", "services", "", drill.target.namespace, plan.service or named.name)
+    for one, verb, why in (
+        (replace(named, name=""), "create", "to start the model provider where it is not there"),
+        (named, "delete", "to take the model provider away again"),
+        (service, "get", "to see by which Service the provider is reached"),
+    ):
+        yield Need(replace(one, verb=verb, needed_for=why), optional=True)
 
 
 def _impersonation(drill: Drill) -> Iterator[Need]:

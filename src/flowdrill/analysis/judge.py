@@ -65,7 +65,10 @@ def _verdict(
         return Verdict.FAIL, failed + unknown
     if unknown:
         return Verdict.INCONCLUSIVE, unknown
-    return Verdict.PASS, (f"{len(objectives)} of {len(objectives)} objectives met, {len(checks)} checks passed",)
+    warned = sum(check.status is Status.WARNING for check in checks)
+    also = f", {warned} warn" if warned else ""
+    passed = f"{len(objectives)} of {len(objectives)} objectives met, {len(checks) - warned} checks passed{also}"
+    return Verdict.PASS, (passed,)
 
 
 def judge_checks(checks: Sequence[Check], problem: str | None) -> tuple[Verdict, tuple[str, ...]]:

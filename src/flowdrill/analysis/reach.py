@@ -51,7 +51,7 @@ class ReachFacts:
     current_image: str  # its reference
     revisions: tuple[Revision, ...]
     digests: Mapping[str, str | None]  # of the revisions' images as they are written; None: the tag says nothing now
-    ledger: Ledger
+    ledger: Ledger | None  # None: it could not be read
     images: Mapping[str, SeenImage]
     permissions: Mapping[str, Permission]
     safety: Mapping[str, tuple[Judged, ...]]
@@ -65,7 +65,8 @@ def reach_of(facts: ReachFacts) -> Reach:
     kept: dict[str, Revision] = {}
     for revision in sorted(facts.revisions, key=lambda one: (one.current, one.number or 0)):
         kept[_digest(facts, revision) or revision.image] = revision  # the newest of several with one image stays
-    known = dict.fromkeys((facts.current, *kept, *(one.digest for one in facts.ledger.entries), *facts.images))
+    verified = () if facts.ledger is None else (one.digest for one in facts.ledger.entries)
+    known = dict.fromkeys((facts.current, *kept, *verified, *facts.images))
     rows = (_row(facts, key, kept.get(key)) for key in known)
     return Reach(facts.workload, facts.now.astimezone(UTC).isoformat(timespec="seconds"), tuple(sorted(rows, key=_age)))
 
@@ -111,8 +112,9 @@ def _row(facts: ReachFacts, key: str, revision: Revision | None) -> ReachRow:
     )
 
 
-def _newest(ledger: Ledger, digest: str) -> LedgerEntry | None:
-    return next((entry for entry in reversed(ledger.entries) if entry.digest == digest), None)
+def _newest(ledger: Ledger | None, digest: str) -> LedgerEntry | None:
+    entries = () if ledger is None else ledger.entries
+    return next((entry for entry in reversed(entries) if entry.digest == digest), None)
 
 
 def _reference(
@@ -141,7 +143,9 @@ def _retained(health: ImageHealth | None, digest: str | None) -> ReachFinding:
     return _found(Aspect.RETAINED, status, f"{health.health}: {health.problem}" if health.problem else health.health)
 
 
-def _verified(entry: LedgerEntry | None, ledger: Ledger) -> ReachFinding:
+def _verified(entry: LedgerEntry | None, ledger: Ledger | None) -> ReachFinding:
+    if ledger is None:
+        return _found(Aspect.VERIFIED, Status.UNKNOWN, "the ledger could not be read")
     if entry is None:
         return _found(Aspect.VERIFIED, Status.FAIL, f"it is not in the ledger ({ledger.where})")
     return _found(Aspect.VERIFIED, Status.PASS, f"since {entry.verified_at}, by {entry.by}")

@@ -23,10 +23,14 @@ class Findings(Narrator):
             self._findings.append(made)
         return made
 
-    def refuse_failed(self) -> None:
-        """DrillRefusedError when a check has failed."""
-        if any(check.status is Status.FAIL for check in self._findings):
+    def refuse_failed(self, name: str | None = None) -> None:
+        """DrillRefusedError when a check has failed, or (with a name) when this one has."""
+        failed = [check for check in self._findings if check.status is Status.FAIL]
+        if name is None and failed:
             raise self.refusal()
+        for check in failed:
+            if check.name == name:
+                raise DrillRefusedError(f"preflight: {name}: {check.observed}", check.detail or "see the checks")
 
     def refusal(self) -> DrillRefusedError:
         """Return the error for the first check that failed (where none has, that is not known), with how many more

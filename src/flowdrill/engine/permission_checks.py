@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flowdrill.analysis.access_needs import excess, harness_needs, on_call_needs, patch_question
+from flowdrill.analysis.access_needs import change_questions, excess, harness_needs, on_call_needs, patch_question
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LookPorts
@@ -29,7 +29,7 @@ class Permissions:
 def check_permissions(order: RunOrder, ports: LookPorts, findings: Findings) -> Permissions:
     """Ask the API server about the responder, the harness, and everybody who must not patch. Changes nothing."""
     responder = ports.workload.responder
-    _check_identity(order, responder, ports, findings)
+    _check_identity(responder, ports, findings)
     answers = ports.workload.may(Actor.RESPONDER, tuple(need.question for need in on_call_needs(order.drill.target)))
     _check_responder(order, responder or HARNESS_WORDS, answers, findings)
     rows = _rows(responder or HARNESS_WORDS, answers, wanted=True)
@@ -42,7 +42,7 @@ def check_permissions(order: RunOrder, ports: LookPorts, findings: Findings) -> 
     return Permissions(tuple(rows), responder_may_patch=not denied)
 
 
-def _check_identity(order: RunOrder, responder: str | None, ports: LookPorts, findings: Findings) -> None:
+def _check_identity(responder: str | None, ports: LookPorts, findings: Findings) -> None:
     name, required = "rollback_identity", "the identity that would really roll back"
     if responder is None:
         findings.check(
@@ -53,15 +53,12 @@ def _check_identity(order: RunOrder, responder: str | None, ports: LookPorts, fi
             detail="name who would: `rollback: {as: system:serviceaccount:NAMESPACE:NAME}`, or a kubeconfig of theirs",
         )
         return
-    problem = ports.workload.responder_problem()
-    if problem is not None:
-        raise findings.refused(
-            name,
-            required=required,
-            observed=problem,
-            remedy=f"correct rollback.as, which is {order.drill.rollback.as_user}, or make the account",
-        )
-    findings.check(name, Status.PASS, required=required, observed=responder)
+    try:
+        doubt = ports.workload.responder_problem()
+    except FlowdrillError as error:
+        raise findings.refused(name, required=required, observed=error.problem, remedy=error.remedy) from error
+    status = Status.PASS if doubt is None else Status.UNKNOWN
+    findings.check(name, status, required=required, observed=doubt or responder)
 
 
 def _check_responder(order: RunOrder, who: str, answers: Sequence[AccessAnswer], findings: Findings) -> None:
@@ -95,8 +92,13 @@ def _check_others(order: RunOrder, ports: LookPorts, findings: Findings) -> list
     names = order.drill.rollback.not_by
     if not names:
         return []
-    answers = ports.workload.others_may(names, patch_question(order.drill.target))
-    who_may = [name for name, one in zip(names, answers, strict=True) if one.allowed]
+    told = [
+        (name, one)
+        for question in change_questions(order.drill.target)
+        for name, one in zip(names, ports.workload.others_may(names, question), strict=True)
+    ]
+    answers = [one for _, one in told]
+    who_may = list(dict.fromkeys(name for name, one in told if one.allowed))
     unknown = [one for one in answers if one.allowed is None]
     by = sorted({one.granted_by for one in answers if one.allowed and one.granted_by})
     findings.check(
@@ -106,7 +108,7 @@ def _check_others(order: RunOrder, ports: LookPorts, findings: Findings) -> list
         observed=f"{', '.join(who_may)} may" if who_may else _none_of(unknown, len(answers)),
         detail=f"granted by {'; '.join(by)}" if by else _why(unknown),
     )
-    return [_row(name, one, wanted=False) for name, one in zip(names, answers, strict=True)]
+    return [_row(name, one, wanted=False) for name, one in told]
 
 
 def _check_harness(order: RunOrder, ports: LookPorts, findings: Findings) -> list[AccessRow]:
@@ -134,12 +136,13 @@ def check_pod(image: str, ports: LookPorts, findings: Findings, *, may_try: bool
         findings.check(name, Status.WARNING, required=required, observed=observed, detail="see harness_may_drill")
         return
     try:
-        ports.workload.pod_would_start(image)
+        unseen = ports.workload.pod_would_start(image)
     except FlowdrillError as error:
         status = Status.UNKNOWN if isinstance(error, ClusterAwayError) else Status.FAIL
         findings.check(name, status, required=required, observed=error.problem, detail=error.remedy)
         return
-    findings.check(name, Status.PASS, required=required, observed="admitted")
+    status = Status.PASS if unseen is None else Status.WARNING
+    findings.check(name, status, required=required, observed=unseen or "admitted")
 
 
 def may_create_pods(rows: Iterable[AccessRow]) -> bool:
@@ -170,15 +173,24 @@ def _none_of(unknown: Sequence[AccessAnswer], asked: int) -> str:
 
 
 def _named(answers: Sequence[AccessAnswer]) -> str:
-    words = [_words(one.question) for one in answers]
+    """`get, patch deployments.apps app in namespace demo; list pods in namespace demo`."""
+    words = [f"{', '.join(verbs)} {_words(one)}" for one, verbs in _grouped(answers)]
     more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
-    return ", ".join(words[:_MOST_NAMED]) + more
+    return "; ".join(words[:_MOST_NAMED]) + more
+
+
+def _grouped(answers: Sequence[AccessAnswer]) -> list[tuple[AccessQuestion, list[str]]]:
+    """The questions that differ in nothing but the verb, and their verbs."""
+    grouped: dict[AccessQuestion, list[str]] = {}
+    for one in answers:
+        grouped.setdefault(replace(one.question, verb="", needed_for=""), []).append(one.question.verb)
+    return list(grouped.items())
 
 
 def _words(question: AccessQuestion) -> str:
     where = f" in namespace {question.namespace}" if question.namespace else " in the cluster"
     named = f" {question.name}" if question.name else ""
-    return f"{question.verb} {question.full_resource}{named}{where}"
+    return f"{question.full_resource}{named}{where}"
 
 
 def _why(unknown: Sequence[AccessAnswer]) -> str:
@@ -186,15 +198,15 @@ def _why(unknown: Sequence[AccessAnswer]) -> str:
 
 
 def _remedy(role: str, missing: Sequence[AccessAnswer], order: RunOrder) -> str:
-    rules = "; ".join(_rule(one.question) for one in missing[:_MOST_NAMED])
+    rules = "; ".join(_rule(one, verbs) for one, verbs in _grouped(missing)[:_MOST_NAMED])
     drill = order.drill.drill
     return f"`flowdrill rbac --for {role}` prints a Role for drill {drill}; what it lacks: {rules}"
 
 
-def _rule(question: AccessQuestion) -> str:
+def _rule(question: AccessQuestion, verbs: Sequence[str]) -> str:
     resource = f"{question.resource}/{question.subresource}" if question.subresource else question.resource
     names = f", resourceNames: [{question.name}]" if question.name else ""
-    return f"{{apiGroups: [{question.group!r}], resources: [{resource}]{names}, verbs: [{question.verb}]}}"
+    return f"{{apiGroups: [{question.group!r}], resources: [{resource}]{names}, verbs: [{', '.join(verbs)}]}}"
 
 
 def _rows(who: str, answers: Iterable[AccessAnswer], *, wanted: bool) -> list[AccessRow]:

@@ -84,12 +84,14 @@ class Workload(Protocol):
         ...
 
     def responder_problem(self) -> str | None:
-        """Return why the responder cannot exist (a service account that is not there), or None."""
+        """Return what is not known about the responder (whether a kubeconfig of its own leads to this cluster), or
+        None; ClusterError when it is a service account that is not there."""
         ...
 
-    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> None:
+    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> str | None:
         """Have the API server check a pod made from the workload's template with `image`, and keep nothing: quotas,
-        limits and admission are met before a rollout needs it; raises what the API server would answer."""
+        limits and admission are met before a rollout needs it. Return why it could not be looked at, or None; raises
+        what the API server would answer."""
         ...
 
     def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS) -> None:

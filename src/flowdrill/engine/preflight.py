@@ -79,7 +79,7 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
 
 def whole_reach(order: RunOrder, ports: LookPorts, tell: Narrator) -> Reach:
     """Return how far back the target can be rolled, by everything that is known of its versions; without a scenario.
-    DrillRefusedError when not even what runs now can be told."""
+    DrillRefusedError when not even what runs now can be told, or the ledger is broken."""
     findings, gathered = Findings(ports.clock, tell.emit), Gathered(ports.workload.responder or HARNESS_WORDS)
     before = ports.workload.snapshot()
     may = check_permissions(order, ports, findings).responder_may_patch
@@ -87,6 +87,7 @@ def whole_reach(order: RunOrder, ports: LookPorts, tell: Narrator) -> Reach:
     if named is None:
         raise findings.refusal()
     way_back = look_at_way_back(order, before, named, ports, findings, gathered)
+    findings.refuse_failed("ledger_intact")
     stable = find_stable(before, named, ports, findings)
     return look_at_reach(order, stable, way_back, ports, whole=True, responder_may_patch=may)
 

@@ -20,7 +20,6 @@ from flowdrill.errors import ClusterAwayError, FlowdrillError, RegistryError
 from flowdrill.model.access import Actor
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
-from flowdrill.model.ledger import Ledger
 from flowdrill.model.reach import Reach
 from flowdrill.model.status import Status
 
@@ -47,12 +46,11 @@ def look_at_reach(
     tagged = _tagged(stable.pinned, ports, order.drill.policy.tier) if whole else ()
     images = _joined(stable, looked, tagged)
     current = str(stable.pinned.digest)
-    ledger = way_back.ledger or Ledger("a ledger that could not be read")
     now = datetime.fromtimestamp(ports.clock.pair().utc_ns / 1e9, UTC)
     tried = list(images.seen)[:_MOST_VERSIONS]
     archivals = {
         digest: archived_on(
-            StoredVersion(digest, one.health.created, one.tags), ledger, order.drill.policy, now, {current}
+            StoredVersion(digest, one.health.created, one.tags), way_back.ledger, order.drill.policy, now, {current}
         )
         for digest, one in images.seen.items()
     }
@@ -65,7 +63,7 @@ def look_at_reach(
             current_image=stable.written,
             revisions=way_back.surroundings.revisions,
             digests={one.image: _digest_of(one.image, images) for one in way_back.surroundings.revisions},
-            ledger=ledger,
+            ledger=way_back.ledger,
             images=images.seen,
             permissions={d: _permission(images.seen[d], ports, may=responder_may_patch) for d in tried},
             safety={d: _safety(images.seen[d], order, ports) for d in tried},

@@ -211,7 +211,11 @@ class RollbackPlan(Strict):
     @property
     def subject(self) -> Subject | None:
         """Who rolls back by impersonation; None: the harness itself, or a kubeconfig of its own."""
-        return None if self.as_user is None else Subject(self.as_user, self.groups)
+        if self.as_user is None:
+            return None
+        account = Subject(self.as_user).service_account
+        own = ("system:serviceaccounts", f"system:serviceaccounts:{account[0]}") if account and self.groups else ()
+        return Subject(self.as_user, (*self.groups, *own))  # the API server adds an account's own to no others
 
 
 class Objectives(Strict):

@@ -93,7 +93,7 @@ def test_a_responder_that_may_do_too_much_is_a_warning_that_names_the_binding() 
 
 def test_somebody_else_who_may_patch_refuses_the_drill() -> None:
     made = world(not_by=["eve", "group:interns"])
-    made.workload.denied = {("group:interns", "patch", "deployments.apps")}
+    made.workload.denied = {("group:interns", verb, "deployments.apps") for verb in ("patch", "update")}
     assert made.run().end is End.REFUSED
     assert failed(made) == {"nobody_else_may_patch"}
     assert checks(made)["nobody_else_may_patch"].observed == "eve may"
@@ -120,3 +120,12 @@ def test_a_harness_that_may_not_create_pods_cannot_try_one_and_says_so() -> None
     made.workload.denied = {(None, "create", "pods")}
     assert made.run().end is End.COMPLETED
     assert checks(made)["pod_admitted"].status is Status.WARNING
+
+
+def test_a_quota_that_may_leave_room_and_a_cluster_in_doubt_are_said() -> None:
+    made = world()
+    made.workload.pod_unseen = "exceeded quota (its rollout may take a pod away first)"
+    made.workload.responder_doubt = "it is not known whether the kubeconfig leads to the drill's cluster"
+    made.run()
+    assert checks(made)["pod_admitted"].status is Status.WARNING
+    assert checks(made)["rollback_identity"].status is Status.UNKNOWN

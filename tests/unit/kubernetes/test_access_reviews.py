@@ -1,127 +1,145 @@
-"""What the API server's authorizers are asked, and what becomes of their answers. No answer is never a yes or a no."""
-
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from flowdrill.edges.kubernetes.access_reviews import answers_about, answers_of
+from flowdrill.edges.kubernetes.access_reviews import answers_about, own_answers
 from flowdrill.edges.kubernetes.api import Api
+from flowdrill.edges.kubernetes.refusals import UnreachableError
+from flowdrill.edges.kubernetes.responder import Responder, responder_problem
+from flowdrill.errors import ClusterError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Subject
 from tests.fakes.fake_api_server import Answer, FakeApiServer
 
 SELF = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 LOCAL = "/apis/authorization.k8s.io/v1/namespaces/demo/localsubjectaccessreviews"
-PATCH = AccessQuestion("patch", "apps", "deployments", namespace="demo", name="app", needed_for="to roll back")
+ACCOUNTS = "/api/v1/namespaces/ops/serviceaccounts"
+BRAKE = Subject("system:serviceaccount:ops:brake")
+PATCH = AccessQuestion("patch", "apps", "deployments", "", "demo", "app")
 LOGS = AccessQuestion("get", "", "pods", "log", "demo")
 
 
-def says(server: FakeApiServer, **status: Any) -> None:
-    server.gives("POST", SELF, Answer(201, {"kind": "SelfSubjectAccessReview", "status": status}))
+def problem(api: Api, subject: Subject | None) -> str | None:
+    return responder_problem(api, Responder(api, subject=subject))
 
 
-def one_answer(api: Api) -> AccessAnswer:
-    (answer,) = answers_of(api, (PATCH,))
+def asked(api: Api, server: FakeApiServer, **status: Any) -> AccessAnswer:
+    server.gives("POST", SELF, Answer(201, {"status": status}))
+    (answer,) = own_answers(api, [PATCH])
     return answer
 
 
-def test_a_yes_names_the_binding_that_grants_it(server: FakeApiServer, api: Api) -> None:
-    says(server, allowed=True, reason='RBAC: allowed by RoleBinding "on-call/demo" of Role "on-call"')
-    assert one_answer(api) == AccessAnswer(PATCH, True, 'RoleBinding "on-call/demo" of Role "on-call"')
-    (asked,) = server.asked("POST")
-    assert asked.body is not None
-    wanted = {"verb": "patch", "group": "apps", "resource": "deployments", "namespace": "demo", "name": "app"}
-    assert asked.body["spec"] == {"resourceAttributes": wanted}
+def test_a_question_is_asked_as_whoever_it_is_about(api: Api, server: FakeApiServer) -> None:
+    server.gives("POST", SELF, Answer(201, {"status": {"allowed": True}}))
+    answers = own_answers(api.acting_as(Subject("ann", ("sre",))), [PATCH, LOGS])
+    assert [(answer.question, answer.allowed) for answer in answers] == [(PATCH, True), (LOGS, True)]
+    bodies = [request.body["spec"]["resourceAttributes"] for request in server.requests if request.body]
+    assert sorted(bodies, key=str) == [
+        {"verb": "get", "resource": "pods", "subresource": "log", "namespace": "demo"},
+        {"verb": "patch", "group": "apps", "resource": "deployments", "namespace": "demo", "name": "app"},
+    ]
+    assert {(one.headers["Impersonate-User"], *one.groups) for one in server.requests} == {("ann", "sre")}
 
 
-def test_questions_are_answered_in_their_order(server: FakeApiServer, api: Api) -> None:
-    says(server, allowed=False)
-    answers = answers_of(api, (PATCH, LOGS) * 20)
-    assert [one.question for one in answers] == [PATCH, LOGS] * 20
-    specs = [request.body["spec"]["resourceAttributes"] for request in server.asked("POST") if request.body]
-    assert {"verb": "get", "resource": "pods", "subresource": "log", "namespace": "demo"} in specs
+def test_what_grants_it_is_said_without_control_characters_and_not_at_any_length(
+    api: Api, server: FakeApiServer
+) -> None:
+    why = 'RBAC: allowed by RoleBinding "r/demo" of Role "r" to User "ann"'
+    assert asked(api, server, allowed=True, reason=why).granted_by == ('RoleBinding "r/demo" of Role "r" to User "ann"')
+    assert asked(api, server, allowed=True, reason="a\x1b[2J\n" + 5000 * "x").granted_by.startswith("a [2J x")
+    assert len(asked(api, server, allowed=True, reason=5000 * "x").granted_by) < 310
 
 
 @pytest.mark.parametrize(
-    ("status", "allowed", "words"),
+    ("status", "allowed", "why"),
     [
-        ({"allowed": False, "reason": "no"}, False, ""),
-        ({"allowed": False, "denied": True}, False, ""),
-        ({"allowed": False, "evaluationError": "webhook\x1b[2J: timeout"}, None, "not found out: webhook [2J: timeout"),
-        ({"allowed": True, "evaluationError": "a role is gone", "reason": "allowed by x"}, True, "x"),
-        ({}, None, "not found out: the API server's answer says neither yes nor no"),
-        ({"allowed": "yes"}, None, "not found out: the API server's answer says neither yes nor no"),
+        ({"allowed": False, "reason": 'RBAC: role "x" not found'}, False, 'RBAC: role "x" not found'),
+        ({"allowed": False, "denied": True, "evaluationError": "x"}, False, ""),
+        ({"allowed": False, "evaluationError": "webhook timed out"}, None, "webhook timed out"),
+        ({"allowed": True, "evaluationError": "webhook timed out"}, True, ""),
+        ({"allowed": "yes"}, None, "the API server's answer does not say"),
+        ({}, None, "the API server's answer does not say"),
     ],
 )
-def test_what_an_answer_means(
-    server: FakeApiServer, api: Api, status: dict[str, Any], allowed: bool | None, words: str
+def test_only_a_clear_answer_is_one(
+    api: Api, server: FakeApiServer, status: dict[str, Any], allowed: bool | None, why: str
 ) -> None:
-    says(server, **status)
-    assert one_answer(api) == AccessAnswer(PATCH, allowed, words)
+    answer = asked(api, server, **status)
+    assert (answer.allowed, answer.granted_by) == (allowed, why)
 
 
-@pytest.mark.parametrize("status", [["allowed"], "allowed", 7, None])
-def test_an_answer_in_a_strange_shape_is_no_answer(server: FakeApiServer, api: Api, status: object) -> None:
+@pytest.mark.parametrize("status", [[], "allowed", None])
+def test_an_answer_of_another_shape_is_no_answer(api: Api, server: FakeApiServer, status: Any) -> None:
     server.gives("POST", SELF, Answer(201, {"status": status}))
-    assert one_answer(api).allowed is None
+    assert own_answers(api, [PATCH])[0].allowed is None
 
 
-def test_a_review_that_is_refused_is_not_known_and_says_why(server: FakeApiServer, api: Api) -> None:
-    message = (
-        'users "ann" is forbidden: User "bot" cannot impersonate resource "users" in API group "" at the cluster scope'
-    )
-    server.gives("POST", SELF, Answer(403, {"kind": "Status", "message": message}))
-    (answer,) = answers_of(api.acting_as(Subject("ann")), (PATCH,))
+def test_a_review_that_is_refused_leaves_the_answer_open(api: Api, server: FakeApiServer) -> None:
+    message = 'users "ann" is forbidden: User "me" cannot impersonate resource "users" in API group ""'
+    server.gives("POST", SELF, Answer(403, {"message": message}))
+    (answer,) = own_answers(api.acting_as(Subject("ann")), [PATCH])
     assert answer.allowed is None
-    assert answer.granted_by.startswith("not found out: ")
-    assert "bot must not act as ann: it lacks the verb impersonate on users" in answer.granted_by
+    assert "me must not act as ann" in answer.granted_by
 
 
-def test_a_review_is_asked_again_while_the_server_is_busy(server: FakeApiServer, api: Api) -> None:
-    yes = Answer(201, {"status": {"allowed": True}})
-    server.gives("POST", SELF, Answer(429, {"message": "slow down"}), Answer(0), yes)
-    assert one_answer(api).allowed is True
-
-
-def test_a_server_that_is_gone_leaves_every_answer_unknown(server: FakeApiServer, api: Api) -> None:
-    server.stop()
-    answers = answers_of(Api(api.client, api.server, patience_seconds=0.0), (PATCH, LOGS))
-    assert [one.allowed for one in answers] == [None, None]
-
-
-def test_every_group_of_whoever_is_impersonated_is_a_header_of_its_own(server: FakeApiServer, api: Api) -> None:
-    says(server, allowed=True)
-    answers_of(api.acting_as(Subject("ann", ("ops", "on call"))), (PATCH,))
-    (asked,) = server.asked("POST")
-    assert asked.all_headers("Impersonate-User") == ["ann"]
-    assert asked.all_headers("Impersonate-Group") == ["ops", "on call"]
+def test_an_api_server_that_is_gone_is_no_answer_about_permissions(api: Api, server: FakeApiServer) -> None:
+    server.gives("POST", SELF, Answer(0))
+    with pytest.raises(UnreachableError):
+        own_answers(replace(api, patience_seconds=0.0), [PATCH] * 40)
+    assert len(server.requests) < 40
 
 
 @pytest.mark.parametrize(
-    ("subject", "about"),
+    ("subject", "identity"),
     [
-        ("eve", {"user": "eve", "groups": ["system:authenticated"]}),
-        ("group:interns", {"groups": ["interns", "system:authenticated"]}),
-        ("group:system:authenticated", {"groups": ["system:authenticated"]}),
-        ("group:system:unauthenticated", {"groups": ["system:unauthenticated"]}),
+        ("ann", {"user": "ann", "groups": ["system:authenticated"]}),
+        ("group:sre", {"groups": ["sre", "system:authenticated"]}),
         ("system:anonymous", {"user": "system:anonymous", "groups": ["system:unauthenticated"]}),
+        ("group:system:unauthenticated", {"groups": ["system:unauthenticated"]}),
         (
-            "system:serviceaccount:ci:bot",
+            BRAKE.user,
             {
-                "user": "system:serviceaccount:ci:bot",
-                "groups": ["system:serviceaccounts", "system:serviceaccounts:ci", "system:authenticated"],
+                "user": BRAKE.user,
+                "groups": ["system:serviceaccounts", "system:serviceaccounts:ops", "system:authenticated"],
             },
         ),
     ],
 )
-def test_others_are_asked_about_with_the_groups_that_they_are_in(
-    server: FakeApiServer, api: Api, subject: str, about: dict[str, Any]
+def test_others_are_asked_about_with_the_groups_that_their_requests_would_have(
+    api: Api, server: FakeApiServer, subject: str, identity: dict[str, Any]
 ) -> None:
-    server.gives("POST", LOCAL, Answer(201, {"status": {"allowed": False}}))
-    (answer,) = answers_about(api, "demo", (subject,), PATCH)
-    assert answer.allowed is False
-    (asked,) = server.asked("POST")
-    assert asked.body is not None
-    assert {key: value for key, value in asked.body["spec"].items() if key != "resourceAttributes"} == about
-    assert asked.body["metadata"] == {"namespace": "demo"}
+    server.gives("POST", LOCAL, Answer(201, {"status": {"allowed": True}}))
+    ((who, answer),) = answers_about(api, "demo", [subject], PATCH)
+    assert (who, answer.allowed) == (subject, True)
+    body = server.requests[0].body
+    assert body is not None
+    assert body["metadata"] == {"namespace": "demo"}
+    assert {key: value for key, value in body["spec"].items() if key != "resourceAttributes"} == identity
+
+
+def test_an_account_that_is_there_is_no_problem_and_neither_is_a_user_or_nobody(
+    api: Api, server: FakeApiServer
+) -> None:
+    server.gives("GET", f"{ACCOUNTS}/brake", Answer(200, {"metadata": {"name": "brake"}}))
+    assert problem(api, BRAKE) is problem(api, Subject("ann")) is problem(api, None) is None
+
+
+def test_an_account_that_is_not_there_is_said_with_those_that_are(api: Api, server: FakeApiServer) -> None:
+    server.gives("GET", f"{ACCOUNTS}/brake", Answer(404, {"message": 'serviceaccounts "brake" not found'}))
+    with pytest.raises(ClusterError, match=r"namespace ops has no service account brake\n"):
+        problem(api, BRAKE)
+    server.has(ACCOUNTS, {"metadata": {"name": "default"}})
+    with pytest.raises(ClusterError, match="brake; it has: default"):
+        problem(api, BRAKE)
+    server.has(ACCOUNTS, {"metadata": {"name": "default"}}, {"metadata": {"name": "brakes"}})
+    with pytest.raises(ClusterError, match=r"brake; did you mean brakes\?") as missing:
+        problem(api, BRAKE)
+    assert "`kubectl -n ops create serviceaccount brake`" in missing.value.remedy
+
+
+def test_an_account_that_may_not_be_looked_up_is_told_by_its_permissions(api: Api, server: FakeApiServer) -> None:
+    message = 'serviceaccounts "brake" is forbidden: User "me" cannot get resource "serviceaccounts" in API group ""'
+    server.gives("GET", f"{ACCOUNTS}/brake", Answer(403, {"message": message}))
+    assert problem(api, BRAKE) is None

@@ -1,66 +1,58 @@
-"""May somebody do this? Asked of the API server's authorizers, which do it and keep nothing."""
+"""Asks the API server's authorizers: may somebody do this? Changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TypeVar
 
 from flowdrill.edges.kubernetes.api import Api, Json
-from flowdrill.edges.kubernetes.refusals import printable
-from flowdrill.errors import ClusterError
+from flowdrill.edges.kubernetes.refusals import AnswerError, printable
+from flowdrill.errors import ForbiddenError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Subject
-from flowdrill.model.json_shapes import as_mapping
 
-_AT_ONCE = 8
-_REVIEWS = "/apis/authorization.k8s.io/v1"
-_EVERYBODY = "system:authenticated"
-_ANONYMOUS, _NOBODY_KNOWN = "system:anonymous", "system:unauthenticated"
-_GROUP = "group:"
+T = TypeVar("T")
+_API = "authorization.k8s.io/v1"
+_ALLOWED_BY = "RBAC: allowed by "
+_LONGEST = 300  # characters of a reason
+_AT_ONCE = 4
+_ANONYMOUS, _UNAUTHENTICATED = "system:anonymous", "system:unauthenticated"
+_GROUP_PREFIX = "group:"
+_AUTHENTICATED, _ACCOUNTS = "system:authenticated", "system:serviceaccounts"
 
 
-def answers_of(api: Api, questions: tuple[AccessQuestion, ...]) -> tuple[AccessAnswer, ...]:
-    """Return what the identity behind `api` may do, in the order of the questions."""
+def own_answers(api: Api, questions: Sequence[AccessQuestion]) -> tuple[AccessAnswer, ...]:
+    """Return what whoever `api` sends as may do. UnreachableError when the API server is gone; any other failure is an
+    answer that is not known."""
 
     def ask(question: AccessQuestion) -> AccessAnswer:
-        body = _review("SelfSubjectAccessReview", {}, question)
-        return _answer(api, f"{_REVIEWS}/selfsubjectaccessreviews", body, question)
+        spec = {"resourceAttributes": _attributes(question)}
+        return _answer(api, f"/apis/{_API}/selfsubjectaccessreviews", "SelfSubjectAccessReview", spec, {}, question)
 
-    return _together(ask, questions)
+    return _side_by_side(ask, questions)
 
 
 def answers_about(
-    api: Api, namespace: str, subjects: tuple[str, ...], question: AccessQuestion
-) -> tuple[AccessAnswer, ...]:
-    """Return whether each of the subjects may do what is asked in `namespace`; in their order."""
+    api: Api, namespace: str, subjects: Sequence[str], question: AccessQuestion
+) -> tuple[tuple[str, AccessAnswer], ...]:
+    """Return what others may do in `namespace`, where the question must be about that: a Role there lets one ask."""
+    path = f"/apis/{_API}/namespaces/{namespace}/localsubjectaccessreviews"
 
     def ask(subject: str) -> AccessAnswer:
-        about = _about(subject)
-        body = _review("LocalSubjectAccessReview", about, question) | {"metadata": {"namespace": namespace}}
-        return _answer(api, f"{_REVIEWS}/namespaces/{namespace}/localsubjectaccessreviews", body, question)
+        spec = {"resourceAttributes": _attributes(question), **_identity(subject)}
+        return _answer(api, path, "LocalSubjectAccessReview", spec, {"namespace": namespace}, question)
 
-    return _together(ask, subjects)
-
-
-def _together(ask: Callable[[Any], AccessAnswer], about: Iterable[Any]) -> tuple[AccessAnswer, ...]:
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return tuple(threads.map(ask, about))
+    return tuple(zip(subjects, _side_by_side(ask, subjects), strict=True))
 
 
-def _about(subject: str) -> Json:
-    """Whom a review is about, with the groups that everybody of that kind is in: what these may, they may, too."""
-    if subject.startswith(_GROUP):
-        group = subject.removeprefix(_GROUP)
-        return {"groups": [group] if group == _NOBODY_KNOWN else list(dict.fromkeys((group, _EVERYBODY)))}
-    if subject == _ANONYMOUS:
-        return {"user": subject, "groups": [_NOBODY_KNOWN]}
-    account = Subject(subject).service_account
-    groups = [] if account is None else ["system:serviceaccounts", f"system:serviceaccounts:{account[0]}"]
-    return {"user": subject, "groups": [*groups, _EVERYBODY]}
+def _side_by_side(ask: Callable[[T], AccessAnswer], items: Sequence[T]) -> tuple[AccessAnswer, ...]:
+    """Every answer, in order. When the API server is gone, the questions that are still to be asked are not."""
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="access-review") as threads:
+        return tuple(threads.map(ask, items))
 
 
-def _review(kind: str, about: Json, question: AccessQuestion) -> Json:
-    asked = {
+def _attributes(question: AccessQuestion) -> Json:
+    named = {
         "verb": question.verb,
         "group": question.group,
         "resource": question.resource,
@@ -68,20 +60,42 @@ def _review(kind: str, about: Json, question: AccessQuestion) -> Json:
         "namespace": question.namespace,
         "name": question.name,
     }
-    attributes = {key: text for key, text in asked.items() if text}
-    spec = {**about, "resourceAttributes": attributes}
-    return {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+    return {key: text for key, text in named.items() if text}
 
 
-def _answer(api: Api, path: str, body: Json, question: AccessQuestion) -> AccessAnswer:
+def _identity(subject: str) -> Json:
+    """The user and the groups that a request of theirs would have."""
+    if subject.startswith(_GROUP_PREFIX):
+        group = subject.removeprefix(_GROUP_PREFIX)
+        return {"groups": [group] if group == _UNAUTHENTICATED else [group, _AUTHENTICATED]}
+    account = Subject(subject).service_account
+    if account is not None:
+        return {"user": subject, "groups": [_ACCOUNTS, f"{_ACCOUNTS}:{account[0]}", _AUTHENTICATED]}
+    return {"user": subject, "groups": [_UNAUTHENTICATED if subject == _ANONYMOUS else _AUTHENTICATED]}
+
+
+def _answer(api: Api, path: str, kind: str, spec: Json, meta: Json, question: AccessQuestion) -> AccessAnswer:
     try:
-        status = as_mapping(api.review(path, body).get("status"))
-    except ClusterError as error:
-        return AccessAnswer(question, None, f"not found out: {error.problem}")
-    allowed = status.get("allowed")
-    if not isinstance(allowed, bool):
-        return AccessAnswer(question, None, "not found out: the API server's answer says neither yes nor no")
-    reason = printable(str(status.get("reason") or "")).removeprefix("RBAC: ").removeprefix("allowed by ")
-    if not allowed and status.get("evaluationError"):
-        return AccessAnswer(question, None, f"not found out: {printable(str(status['evaluationError']))}")
-    return AccessAnswer(question, allowed, reason if allowed else "")
+        answer = api.review(path, {"apiVersion": _API, "kind": kind, "metadata": meta, "spec": spec})
+    except (AnswerError, ForbiddenError) as error:
+        return AccessAnswer(question, None, error.problem)
+    status = answer.get("status")
+    return _answer_of(status if isinstance(status, dict) else {}, question)
+
+
+def _answer_of(status: Json, question: AccessQuestion) -> AccessAnswer:
+    """An authorizer that failed, where no other one allows it, leaves open what it would have said."""
+    reason = _bounded(status.get("reason"))
+    if status.get("allowed") is True:
+        return AccessAnswer(question, True, reason.removeprefix(_ALLOWED_BY))
+    failure = _bounded(status.get("evaluationError"))
+    if failure and status.get("denied") is not True:
+        return AccessAnswer(question, None, failure)
+    if status.get("allowed") is not False:
+        return AccessAnswer(question, None, "the API server's answer does not say")
+    return AccessAnswer(question, False, reason)
+
+
+def _bounded(text: object) -> str:
+    clean = printable(text) if isinstance(text, str) else ""
+    return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"

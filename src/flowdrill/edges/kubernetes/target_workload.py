@@ -8,16 +8,16 @@ from typing import Any, Self
 
 from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.flow_changes import no_sources
-from flowdrill.edges.kubernetes.access_reviews import answers_about, answers_of
+from flowdrill.edges.kubernetes.access_reviews import answers_about, own_answers
 from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.evidence import take_evidence
 from flowdrill.edges.kubernetes.lease import give_back_lease, take_lease
 from flowdrill.edges.kubernetes.patching import patch_beside, patch_container
-from flowdrill.edges.kubernetes.pod_trial import try_pod
+from flowdrill.edges.kubernetes.pod_dry_run import try_pod
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.release import release_on
-from flowdrill.edges.kubernetes.responder import Responder, account_problem, open_responder
+from flowdrill.edges.kubernetes.responder import Responder, open_responder, responder_problem
 from flowdrill.edges.kubernetes.revisions import delete_pod, delete_revisions, delete_stuck_pods
 from flowdrill.edges.kubernetes.surroundings import surroundings_of
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target
@@ -51,7 +51,7 @@ def open_workload(
     try:
         version = printable(str(api.get("/version").get("gitVersion")))
         found = find_target(api, target, context)
-        responder = open_responder(api, rollback, near)
+        responder = open_responder(api, found, rollback, near)
     except FlowdrillError:
         api.close()
         raise
@@ -140,19 +140,21 @@ class KubernetesWorkload:
 
     def may(self, by: Actor, questions: tuple[AccessQuestion, ...]) -> tuple[AccessAnswer, ...]:
         """Return whether the actor may do what each question asks, in their order."""
-        return answers_of(self._api_of(by), questions)
+        return own_answers(self._api_of(by), questions)
 
     def others_may(self, subjects: tuple[str, ...], question: AccessQuestion) -> tuple[AccessAnswer, ...]:
         """Return whether each of the subjects may do it, in their order."""
-        return answers_about(self._api, self._target.namespace, subjects, question)
+        told = answers_about(self._api, self._target.namespace, subjects, question)
+        return tuple(answer for _, answer in told)
 
     def responder_problem(self) -> str | None:
-        """Return why the responder cannot exist (a service account that is not there), or None."""
-        return account_problem(self._api, self._responder)
+        """Return what is not known about the responder, or None; ClusterError when it is not there."""
+        return responder_problem(self._api, self._responder)
 
-    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> None:
-        """Have the API server check a pod made from the workload's template with `image`, and keep nothing."""
-        try_pod(self._api, self._target, image, fields)
+    def pod_would_start(self, image: str, fields: Fields = NO_FIELDS) -> str | None:
+        """Have the API server check a pod made from the workload's template with `image`, and keep nothing. Return why
+        it could not be looked at, or None."""
+        return try_pod(self._api, self._target, image, fields)
 
     def patch_beside(self, object_name: str, patch: Mapping[str, Any], *, dry_run: bool = False) -> None:
         """Set values of another object of the namespace (`configmap/NAME`). Returns once accepted."""
