@@ -21,6 +21,10 @@ class ClusterError(FlowdrillError):
     """The Kubernetes API refused, lacks something, or cannot be reached."""
 
 
+class TargetMissingError(ClusterError):
+    """The cluster has no such namespace, or no such workload in it."""
+
+
 class ForbiddenError(ClusterError):
     """An identity lacks a permission on the cluster."""
 

@@ -14,6 +14,7 @@ from flowdrill.model.drill import Target
 _RBAC = "rbac.authorization.k8s.io"
 _GROUP = "group:"
 _VERBS = ("get", "list", "watch", "create", "patch", "delete", "impersonate")
+_WITHOUT = "without it less can be looked at, and no model provider be started; the drill still runs"
 _MANAGED = {"app.kubernetes.io/managed-by": "flowdrill"}
 
 
@@ -49,7 +50,9 @@ def roles_for(role: str, target: Target, needs: Iterable[Need]) -> tuple[RoleMan
             name=f"{name if namespace else f'{name}-{target.namespace}'}{'-optional' if optional else ''}",
             namespace=namespace,
             rules=_rules(questions),
-            says="without it less can be looked at; the drill still runs" if optional else "",
+            says="without it less can be looked at, and no model provider be started; the drill still runs"
+            if optional
+            else "",
         )
         for (optional, namespace), questions in sorted(grouped.items())
     )
