@@ -28,6 +28,7 @@ Query = Sequence[tuple[str, str]]
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 _CONNECT_SECONDS, _READ_SECONDS = 5, 15
+_DRY_RUN = ("dryRun", "All")
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSE_FIRST, _PAUSE_LONGEST = 0.1, 2.0
 _LOOK_SECONDS = 2.0  # how long what only looks is tried again
@@ -103,8 +104,9 @@ class Api:
 
     def patch(self, path: str, body: Json, query: Query) -> Json:
         """Send a strategic merge patch, again and again while the server is busy or gone: it must set values only, so
-        that sending it twice does no harm."""
-        return self._json("PATCH", path, query, body, patience_seconds=self.patience_seconds)
+        that sending it twice does no harm. A dry run has no more patience than any other look."""
+        patience_seconds = self._looking_seconds if _DRY_RUN in query else self.patience_seconds
+        return self._json("PATCH", path, query, body, patience_seconds=patience_seconds)
 
     def apply(self, path: str, body: Json) -> Json:
         """Apply an object on the server's side, taking over what other managers had set; sent again like a patch."""
@@ -114,7 +116,7 @@ class Api:
     def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
         """Create an object; `dry_run` has the API server check everything and keep nothing: that is sent again while
         the server is busy."""
-        asked = (("fieldManager", "flowdrill"), *((("dryRun", "All"),) if dry_run else ()))
+        asked = (("fieldManager", "flowdrill"), *((_DRY_RUN,) if dry_run else ()))
         return self._json("POST", path, asked, body, patience_seconds=self._looking_seconds if dry_run else 0.0)
 
     def review(self, path: str, body: Json) -> Json:
