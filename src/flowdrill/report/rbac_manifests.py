@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdrill.analysis.access_needs import Need
-from flowdrill.model.access import AccessQuestion, Subject
+from flowdrill.model.access import GROUP, AccessQuestion, Subject
 from flowdrill.model.drill import Target
 
 _RBAC = "rbac.authorization.k8s.io"
-_GROUP = "group:"
 _VERBS = ("get", "list", "watch", "create", "patch", "delete", "impersonate")
 _WITHOUT = "without it less can be looked at, and no model provider be started; the drill still runs"
 _MANAGED = {"app.kubernetes.io/managed-by": "flowdrill"}
@@ -117,8 +116,8 @@ def _subject(subject: str) -> dict[str, str]:
     account = Subject(subject).service_account
     if account is not None:
         return {"kind": "ServiceAccount", "namespace": account[0], "name": account[1]}
-    if subject.startswith(_GROUP):
-        return {"apiGroup": _RBAC, "kind": "Group", "name": subject.removeprefix(_GROUP)}
+    if subject.startswith(GROUP):
+        return {"apiGroup": _RBAC, "kind": "Group", "name": subject.removeprefix(GROUP)}
     return {"apiGroup": _RBAC, "kind": "User", "name": subject}
 
 
