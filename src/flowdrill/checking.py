@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from flowdrill.analysis.judge import assessed, judge_checks
@@ -14,7 +15,7 @@ from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.preflight import preflight, whole_reach
 from flowdrill.errors import DrillRefusedError, FlowdrillError
-from flowdrill.model.events import BrakeSeen, Check, Checked, Event
+from flowdrill.model.events import BrakeSeen, Check, Checked, Event, Noted
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.reach import Reach
 from flowdrill.model.readiness import Readiness
@@ -90,7 +91,7 @@ def reach_of_drill(drill_file: Path, cluster: Cluster, say: Say) -> Reach:
     with open_drill(plan, cluster, say) as here:
         ports = _ports(here)
         order = order_of(plan, here.workload, datetime.now(UTC))
-        return whole_reach(order, ports, Narrator(ports.clock, _unheard))
+        return whole_reach(order, ports, Narrator(ports.clock, partial(_tell_notes, say)))
 
 
 def _ports(here: OpenDrill) -> LookPorts:
@@ -104,5 +105,7 @@ def _ports(here: OpenDrill) -> LookPorts:
     )
 
 
-def _unheard(event: Event) -> None:
-    """The rows say it all."""
+def _tell_notes(say: Say, event: Event) -> None:
+    """What is left out; of the rest the rows say it all."""
+    if isinstance(event, Noted):
+        say(f"note: {event.text}")

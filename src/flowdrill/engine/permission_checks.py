@@ -126,7 +126,7 @@ def _check_harness(order: RunOrder, ports: LookPorts, findings: Findings) -> lis
         observed=_observed(denied, open_, len(answers)),
         detail=_remedy("harness", denied, order) if denied else _why(open_),
     )
-    return _rows("the harness", answers, wanted=True)
+    return [_row("the harness", answer, wanted=True, optional=need.optional) for need, answer in pairs]
 
 
 def check_pod(image: str, ports: LookPorts, findings: Findings, *, may_try: bool) -> None:
@@ -215,7 +215,7 @@ def _rows(who: str, answers: Iterable[AccessAnswer], *, wanted: bool) -> list[Ac
     return [_row(who, one, wanted=wanted) for one in answers]
 
 
-def _row(who: str, answer: AccessAnswer, *, wanted: bool) -> AccessRow:
+def _row(who: str, answer: AccessAnswer, *, wanted: bool, optional: bool = False) -> AccessRow:
     question = answer.question
     return AccessRow(
         who=who,
@@ -224,6 +224,7 @@ def _row(who: str, answer: AccessAnswer, *, wanted: bool) -> AccessRow:
         where=f"namespace/{question.namespace}" if question.namespace else "the cluster",
         name=question.name,
         wanted=wanted,
+        optional=optional,
         allowed=answer.allowed,
         granted_by=answer.granted_by,
         needed_for=question.needed_for,

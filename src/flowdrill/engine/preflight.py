@@ -72,7 +72,7 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     cleared = Cleared(before, stable, broken, release, recovery, provider)
     may = permissions.responder_may_patch
     try_patches(cleared, ports, findings, responder_may_patch=may)
-    gathered.reach = look_at_reach(order, stable, way_back, ports, whole=False, responder_may_patch=may)
+    gathered.reach = look_at_reach(order, stable, way_back, ports, findings, whole=False, responder_may_patch=may)
     check_reach(gathered.reach, findings)
     return cleared
 
@@ -89,7 +89,7 @@ def whole_reach(order: RunOrder, ports: LookPorts, tell: Narrator) -> Reach:
     way_back = look_at_way_back(order, before, named, ports, findings, gathered)
     findings.refuse_failed("ledger_intact")
     stable = find_stable(before, named, ports, findings)
-    return look_at_reach(order, stable, way_back, ports, whole=True, responder_may_patch=may)
+    return look_at_reach(order, stable, way_back, ports, findings, whole=True, responder_may_patch=may)
 
 
 def refuse_unfit(drill: Drill, scenario: Scenario) -> None:

@@ -12,6 +12,7 @@ from flowdrill.analysis.retention import StoredVersion, archived_on
 from flowdrill.analysis.rollback_images import LookedAt, rollback_images
 from flowdrill.analysis.safety import Judged, judge_version
 from flowdrill.engine.findings import Findings
+from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.stable_image import Stable
@@ -20,6 +21,7 @@ from flowdrill.errors import ClusterAwayError, FlowdrillError, RegistryError
 from flowdrill.model.access import Actor
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.reach import Reach
 from flowdrill.model.status import Status
 
@@ -27,6 +29,7 @@ _DRILLS_TAG = re.compile(r"drill-.+-[0-9a-f]{12}")  # edges/registry/derive.py
 _MOST_TAGS = 200
 _MOST_VERSIONS = 50  # that are tried; each is a request or two
 _EVERYTHING = 50
+_PREFLIGHT_SECONDS, _WHOLE_SECONDS = 10.0, 120.0  # for looking which LangFlow is in which image
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,13 @@ class _Images:
 
 
 def look_at_reach(
-    order: RunOrder, stable: Stable, way_back: WayBack, ports: LookPorts, *, whole: bool, responder_may_patch: bool
-) -> Reach:
+    order: RunOrder, stable: Stable, way_back: WayBack, ports: LookPorts, tell: Narrator,
+    *, whole: bool, responder_may_patch: bool,
+) -> Reach:  # fmt: skip
     """Return one row a version: of those that preflight has looked at or, with `whole`, of everything that the
-    repository's tags, all revisions and the whole ledger know."""
+    repository's tags, all revisions and the whole ledger know. What of that is left out is noted."""
     looked = (*way_back.looked, *_looked_further(order, stable, way_back, ports)) if whole else way_back.looked
-    tagged = _tagged(stable.pinned, ports, order.drill.policy.tier) if whole else ()
+    tagged = _tagged(stable.pinned, ports, order.drill.policy.tier, tell) if whole else ()
     images = _joined(stable, looked, tagged)
     current = str(stable.pinned.digest)
     now = datetime.fromtimestamp(ports.clock.pair().utc_ns / 1e9, UTC)
@@ -66,7 +70,7 @@ def look_at_reach(
             ledger=way_back.ledger,
             images=images.seen,
             permissions={d: _permission(images.seen[d], ports, may=responder_may_patch) for d in tried},
-            safety={d: _safety(images.seen[d], order, ports) for d in tried},
+            safety=_safeties({d: images.seen[d] for d in tried}, order, ports, whole=whole),
             archived_on={
                 digest: one.on for digest, one in archivals.items() if one.on is not None or _kept(one.because)
             },
@@ -113,12 +117,18 @@ def _looked_further(order: RunOrder, stable: Stable, way_back: WayBack, ports: L
     return tuple(LookedAt(image, health) for image, health in zip(more, healths, strict=True))
 
 
-def _tagged(stable: ImageReference, ports: LookPorts, tier: Tier) -> tuple[tuple[str, ImageHealth], ...]:
+def _tagged(
+    stable: ImageReference, ports: LookPorts, tier: Tier, tell: Narrator
+) -> tuple[tuple[str, ImageHealth], ...]:
     """The repository's tags, but for those of drills, and what each names; none where they cannot be listed."""
     try:
-        tags = [tag for tag in ports.registry.tags(stable) if not _DRILLS_TAG.fullmatch(tag)][-_MOST_TAGS:]
-    except RegistryError:
+        listed = [tag for tag in ports.registry.tags(stable) if not _DRILLS_TAG.fullmatch(tag)]
+    except RegistryError as error:
+        tell.note(f"the tags could not be listed, so versions that only a tag names are missing: {error.problem}")
         return ()
+    tags = listed[-_MOST_TAGS:]
+    if len(tags) < len(listed):
+        tell.note(f"of the repository's {len(listed)} tags, the last {len(tags)} by name were looked at")
     healths = ports.registry.examine([stable.at_tag(tag) for tag in tags], _tier(tier))
     return tuple(zip(tags, healths, strict=True))
 
@@ -163,6 +173,25 @@ def _permission(image: SeenImage, ports: LookPorts, *, may: bool) -> Permission:
     except FlowdrillError as error:
         return Permission(None if isinstance(error, ClusterAwayError) else False, error.problem)
     return Permission(True, "the API server accepts the patch (server-side dry run)")
+
+
+def _safeties(
+    images: Mapping[str, SeenImage], order: RunOrder, ports: LookPorts, *, whole: bool
+) -> dict[str, tuple[Judged, ...]]:
+    """What is said of each by digest. To find out which LangFlow is in an image its layers may have to be read, for
+    some seconds each: when there is no more time, the others are not known."""
+    limit_seconds = _WHOLE_SECONDS if whole else _PREFLIGHT_SECONDS
+    end_ns = ports.clock.now_ns() + seconds_to_ns(limit_seconds)
+    safeties = {}
+    for digest, image in images.items():
+        late = ports.clock.now_ns() > end_ns
+        safeties[digest] = (_untold(limit_seconds, whole=whole),) if late else _safety(image, order, ports)
+    return safeties
+
+
+def _untold(limit_seconds: float, *, whole: bool) -> Judged:
+    why = f"its LangFlow was not looked for: the {limit_seconds:g} s for that were over"
+    return Judged(Status.UNKNOWN, why if whole else f"{why}; `flowdrill reach` takes more", "")
 
 
 def _safety(image: SeenImage, order: RunOrder, ports: LookPorts) -> tuple[Judged, ...]:

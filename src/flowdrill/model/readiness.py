@@ -18,6 +18,7 @@ class AccessRow(Strict):
     where: str = Field(description="namespace/NAME, or the cluster")
     name: str = Field(description="of the one object that is meant; empty: any")
     wanted: bool = Field(description="whether it should be allowed")
+    optional: bool = Field(default=False, description="whether the drill runs without it, and less is looked at")
     allowed: bool | None = Field(description="null: it could not be found out")
     granted_by: str = Field(description="the binding that allows it, or why the answer is not known")
     needed_for: str

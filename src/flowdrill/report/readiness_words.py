@@ -14,7 +14,8 @@ def access_status(row: AccessRow) -> Status:
     """Return whether the answer is the wanted one."""
     if row.allowed is None:
         return Status.UNKNOWN
-    return Status.PASS if row.allowed == row.wanted else (Status.FAIL if row.wanted else Status.WARNING)
+    must = row.wanted and not row.optional
+    return Status.PASS if row.allowed == row.wanted else (Status.FAIL if must else Status.WARNING)
 
 
 def health_status(health: Health) -> Status:

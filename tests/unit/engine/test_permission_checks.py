@@ -13,6 +13,7 @@ from flowdrill.model.events import BrakeSeen, Check, Checked, End
 from flowdrill.model.readiness import Readiness
 from flowdrill.model.result import Verdict
 from flowdrill.model.status import Status
+from flowdrill.report.readiness_words import access_status
 from tests.fakes.world import SCENARIO, World, drill_of
 
 ON_CALL = "on-call"
@@ -182,3 +183,13 @@ def test_a_patch_that_nobody_answers_is_not_known_and_no_drill_begins(name: str)
     assert readiness(made).images
     result = report_of(made.record()).result
     assert (result.verdict, result.reasons[0]) == (Verdict.INCONCLUSIVE, "answered 503")
+
+
+def test_the_table_shows_what_the_drill_runs_without_as_no_failure() -> None:
+    made = world()
+    made.workload.denied = {(None, "list", "nodes"), (None, "list", "pods")}
+    made.run()
+    shown = {(row.verb, row.resource): access_status(row) for row in readiness(made).access if row.who == "the harness"}
+    assert shown["list", "nodes"] is Status.WARNING
+    assert shown["list", "pods"] is Status.FAIL
+    assert shown["watch", "pods"] is Status.PASS

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.preflight import whole_reach
+from flowdrill.engine.preflight import preflight, whole_reach
 from flowdrill.errors import ClusterAwayError, ClusterError, DrillRefusedError, RegistryError
-from flowdrill.model.events import BrakeSeen, Checked
+from flowdrill.model.events import BrakeSeen, Checked, Noted
 from flowdrill.model.image_health import Health
 from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.langflow_version import FoundVersion, VersionUnknown
 from flowdrill.model.reach import Aspect, Reach, ReachRow
 from flowdrill.model.status import Status
 from tests.fakes.world import REPOSITORY, STABLE, STABLE_DIGEST, TAGGED, World, drill_of
@@ -69,6 +70,17 @@ def test_a_registry_that_lists_no_tags_leaves_what_the_cluster_and_the_ledger_kn
     reach = reach_of(made)
     assert reach.nearest is not None
     assert reach.nearest.digest == OLD_DIGEST
+    assert [one.text for one in made.all_of(Noted)] == [
+        "the tags could not be listed, so versions that only a tag names are missing: tags may not be listed"
+    ]
+
+
+def test_tags_that_are_too_many_are_said_to_be_left_out() -> None:
+    made = world()
+    made.registry.tagged |= {f"0.1.{number:03}": OLD_DIGEST for number in range(300)}
+    assert len(old_row(reach_of(made)).tags) == 199
+    (note,) = made.all_of(Noted)
+    assert note.text == "of the repository's 302 tags, the last 200 by name were looked at"
 
 
 def test_a_version_that_is_gone_holds_for_nobody() -> None:
@@ -136,3 +148,22 @@ def test_no_earlier_version_is_a_warning() -> None:
     made.run()
     assert made.check("rollback_reach").observed == "no earlier version is known"
     assert {one.check.status for one in made.all_of(Checked) if one.check.name == "rollback_reach"} == {Status.WARNING}
+
+
+def test_slow_images_leave_the_others_unknown_rather_than_preflight_waiting() -> None:
+    made = world()
+    looked: list[str | None] = []
+
+    def slow(reference: ImageReference) -> FoundVersion | VersionUnknown:
+        looked.append(reference.digest)
+        made.time.pass_seconds(11)
+        return made.registry.version
+
+    made.registry.langflow_version = slow  # type: ignore[method-assign]
+    preflight(made.order(), made.ports(), Narrator(made.time, made.emit))
+    (seen,) = made.all_of(BrakeSeen)
+    assert seen.readiness.reach is not None
+    finding = old_row(seen.readiness.reach).finding(Aspect.SAFE)
+    assert (finding.status, "`flowdrill reach` takes more" in finding.words) == (Status.UNKNOWN, True)
+    assert OLD_DIGEST not in looked
+    assert old_row(reach_of(made)).finding(Aspect.SAFE).status is Status.PASS
