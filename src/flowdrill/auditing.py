@@ -116,7 +116,8 @@ def _looked(found: LangFlowWorkload, order: AuditOrder, ports: _Ports, findings:
 
 
 def _worst(verdicts: Sequence[Verdict]) -> Verdict:
-    return next((one for one in _WORST_FIRST if one in verdicts), Verdict.PASS)
+    """The verdict on all of them; an audit that has looked at nothing knows nothing."""
+    return next((one for one in _WORST_FIRST if one in verdicts), Verdict.INCONCLUSIVE)
 
 
 def _utc_now() -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.preflight import preflight, whole_reach
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import DrillRefusedError, FlowdrillError
 from flowdrill.model.events import BrakeSeen, Check, Checked, Event
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.reach import Reach
 from flowdrill.model.readiness import Readiness
+from flowdrill.model.status import Status
 from flowdrill.opening import Cluster, OpenDrill, Say, open_drill, order_of, plan_of
 
 
@@ -59,7 +60,7 @@ def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[
         except FlowdrillError as problem:
             error = problem
         took_seconds = time.monotonic() - started
-    verdict, reasons = judge_checks(seen.checks, None if error is None else error.problem)
+    verdict, reasons = judge_checks(seen.checks, _problem(error, seen.checks))
     result = PreflightResult(
         drill=plan.drill.drill,
         scenario=plan.found.scenario.scenario,
@@ -74,6 +75,12 @@ def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[
         took_seconds=took_seconds,
     )
     return Looked(result, error)
+
+
+def _problem(error: FlowdrillError | None, checks: Sequence[Check]) -> str | None:
+    """Why not everything was looked at; None where a check says it already."""
+    told = any(check.status in (Status.FAIL, Status.UNKNOWN) for check in checks)
+    return None if error is None or (isinstance(error, DrillRefusedError) and told) else error.problem
 
 
 def reach_of_drill(drill_file: Path, cluster: Cluster, say: Say) -> Reach:

@@ -57,7 +57,7 @@ def embedded_drill(
     running = running or running_cluster(default_state_folder(os.environ))
     if running is None and drill.embedded is None:
         raise PlanError(
-            "run: no cluster is named, and no embedded cluster is up that could have this drill's target",
+            "no cluster is named, and no embedded cluster is up that could have this drill's target",
             "name a cluster with --context NAME; or have the drill bring its target (`embedded:`); or "
             "`flowdrill cluster up` and deploy the target yourself",
         )

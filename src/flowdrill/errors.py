@@ -21,8 +21,16 @@ class ClusterError(FlowdrillError):
     """The Kubernetes API refused, lacks something, or cannot be reached."""
 
 
+class TargetMissingError(ClusterError):
+    """The cluster has no such namespace, or no such workload in it."""
+
+
 class ForbiddenError(ClusterError):
     """An identity lacks a permission on the cluster."""
+
+
+class ClusterAwayError(ClusterError):
+    """The API server gave no answer that says anything, also after several tries: unreachable, or too busy."""
 
 
 class RegistryError(FlowdrillError):

@@ -34,6 +34,7 @@ from flowdrill.embedded import embedded_drill
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LedgerBook
 from flowdrill.engine.preflight import refuse_unfit
+from flowdrill.errors import TargetMissingError
 from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.oci.client import RegistryClient, open_registry
@@ -95,22 +96,33 @@ def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDril
                 )
             )
             context, kubeconfig, environ = here.context, here.kubeconfig, here.environ
-        workload = stack.enter_context(
-            open_workload(
-                context,
-                drill.target,
-                kubeconfig=kubeconfig,
-                rollback=drill.rollback,
-                near=plan.path.parent,
-                read_source=plan.found.read_source,
-            )
-        )
+        workload = stack.enter_context(_open_target(plan, cluster, context, kubeconfig))
         provider = None
         if drill.provider is not None:
             provider = stack.enter_context(open_provider(context, drill.provider, drill.target, kubeconfig=kubeconfig))
         ledger = stack.enter_context(open_book(drill, plan.path.parent, context, kubeconfig))
         scanner = scanner_of(drill, plan.path.parent)
         yield OpenDrill(workload, provider, registry, ledger, scanner, environ)
+
+
+def _open_target(plan: DrillFile, cluster: Cluster, context: str, kubeconfig: str | None) -> KubernetesWorkload:
+    try:
+        return open_workload(
+            context,
+            plan.drill.target,
+            kubeconfig=kubeconfig,
+            rollback=plan.drill.rollback,
+            near=plan.path.parent,
+            read_source=plan.found.read_source,
+        )
+    except TargetMissingError as error:
+        if cluster.context is not None or plan.drill.embedded is None:
+            raise
+        raise TargetMissingError(
+            f"the embedded cluster that is up does not have the drill's target: {error.problem}",
+            f"`flowdrill run {plan.path}` deploys it there and drills it, and leaves it there; or stop that cluster "
+            "(`flowdrill cluster down`): then this command starts one of its own, with the target on it",
+        ) from error
 
 
 @contextmanager

@@ -113,6 +113,7 @@ def test_whoever_may_be_bound(subject: str, kind: str, capsys: pytest.CaptureFix
         ((), "names nobody who rolls back"),
         (("--subject", "system:serviceaccount:only"), "names nobody"),
         (("--subject", "a\nb"), "names nobody"),
+        (("--subject", "group:"), "names nobody"),
     ],
 )
 def test_nobody_is_refused(more: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,3 +128,25 @@ def test_a_service_account_keeps_its_own_groups_beside_those_that_are_named() ->
     alone = drill_of(rollback={"as": ON_CALL}).rollback.subject
     assert alone is not None
     assert alone.groups == ()
+
+
+@pytest.mark.parametrize(
+    ("rollback", "said"),
+    [
+        ({"as": "system:serviceaccount:only"}, "names nobody"),
+        ({"as": "system:serviceaccount:a:b:c"}, "names nobody"),
+        ({"as": "group:ops"}, "a group alone is nobody"),
+        ({"not_by": ["group:"]}, "names nobody"),
+        ({"not_by": ["system:serviceaccount::b"]}, "names nobody"),
+    ],
+)
+def test_a_drill_names_somebody_who_rolls_back(rollback: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        drill_of(rollback=rollback)
+
+
+def test_what_is_printed_is_yaml_whatever_a_name_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a: b # c", "- x", "{[&*!|>%@`", 'quo"te\\', "system:node:x"):
+        made = [one for one in yaml.safe_load_all(printed(capsys, "--for", "on-call", "--subject", name)) if one]
+        (binding,) = [one for one in made if one["kind"] == "RoleBinding"]
+        assert binding["subjects"][0]["name"] == name

@@ -53,8 +53,9 @@ def on_call_needs(target: Target) -> tuple[Need, ...]:
     )
 
 
-def harness_needs(drill: Drill, scenario: Scenario) -> tuple[Need, ...]:
-    """Return what flowdrill itself needs for a drill, from preflight to the last thing it removes."""
+def harness_needs(drill: Drill, scenario: Scenario, *, starts_provider: bool = False) -> tuple[Need, ...]:
+    """Return what flowdrill itself needs for a drill, from preflight to the last thing it removes. `starts_provider`:
+    whether it is known that the model provider is not there, and must be started and taken away."""
     target = drill.target
     parts = [
         *_watching(target),
@@ -70,7 +71,7 @@ def harness_needs(drill: Drill, scenario: Scenario) -> tuple[Need, ...]:
         *_in(target.namespace, *parts),
         *_impersonation(drill),
         *_ledger_needs(drill),
-        *_provider_start(drill),
+        *_provider_start(drill, optional=not starts_provider),
         *_looking_around(target.namespace),
         Need(AccessQuestion("list", "", "nodes", needed_for="to see the nodes' platforms and caches"), optional=True),
     )
@@ -167,7 +168,7 @@ def _provider_needs(drill: Drill, scenario: Scenario) -> Iterator[list[AccessQue
         yield _each(("patch",), named, "to change the model provider's mode")
 
 
-def _provider_start(drill: Drill) -> Iterator[Need]:
+def _provider_start(drill: Drill, *, optional: bool) -> Iterator[Need]:
     """Where it is there already nothing of this is needed; whether it may be started is tried in preflight."""
     plan = drill.provider
     if plan is None or plan.target(drill.target.namespace).kind is not WorkloadKind.DEPLOYMENT:
@@ -179,7 +180,7 @@ def _provider_start(drill: Drill) -> Iterator[Need]:
         (named, "delete", "to take the model provider away again"),
         (service, "get", "to see by which Service the provider is reached"),
     ):
-        yield Need(replace(one, verb=verb, needed_for=why), optional=True)
+        yield Need(replace(one, verb=verb, needed_for=why), optional)
 
 
 def _impersonation(drill: Drill) -> Iterator[Need]:

@@ -54,7 +54,8 @@ def _verdict(
     if ended is None:
         return Verdict.INCONCLUSIVE, ("the run was cut off: it has no end", *failed)
     if ended.end is End.REFUSED:
-        return Verdict.FAIL, failed or (ended.why,)
+        open_ = tuple(_reason(check) for check in checks if check.status is Status.UNKNOWN)
+        return (Verdict.FAIL, failed) if failed else (Verdict.INCONCLUSIVE, (ended.why, *open_))
     if is_control(record) and ended.end is End.NOT_BROKEN and not silent:
         return _verdict_on_a_control(ended, failed, unknown)
     if ended.end is not End.COMPLETED:
@@ -76,7 +77,7 @@ def judge_checks(checks: Sequence[Check], problem: str | None) -> tuple[Verdict,
     failed = tuple(_reason(assessed(check)) for check in checks if check.status is Status.FAIL)
     unknown = tuple(_reason(assessed(check)) for check in checks if check.status is Status.UNKNOWN)
     if failed:
-        return Verdict.FAIL, failed + unknown
+        return Verdict.FAIL, (*failed, *(() if problem is None else (problem,)), *unknown)
     if problem is not None:
         return Verdict.INCONCLUSIVE, (problem, *unknown)
     return (Verdict.INCONCLUSIVE, unknown) if unknown else (Verdict.PASS, ())

@@ -44,8 +44,7 @@ def _refuse_unusable(subject: str) -> None:
             "name one: --subject USER, --subject system:serviceaccount:NAMESPACE:NAME, --subject group:NAME, "
             "or `rollback: {as: …}` in the drill",
         )
-    broken_account = subject.startswith("system:serviceaccount:") and Subject(subject).service_account is None
-    if broken_account or not (subject.isascii() and subject.isprintable()):
+    if Subject(subject).is_misspelt or not (subject.isascii() and subject.isprintable()):
         raise PlanError(
             f"--subject {subject!r} names nobody",
             "write USER, system:serviceaccount:NAMESPACE:NAME or group:NAME",

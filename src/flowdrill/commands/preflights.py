@@ -8,6 +8,7 @@ import sys
 from flowdrill import checking, wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.edges.terminal.lines import visible
+from flowdrill.errors import DrillRefusedError
 from flowdrill.model.events import Check
 from flowdrill.model.result import Verdict
 from flowdrill.model.status import Status
@@ -19,7 +20,7 @@ _CODES = {Verdict.PASS: ExitCode.PASS, Verdict.FAIL: ExitCode.FAIL, Verdict.INCO
 
 
 def preflight(options: argparse.Namespace) -> ExitCode:
-    """Look, and say what was found. What could not be looked at is an error; a check that fails is a finding."""
+    """Look, and say what was found. What ends it half-way is an error, unless a check has failed: that is a finding."""
     say = wiring.say_on(wiring.console_of_errors())
 
     def told(check: Check) -> None:
@@ -33,9 +34,10 @@ def preflight(options: argparse.Namespace) -> ExitCode:
         print(result.model_dump_json(indent=2, by_alias=True))
     else:
         print(visible(render_preflight(result)), end="")
-    if looked.error is not None and result.verdict is not Verdict.FAIL:
+    if looked.error is not None and not isinstance(looked.error, DrillRefusedError):
         print(f"flowdrill: {visible(str(looked.error))}", file=sys.stderr)
-        return ExitCode.ERROR
+        if result.verdict is not Verdict.FAIL:
+            return ExitCode.ERROR
     warned = any(check.status is Status.WARNING for check in result.checks)
     return ExitCode.FAIL if options.strict and warned else _CODES[result.verdict]
 

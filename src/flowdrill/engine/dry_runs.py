@@ -5,14 +5,15 @@ from __future__ import annotations
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.ports import LookPorts
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import ClusterAwayError, FlowdrillError
 from flowdrill.model.access import Actor
 from flowdrill.model.status import Status
 
 
 def try_patches(cleared: Cleared, ports: LookPorts, findings: Findings, *, responder_may_patch: bool) -> None:
     """Send every patch as a server-side dry run, and record what the API server says to it. A rollback that the
-    responder is known not to be allowed is a finding already, and not tried."""
+    responder is known not to be allowed is a finding already, and not tried. ClusterAwayError when no answer comes:
+    then nobody knows whether the way back is open, and no drill may begin."""
     stable, release = cleared.stable, cleared.release
     broken_image = str(cleared.broken.image.reference)
     harness, responder = Actor.HARNESS, Actor.RESPONDER
@@ -34,6 +35,9 @@ def try_patches(cleared: Cleared, ports: LookPorts, findings: Findings, *, respo
             for other, patch in beside.items():
                 if cleared.provider is None or other != cleared.provider.workload:  # which is tried once it is there
                     ports.workload.patch_beside(other, patch, dry_run=True)
+        except ClusterAwayError as error:
+            findings.check(name, Status.UNKNOWN, required=required, observed=error.problem, detail=error.remedy)
+            raise
         except FlowdrillError as error:
             findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
             continue

@@ -9,7 +9,7 @@ from flowdrill.analysis.access_needs import change_questions, excess, harness_ne
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LookPorts
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import ClusterAwayError, FlowdrillError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.readiness import AccessRow
 from flowdrill.model.status import Status
@@ -112,17 +112,19 @@ def _check_others(order: RunOrder, ports: LookPorts, findings: Findings) -> list
 
 
 def _check_harness(order: RunOrder, ports: LookPorts, findings: Findings) -> list[AccessRow]:
-    needs = harness_needs(order.drill, order.scenario)
+    starts = ports.provider is not None and not ports.provider.stands()
+    needs = harness_needs(order.drill, order.scenario, starts_provider=starts)
     answers = ports.workload.may(Actor.HARNESS, tuple(need.question for need in needs))
     pairs = list(zip(needs, answers, strict=True))
     missing, unknown = _split([answer for need, answer in pairs if not need.optional])
-    unseen = [answer for need, answer in pairs if need.optional and not answer.allowed]
+    unseen, doubtful = _split([answer for need, answer in pairs if need.optional])
+    denied, open_ = missing or ([] if unknown else unseen), unknown or doubtful
     findings.check(
         "harness_may_drill",
-        Status.FAIL if missing else Status.UNKNOWN if unknown else Status.WARNING if unseen else Status.PASS,
+        Status.FAIL if missing else Status.UNKNOWN if unknown else Status.WARNING if denied or open_ else Status.PASS,
         required="the harness may do everything that a drill does, from the first look to the clean-up",
-        observed=_observed(missing or (unseen if not unknown else ()), unknown, len(answers)),
-        detail=_remedy("harness", missing or unseen, order) if missing or unseen else _why(unknown),
+        observed=_observed(denied, open_, len(answers)),
+        detail=_remedy("harness", denied, order) if denied else _why(open_),
     )
     return _rows("the harness", answers, wanted=True)
 
@@ -138,7 +140,8 @@ def check_pod(image: str, ports: LookPorts, findings: Findings, *, may_try: bool
     try:
         unseen = ports.workload.pod_would_start(image)
     except FlowdrillError as error:
-        findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
+        status = Status.UNKNOWN if isinstance(error, ClusterAwayError) else Status.FAIL
+        findings.check(name, status, required=required, observed=error.problem, detail=error.remedy)
         return
     status = Status.PASS if unseen is None else Status.WARNING
     findings.check(name, status, required=required, observed=unseen or "admitted")

@@ -9,7 +9,7 @@ from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, LookPorts, Ports, Provider
-from flowdrill.errors import ClusterError, FlowdrillError, ForbiddenError, TakenOverError
+from flowdrill.errors import ClusterAwayError, ClusterError, FlowdrillError, ForbiddenError, TakenOverError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import PreparedImage, Program
 from flowdrill.model.instant import seconds_to_ns
@@ -44,7 +44,8 @@ def prepare_provider(order: RunOrder, stable: ImageReference, ports: LookPorts, 
     try:
         provider.start(str(image.image.reference), order.run_id, dry_run=True)
     except FlowdrillError as error:
-        tell.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)
+        status = Status.UNKNOWN if isinstance(error, ClusterAwayError) else Status.FAIL
+        tell.check(name, status, required=required, observed=error.problem, detail=error.remedy)
         raise
     tell.check(name, Status.PASS, required=required, observed="accepted")
     return ProviderStart(plan.workload, image, provider)

@@ -16,7 +16,7 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LookPorts
 from flowdrill.engine.stable_image import Stable
 from flowdrill.engine.way_back import WayBack
-from flowdrill.errors import FlowdrillError, RegistryError
+from flowdrill.errors import ClusterAwayError, FlowdrillError, RegistryError
 from flowdrill.model.access import Actor
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
@@ -161,7 +161,7 @@ def _permission(image: SeenImage, ports: LookPorts, *, may: bool) -> Permission:
     try:
         ports.workload.would_accept(str(reference.at_digest(reference.digest)), by=Actor.RESPONDER)
     except FlowdrillError as error:
-        return Permission(False, error.problem)
+        return Permission(None if isinstance(error, ClusterAwayError) else False, error.problem)
     return Permission(True, "the API server accepts the patch (server-side dry run)")
 
 

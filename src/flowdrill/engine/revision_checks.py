@@ -109,7 +109,8 @@ def surroundings_seen(seen: Surroundings, tell: Narrator) -> Check:
         Status.WARNING,
         required=required,
         observed=f"not looked at: {'; '.join(seen.unknown)}",
-        detail="give the harness these permissions to read: `flowdrill rbac --for harness` prints a Role with them",
+        detail="give the harness these permissions to read: `flowdrill rbac --for harness` prints a Role with them, "
+        "but for objects of Argo, Flux and Flagger, which most clusters do not have: there, allow to list them",
     )
 
 

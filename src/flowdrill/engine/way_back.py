@@ -23,7 +23,7 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, LedgerBook, LookPorts, Registry
 from flowdrill.engine.revision_checks import revision_checks
 from flowdrill.engine.tag_checks import check_next_clean_up, check_tags
-from flowdrill.errors import ForbiddenError, LedgerError
+from flowdrill.errors import ClusterError, ForbiddenError, LedgerError
 from flowdrill.model.image_health import Health
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.ledger import Ledger
@@ -130,6 +130,9 @@ def read_ledger(book: LedgerBook | None, findings: Findings) -> Ledger | None:
         ledger = book.read()
     except ForbiddenError as error:
         findings.check(name, Status.WARNING, required=required, observed=error.problem, detail=error.remedy)
+        return None
+    except ClusterError as error:  # no answer, or one that says nothing: the rest can still be looked at
+        findings.check(name, Status.UNKNOWN, required=required, observed=error.problem, detail=error.remedy)
         return None
     except LedgerError as error:
         findings.check(name, Status.FAIL, required=required, observed=error.problem, detail=error.remedy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+GROUP = "group:"  # before a group's name, where either a user or a group may be named
 _ACCOUNT = "system:serviceaccount:"
 
 
@@ -23,6 +24,11 @@ class Subject:
             return None
         namespace, _, name = self.user.removeprefix(_ACCOUNT).partition(":")
         return (namespace, name) if namespace and name and ":" not in name else None
+
+    @property
+    def is_misspelt(self) -> bool:
+        """Whether it looks like a service account, or a group, and names none."""
+        return self.user == GROUP or (self.user.startswith(_ACCOUNT) and self.service_account is None)
 
 
 @dataclass(frozen=True, slots=True)

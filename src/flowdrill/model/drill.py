@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from flowdrill.model.access import Subject
+from flowdrill.model.access import GROUP, Subject
 from flowdrill.model.load_settings import MAX_IN_FLIGHT
 from flowdrill.model.policy import PolicyPlan
 from flowdrill.model.quantity import Ratio, Seconds
@@ -196,7 +196,16 @@ class RollbackPlan(Strict):
         for name in (names,) if isinstance(names, str) else names or ():
             if not (name.isascii() and name.isprintable()):
                 raise ValueError(f"needs names of printable ASCII characters, not {name!r}")
+            if Subject(name).is_misspelt:
+                raise ValueError(f"names nobody: {name!r}: write system:serviceaccount:NAMESPACE:NAME, or group:NAME")
         return names
+
+    @field_validator("as_user")
+    @classmethod
+    def _is_somebody(cls, name: str | None) -> str | None:
+        if name is not None and name.startswith(GROUP):
+            raise ValueError(f"names {name!r}, and a group alone is nobody: name a user, and the group in `groups`")
+        return name
 
     @model_validator(mode="after")
     def _one_identity(self) -> Self:

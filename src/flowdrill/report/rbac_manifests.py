@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowdrill.analysis.access_needs import Need
-from flowdrill.model.access import AccessQuestion, Subject
+from flowdrill.model.access import GROUP, AccessQuestion, Subject
 from flowdrill.model.drill import Target
 
 _RBAC = "rbac.authorization.k8s.io"
-_GROUP = "group:"
 _VERBS = ("get", "list", "watch", "create", "patch", "delete", "impersonate")
+_WITHOUT = "without it less can be looked at, and no model provider be started; the drill still runs"
 _MANAGED = {"app.kubernetes.io/managed-by": "flowdrill"}
 
 
@@ -49,7 +49,9 @@ def roles_for(role: str, target: Target, needs: Iterable[Need]) -> tuple[RoleMan
             name=f"{name if namespace else f'{name}-{target.namespace}'}{'-optional' if optional else ''}",
             namespace=namespace,
             rules=_rules(questions),
-            says="without it less can be looked at; the drill still runs" if optional else "",
+            says="without it less can be looked at, and no model provider be started; the drill still runs"
+            if optional
+            else "",
         )
         for (optional, namespace), questions in sorted(grouped.items())
     )
@@ -114,8 +116,8 @@ def _subject(subject: str) -> dict[str, str]:
     account = Subject(subject).service_account
     if account is not None:
         return {"kind": "ServiceAccount", "namespace": account[0], "name": account[1]}
-    if subject.startswith(_GROUP):
-        return {"apiGroup": _RBAC, "kind": "Group", "name": subject.removeprefix(_GROUP)}
+    if subject.startswith(GROUP):
+        return {"apiGroup": _RBAC, "kind": "Group", "name": subject.removeprefix(GROUP)}
     return {"apiGroup": _RBAC, "kind": "User", "name": subject}
 
 

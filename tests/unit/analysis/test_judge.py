@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from flowdrill.analysis.judge import judge
+from flowdrill.analysis.judge import judge, judge_checks
 from flowdrill.analysis.measure import Timeline, failure_of, timeline_of
 from flowdrill.analysis.outcomes import outcomes_of
 from flowdrill.analysis.report_data import report_of
@@ -152,6 +152,35 @@ def test_a_refused_run_fails_for_its_failed_checks() -> None:
     assert found.reasons[0] == (
         "rollback_permitted: forbidden (required: the API server accepts the patch): give it a Role"
     )
+
+
+def test_a_run_refused_for_what_nobody_knows_is_inconclusive() -> None:
+    found = result(with_check(Status.UNKNOWN, End.REFUSED))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert [reason.partition(":")[0] for reason in found.reasons] == ["as the test wanted it", "rollback_permitted"]
+
+
+def checked(name: str, status: Status) -> Check:
+    return Check(name=name, status=status, required="r", observed="o", detail="")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "problem", "verdict", "reasons"),
+    [
+        ((), None, Verdict.PASS, []),
+        ((Status.PASS, Status.WARNING), None, Verdict.PASS, []),
+        ((Status.UNKNOWN,), None, Verdict.INCONCLUSIVE, ["c0"]),
+        ((Status.PASS,), "cut off", Verdict.INCONCLUSIVE, ["cut off"]),
+        ((Status.UNKNOWN,), "cut off", Verdict.INCONCLUSIVE, ["cut off", "c0"]),
+        ((Status.UNKNOWN, Status.FAIL), None, Verdict.FAIL, ["c1", "c0"]),
+        ((Status.UNKNOWN, Status.FAIL), "cut off", Verdict.FAIL, ["c1", "cut off", "c0"]),
+    ],
+)
+def test_checks_alone_are_judged_with_everything_that_does_not_hold(
+    statuses: tuple[Status, ...], problem: str | None, verdict: Verdict, reasons: list[str]
+) -> None:
+    found, said = judge_checks([checked(f"c{at}", status) for at, status in enumerate(statuses)], problem)
+    assert (found, [one.partition(":")[0] for one in said]) == (verdict, reasons)
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(Status.FAIL, Verdict.FAIL), (Status.UNKNOWN, Verdict.INCONCLUSIVE)])

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from flowdrill.analysis.access_needs import excess, harness_needs, on_call_needs
-from flowdrill.errors import ClusterError, DrillRefusedError
+from flowdrill.analysis.report_data import report_of
+from flowdrill.errors import ClusterAwayError, ClusterError, DrillRefusedError
 from flowdrill.model.events import BrakeSeen, Check, Checked, End
 from flowdrill.model.readiness import Readiness
+from flowdrill.model.result import Verdict
 from flowdrill.model.status import Status
 from tests.fakes.world import SCENARIO, World, drill_of
 
@@ -129,3 +131,54 @@ def test_a_quota_that_may_leave_room_and_a_cluster_in_doubt_are_said() -> None:
     made.run()
     assert checks(made)["pod_admitted"].status is Status.WARNING
     assert checks(made)["rollback_identity"].status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(("stands", "status"), [(True, Status.WARNING), (False, Status.FAIL)])
+def test_a_provider_that_the_drill_must_start_is_not_started_by_who_cannot_take_it_away(
+    stands: bool, status: Status
+) -> None:
+    plan = {"workload": "deployment/provider"}
+    made = World(drill=drill_of(provider=plan), stands=stands)
+    made.workload.denied = {(None, "delete", "deployments.apps")}
+    made.run()
+    assert checks(made)["harness_may_drill"].status is status
+    assert "to start the model provider" in {row.needed_for.split(" where")[0] for row in readiness(made).access}
+
+
+def test_what_is_not_known_of_a_thing_to_look_at_is_not_said_to_be_forbidden() -> None:
+    made = world()
+    made.workload.unanswerable = {"nodes"}
+    made.run()
+    check = checks(made)["harness_may_drill"]
+    assert (check.status, check.detail) == (Status.WARNING, "not found out: no answer")
+    assert check.observed == "not found out: list nodes in the cluster"
+
+
+def test_a_server_that_is_too_busy_for_the_dry_run_of_a_pod_has_refused_nothing() -> None:
+    made = world()
+    made.workload.pod_refusal = ClusterAwayError("answered 429", "try again")
+    made.run()
+    assert checks(made)["pod_admitted"].status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["rollback_permitted", "break_permitted", "restore_permitted"])
+def test_a_patch_that_nobody_answers_is_not_known_and_no_drill_begins(name: str) -> None:
+    made = world()
+    accept = made.workload.would_accept
+    tried: list[str] = []
+
+    def busy(image: str, **more: Any) -> None:
+        tried.append(image)
+        if len(tried) == ["rollback_permitted", "break_permitted", "restore_permitted"].index(name) + 1:
+            raise ClusterAwayError("answered 503", "try again")
+        accept(image, **more)
+
+    made.workload.would_accept = busy  # type: ignore[method-assign]
+    outcome = made.run()
+    assert (outcome.end, made.workload.patches) == (End.REFUSED, [])
+    assert isinstance(outcome.error, ClusterAwayError)
+    assert checks(made)[name].status is Status.UNKNOWN
+    assert failed(made) == set()
+    assert readiness(made).images
+    result = report_of(made.record()).result
+    assert (result.verdict, result.reasons[0]) == (Verdict.INCONCLUSIVE, "answered 503")

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 
-from flowdrill.edges.kubernetes.refusals import AnswerError, printable, refusal
-from flowdrill.errors import ClusterError, ForbiddenError
+import pytest
+
+from flowdrill.edges.kubernetes.refusals import AnswerError, BusyError, printable, refusal
+from flowdrill.errors import ClusterAwayError, ClusterError, ForbiddenError
 from flowdrill.model.access import Subject
 
 
@@ -59,3 +61,20 @@ def test_control_and_direction_characters_never_reach_the_terminal() -> None:
     assert printable("a\x1b[2Jb\nc\u202ed") == "a [2Jb c d"
     assert "\x1b" not in refused(500, "x\x1b]0;owned\x07").problem
     assert len(printable("x" * 10_000)) < 700
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_that_is_too_busy_has_said_neither_yes_nor_no(status: int) -> None:
+    error = refused(status, "slow down")
+    assert isinstance(error, BusyError)
+    assert isinstance(error, ClusterAwayError)
+    assert error.status == status
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 422, 500])
+def test_a_refusal_and_a_webhook_that_failed_are_answers(status: int) -> None:
+    assert not isinstance(refused(status, "failed calling webhook"), ClusterAwayError)
+
+
+def test_half_a_surrogate_pair_gets_into_no_event() -> None:
+    assert printable("a\ud800b\udfff") == "a b"

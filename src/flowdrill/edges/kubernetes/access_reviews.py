@@ -9,7 +9,7 @@ from typing import TypeVar
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable
 from flowdrill.errors import ForbiddenError
-from flowdrill.model.access import AccessAnswer, AccessQuestion, Subject
+from flowdrill.model.access import GROUP, AccessAnswer, AccessQuestion, Subject
 
 T = TypeVar("T")
 _API = "authorization.k8s.io/v1"
@@ -17,7 +17,6 @@ _ALLOWED_BY = "RBAC: allowed by "
 _LONGEST = 300  # characters of a reason
 _AT_ONCE = 4
 _ANONYMOUS, _UNAUTHENTICATED = "system:anonymous", "system:unauthenticated"
-_GROUP_PREFIX = "group:"
 _AUTHENTICATED, _ACCOUNTS = "system:authenticated", "system:serviceaccounts"
 
 
@@ -65,8 +64,8 @@ def _attributes(question: AccessQuestion) -> Json:
 
 def _identity(subject: str) -> Json:
     """The user and the groups that a request of theirs would have."""
-    if subject.startswith(_GROUP_PREFIX):
-        group = subject.removeprefix(_GROUP_PREFIX)
+    if subject.startswith(GROUP):
+        group = subject.removeprefix(GROUP)
         return {"groups": [group] if group == _UNAUTHENTICATED else [group, _AUTHENTICATED]}
     account = Subject(subject).service_account
     if account is not None:

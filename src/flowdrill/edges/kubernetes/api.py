@@ -28,8 +28,10 @@ Query = Sequence[tuple[str, str]]
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 _CONNECT_SECONDS, _READ_SECONDS = 5, 15
+_DRY_RUN = ("dryRun", "All")
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _PAUSE_FIRST, _PAUSE_LONGEST = 0.1, 2.0
+_LOOK_SECONDS = 2.0  # how long what only looks is tried again
 
 
 class Stream(AbstractContextManager["Stream"]):
@@ -92,7 +94,7 @@ class Api:
 
     def get(self, path: str, query: Query = ()) -> Json:
         """Return one object or one list."""
-        return self._json("GET", path, query, patience_seconds=min(self.patience_seconds, 2.0))
+        return self._json("GET", path, query, patience_seconds=self._looking_seconds)
 
     def items(self, path: str, query: Query = ()) -> list[Json]:
         """Return a list's items, each with the kind and the version that the API server writes once for all."""
@@ -102,8 +104,9 @@ class Api:
 
     def patch(self, path: str, body: Json, query: Query) -> Json:
         """Send a strategic merge patch, again and again while the server is busy or gone: it must set values only, so
-        that sending it twice does no harm."""
-        return self._json("PATCH", path, query, body, patience_seconds=self.patience_seconds)
+        that sending it twice does no harm. A dry run has no more patience than any other look."""
+        patience_seconds = self._looking_seconds if _DRY_RUN in query else self.patience_seconds
+        return self._json("PATCH", path, query, body, patience_seconds=patience_seconds)
 
     def apply(self, path: str, body: Json) -> Json:
         """Apply an object on the server's side, taking over what other managers had set; sent again like a patch."""
@@ -111,13 +114,14 @@ class Api:
         return self._json("PATCH", path, query, body, content_type=APPLY, patience_seconds=self.patience_seconds)
 
     def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
-        """Create an object; `dry_run` has the API server check everything and keep nothing."""
-        asked = (("fieldManager", "flowdrill"), *((("dryRun", "All"),) if dry_run else ()))
-        return self._json("POST", path, asked, body)
+        """Create an object; `dry_run` has the API server check everything and keep nothing: that is sent again while
+        the server is busy."""
+        asked = (("fieldManager", "flowdrill"), *((_DRY_RUN,) if dry_run else ()))
+        return self._json("POST", path, asked, body, patience_seconds=self._looking_seconds if dry_run else 0.0)
 
     def review(self, path: str, body: Json) -> Json:
-        """Have a question answered that is not kept; asked again while the server is busy or gone."""
-        return self._json("POST", path, (), body, patience_seconds=min(self.patience_seconds, 2.0))
+        """Ask something by an object that the API server answers and does not keep; sent again like a dry run."""
+        return self._json("POST", path, (), body, patience_seconds=self._looking_seconds)
 
     def delete(self, path: str, uid: str, resource_version: str | None = None) -> None:
         """Delete exactly this object, and what it owns in the background; AnswerError 409 when it is another one or,
@@ -132,6 +136,10 @@ class Api:
         if response.status != 200:
             raise refusal(response.status, _body(response, self._lost), f"GET {path}", self.subject)
         return Stream(response)
+
+    @property
+    def _looking_seconds(self) -> float:
+        return min(self.patience_seconds, _LOOK_SECONDS)
 
     def _json(
         self, method: str, path: str, query: Query, body: Json | None = None, *,

@@ -6,15 +6,16 @@ import json
 import re
 
 from flowdrill.analysis.printable import printable
-from flowdrill.errors import ClusterError, ForbiddenError
+from flowdrill.errors import ClusterAwayError, ClusterError, ForbiddenError
 from flowdrill.model.access import Subject
 
-__all__ = ["AnswerError", "UnreachableError", "printable", "refusal", "server_message"]
+__all__ = ["AnswerError", "BusyError", "UnreachableError", "printable", "refusal", "server_message"]
 
 _RBAC = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)")?'
 )
+_TOO_BUSY = frozenset({429, 502, 503, 504})  # not 500: so it says that an admission webhook failed
 _SERVICE_ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
 
 
@@ -26,7 +27,11 @@ class AnswerError(ClusterError):
         self.status = status
 
 
-class UnreachableError(ClusterError):
+class BusyError(AnswerError, ClusterAwayError):
+    """The API server, or what is before it, had no time to say anything else."""
+
+
+class UnreachableError(ClusterAwayError):
     """No answer came from the API server."""
 
 
@@ -61,7 +66,8 @@ def refusal(status: int, body: bytes, asked: str, subject: Subject | None) -> Cl
         remedy = "check the names, and that this cluster serves the API"
     else:
         remedy = "try again; if it stays, ask who runs the cluster"
-    return AnswerError(f"{asked}{who}: the API server answered {status}: {message}", remedy, status)
+    answered = BusyError if status in _TOO_BUSY else AnswerError
+    return answered(f"{asked}{who}: the API server answered {status}: {message}", remedy, status)
 
 
 def _forbidden(denied: re.Match[str], asked: str, as_user: str | None) -> ForbiddenError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flowdrill.edges.kubernetes.api import Api, Json, Query, labels_query
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable
-from flowdrill.errors import ClusterError, ForbiddenError, PlanError
+from flowdrill.errors import ClusterError, ForbiddenError, PlanError, TargetMissingError
 from flowdrill.model.drill import Target
 from flowdrill.model.workload import WorkloadKind
 
@@ -101,9 +101,9 @@ def _container(workload: Json, target: Target, key: str) -> str:
     return target.container
 
 
-def _missing(api: Api, target: Target, context: str, key: str) -> ClusterError:
+def _missing(api: Api, target: Target, context: str, key: str) -> TargetMissingError:
     if not namespace_exists(api, target.namespace):
-        return ClusterError(
+        return TargetMissingError(
             f"the cluster of context {context!r} has no namespace {target.namespace!r}",
             f"correct target.namespace in the drill; `kubectl --context {context} get namespaces` lists them",
         )
@@ -112,7 +112,7 @@ def _missing(api: Api, target: Target, context: str, key: str) -> ClusterError:
     same_name = [other for other in there if other.partition("/")[2] == target.name]
     likely = list(dict.fromkeys([*same_name, *close]))
     meant = f"; did you mean {' or '.join(likely)}?" if likely else f"; it has: {_listed(sorted(there))}"
-    return ClusterError(
+    return TargetMissingError(
         f"namespace {target.namespace} of context {context!r} has no {target.workload}{printable(meant)}",
         f"correct {key}.workload in the drill",
     )
