@@ -132,7 +132,7 @@ class Playground:
         """Return the first answer that says something; AssertionError after the limit."""
         end = time.monotonic() + limit_seconds
         while not (answer := condition()):
-            assert time.monotonic() < end, f"not after {limit_seconds} s: {what} {[p['status'] for p in self._all()]}"
+            assert time.monotonic() < end, f"not after {limit_seconds} s: {what}; {self._pods_now()}"
             time.sleep(0.1)
         return answer
 
@@ -154,8 +154,14 @@ class Playground:
         other.set_default_header("Impersonate-User", user)
         return other
 
-    def _all(self) -> list[Json]:
-        return list(self.raw("GET", self.core_path("pods"))["items"])
+    def _pods_now(self) -> str:
+        """Every pod and what its containers wait for, on a line that can be read."""
+        items, key = self.raw("GET", self.core_path("pods"))["items"], "containerStatuses"
+        states = [
+            (one["metadata"]["name"], one["status"].get("phase"), [s["state"] for s in one["status"].get(key, ())])
+            for one in items
+        ]
+        return str(states)[:4000]
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def test_apply_and_get(play: Playground) -> None:
     assert "deployment.apps/web created" in applied(play, "web", replicas=2)
     assert "deployment.apps/web unchanged" in applied(play, "web", replicas=2)
     assert "configured" in applied(play, "web", replicas=2, version="two")
-    play.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    play.kubectl("rollout", "status", "deployment/web", "--timeout=85s")
     header, line = play.kubectl("get", "deployment", "web").splitlines()
     assert header.split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
     assert line.split()[:4] == ["web", "2/2", "2", "2"]
@@ -56,56 +56,56 @@ def test_server_side_apply_and_its_conflicts(play: Playground) -> None:
 
 def test_rollout_status_history_and_undo(play: Playground) -> None:
     applied(play, "kroll")
-    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
+    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=85s")
     play.kubectl("annotate", "deployment/kroll", "kubernetes.io/change-cause=the first")
     play.kubectl("set", "env", "deployment/kroll", "VERSION=two")
-    assert "successfully rolled out" in play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
+    assert "successfully rolled out" in play.kubectl("rollout", "status", "deployment/kroll", "--timeout=85s")
     history = play.kubectl("rollout", "history", "deployment/kroll")
     assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["1", "2"]
     assert "VERSION:\tone" in play.kubectl("rollout", "history", "deployment/kroll", "--revision=1")
     play.kubectl("rollout", "undo", "deployment/kroll", "--to-revision=1")
-    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
+    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=85s")
     assert "VERSION=one" in play.kubectl("set", "env", "deployment/kroll", "--list")
     history = play.kubectl("rollout", "history", "deployment/kroll")
     assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["2", "3"]
     play.kubectl("rollout", "restart", "deployment/kroll")
-    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=60s")
+    play.kubectl("rollout", "status", "deployment/kroll", "--timeout=85s")
 
 
 def test_a_stateful_set_is_undone_too(play: Playground) -> None:
     applied(play, "kset", kind="StatefulSet")
-    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=60s")
+    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=85s")
     play.kubectl("set", "env", "statefulset/kset", "VERSION=two")
-    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=60s")
+    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=85s")
     play.kubectl("rollout", "undo", "statefulset/kset")
-    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=60s")
+    play.kubectl("rollout", "status", "statefulset/kset", "--timeout=85s")
     assert "VERSION=one" in play.kubectl("set", "env", "statefulset/kset", "--list")
 
 
 def test_set_image_and_a_status_that_times_out(play: Playground) -> None:
     strategy = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     applied(play, "image", strategy=strategy)
-    play.kubectl("rollout", "status", "deployment/image", "--timeout=60s")
+    play.kubectl("rollout", "status", "deployment/image", "--timeout=85s")
     play.kubectl("set", "image", "deployment/image", f"main={play.missing}")
     late = play.kubectl("rollout", "status", "deployment/image", "--timeout=2s", check=False)
     assert "timed out" in late
     play.kubectl("rollout", "undo", "deployment/image")
-    play.kubectl("rollout", "status", "deployment/image", "--timeout=60s")
+    play.kubectl("rollout", "status", "deployment/image", "--timeout=85s")
 
 
 def test_scale_and_wait(play: Playground) -> None:
     applied(play, "scaled")
     play.kubectl("scale", "deployment/scaled", "--replicas=2")
-    play.kubectl("wait", "--for=condition=Available", "deployment/scaled", "--timeout=60s")
-    play.kubectl("wait", "--for=jsonpath={.status.readyReplicas}=2", "deployment/scaled", "--timeout=60s")
+    play.kubectl("wait", "--for=condition=Available", "deployment/scaled", "--timeout=85s")
+    play.kubectl("wait", "--for=jsonpath={.status.readyReplicas}=2", "deployment/scaled", "--timeout=85s")
     play.kubectl("delete", "deployment/scaled")
-    play.kubectl("wait", "--for=delete", "pod", "-l", "app=scaled", "--timeout=60s")
+    play.kubectl("wait", "--for=delete", "pod", "-l", "app=scaled", "--timeout=85s")
     assert "NotFound" in play.kubectl("get", "deployment", "scaled", check=False)
 
 
 def test_describe_tells_what_happened(play: Playground) -> None:
     applied(play, "described")
-    play.kubectl("rollout", "status", "deployment/described", "--timeout=60s")
+    play.kubectl("rollout", "status", "deployment/described", "--timeout=85s")
     told = play.kubectl("describe", "deployment", "described")
     for part in ("RollingUpdateStrategy:", "NewReplicaSetAvailable", "ScalingReplicaSet"):
         assert part in told

@@ -180,7 +180,17 @@ def test_a_deleted_pod_may_end_gracefully_within_its_grace(play: Playground) -> 
     play.raw("DELETE", play.core_path("pods", "graceful"))
     assert "deletionTimestamp" in read(play, "graceful")["metadata"]
     play.until(lambda: "ending" in log(play, "graceful"))
-    play.until(lambda: gone(play, "graceful"), limit_seconds=15)
+    play.until(lambda: gone(play, "graceful") or ended_well(play, "graceful"))  # a kubelet under load lists it on
+
+
+def ended_well(play: Playground, name: str) -> bool:
+    """Whether it ended by itself: a pod whose grace is over is killed (exit code 137)."""
+    try:
+        ended = container_status(play, name).get("state", {}).get("terminated")
+    except ApiException as error:
+        return bool(error.status == 404)
+    assert ended is None or ended["exitCode"] == 0, ended
+    return ended is not None
 
 
 def test_a_pod_that_does_not_end_is_killed_after_its_grace(play: Playground) -> None:

@@ -231,9 +231,10 @@ def test_a_webhook_whose_certificate_is_unknown_is_not_asked(play: Playground, h
 
 
 def test_a_service_that_is_not_there_is_a_failure(play: Playground, hook: WebhookServer, name: str) -> None:
-    service = {"caBundle": hook.client_config["caBundle"], "service": {"name": "nobody", "namespace": play.namespace}}
+    nobody = f"nobody-{name}"
+    service = {"caBundle": hook.client_config["caBundle"], "service": {"name": nobody, "namespace": play.namespace}}
     with configured(play.api, VALIDATING, hook, play.namespace, rule("CREATE", "configmaps"), clientConfig=service):
-        assert 'service "nobody" not found' in refused(lambda: make(play, name))["message"]
+        assert f'service "{nobody}" not found' in refused(lambda: make(play, name))["message"]
 
 
 def test_a_mutating_webhook_changes_what_is_kept(play: Playground, hook: WebhookServer, name: str) -> None:
