@@ -86,8 +86,8 @@ def excess(namespace: str) -> tuple[AccessQuestion, ...]:
 
     return (
         *ask("delete", "", "namespaces", namespace, namespace),
-        *ask("get list", "", "secrets", namespace),
-        *ask("get list", "", "secrets", ""),
+        *ask("get list watch", "", "secrets", namespace),
+        *ask("get list watch", "", "secrets", ""),
         *(one for resource in ("roles", "rolebindings") for one in ask(_CHANGE, _RBAC, resource, namespace)),
         *(one for resource in ("clusterroles", "clusterrolebindings") for one in ask(_CHANGE, _RBAC, resource, "")),
     )
