@@ -47,9 +47,12 @@ class _Seen:
             self.readiness = event.readiness
 
 
-def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[Check], None]) -> Looked:
-    """Carry out a drill's first phase and nothing else; `told` hears of every check when it was made. FlowdrillError
-    when the plan cannot be used, or the cluster or the workload cannot be found."""
+def look_at_drill(
+    drill_file: Path, cluster: Cluster, say: Say, told: Callable[[Check], None], *, strict: bool = False
+) -> Looked:
+    """Carry out a drill's first phase and nothing else; `told` hears of every check when it was made. With `strict` a
+    warning counts as a failure. FlowdrillError when the plan cannot be used, or the cluster or the workload is not
+    there."""
     plan = plan_of(drill_file)
     seen, error = _Seen(told), None
     with open_drill(plan, cluster, say) as here:
@@ -61,7 +64,7 @@ def look_at_drill(drill_file: Path, cluster: Cluster, say: Say, told: Callable[[
         except FlowdrillError as problem:
             error = problem
         took_seconds = time.monotonic() - started
-    verdict, reasons = judge_checks(seen.checks, _problem(error, seen.checks))
+    verdict, reasons = judge_checks(seen.checks, _problem(error, seen.checks), strict=strict)
     result = PreflightResult(
         drill=plan.drill.drill,
         scenario=plan.found.scenario.scenario,

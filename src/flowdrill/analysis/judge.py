@@ -72,9 +72,13 @@ def _verdict(
     return Verdict.PASS, (passed,)
 
 
-def judge_checks(checks: Sequence[Check], problem: str | None) -> tuple[Verdict, tuple[str, ...]]:
-    """Return the verdict on checks alone, and what does not hold; `problem` is why nothing more was looked at."""
-    failed = tuple(_reason(assessed(check)) for check in checks if check.status is Status.FAIL)
+def judge_checks(
+    checks: Sequence[Check], problem: str | None, *, strict: bool = False
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict on checks alone, and what does not hold; `problem` is why nothing more was looked at. With
+    `strict` a warning counts as a failure."""
+    counts = (Status.FAIL, Status.WARNING) if strict else (Status.FAIL,)
+    failed = tuple(_reason(assessed(check)) for status in counts for check in checks if check.status is status)
     unknown = tuple(_reason(assessed(check)) for check in checks if check.status is Status.UNKNOWN)
     if failed:
         return Verdict.FAIL, (*failed, *(() if problem is None else (problem,)), *unknown)

@@ -28,7 +28,7 @@ def preflight(options: argparse.Namespace) -> ExitCode:
             say(f"{check.name}: {check.status.value}")
 
     cluster = Cluster(options.context, options.kubeconfig, deploys=False)
-    looked = checking.look_at_drill(options.drill, cluster, say, told)
+    looked = checking.look_at_drill(options.drill, cluster, say, told, strict=options.strict)
     result = looked.result
     if options.json:
         print(result.model_dump_json(indent=2, by_alias=True))
@@ -38,8 +38,7 @@ def preflight(options: argparse.Namespace) -> ExitCode:
         print(f"flowdrill: {visible(str(looked.error))}", file=sys.stderr)
         if result.verdict is not Verdict.FAIL:
             return ExitCode.ERROR
-    warned = any(check.status is Status.WARNING for check in result.checks)
-    return ExitCode.FAIL if options.strict and warned else _CODES[result.verdict]
+    return _CODES[result.verdict]
 
 
 def reach(options: argparse.Namespace) -> ExitCode:

@@ -281,3 +281,11 @@ def test_a_drill_in_which_no_user_was_hit_is_no_pass_even_without_objectives() -
 def status_in(found: Result, name: str) -> Status:
     (check,) = (check for check in found.checks if check.name == name)
     return check.status
+
+
+def test_a_strict_look_takes_a_warning_for_a_failure_and_says_it_after_the_failures() -> None:
+    statuses = {"a": Status.WARNING, "b": Status.PASS, "c": Status.FAIL}
+    checks = [Check(name, status, "r", "o") for name, status in statuses.items()]
+    assert judge_checks(checks[:2], None) == (Verdict.PASS, ())
+    verdict, reasons = judge_checks(checks, None, strict=True)
+    assert (verdict, [reason.partition(":")[0] for reason in reasons]) == (Verdict.FAIL, ["c", "a"])
