@@ -74,7 +74,8 @@ class Watch:
     async def _next(self, seconds: float) -> list[bytes]:
         """The lines of what has happened meanwhile; none when nothing has for so long."""
         try:
-            await asyncio.wait_for(self._wake.wait(), max(0.001, seconds))
+            async with asyncio.timeout(max(0.001, seconds)):
+                await self._wake.wait()
         except TimeoutError:
             return []
         self._wake.clear()

@@ -90,7 +90,8 @@ class ContainerRunner:
         self._shop.keeper.signal(running, signal.SIGTERM)
         left = max(0.0 if grace_seconds <= 0 else 1.0, end - asyncio.get_running_loop().time())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(running.ended), left)
+            async with asyncio.timeout(left):
+                await asyncio.shield(running.ended)
         if not running.ended.done():
             self._shop.keeper.signal(running, signal.SIGKILL)
         await running.ended
@@ -301,7 +302,8 @@ class ContainerRunner:
         except StartError as error:
             return 126, str(error)
         try:
-            code = await asyncio.wait_for(asyncio.shield(running.ended), timeout)
+            async with asyncio.timeout(timeout):
+                code = await asyncio.shield(running.ended)
             return code, last_words(log, _OUTPUT)
         finally:
             if not running.ended.done():
@@ -333,7 +335,8 @@ class ContainerRunner:
 
     async def _stopped_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop_asked.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stop_asked.wait()
         return self._stopping
 
     def _set(self, **state: Json) -> None:

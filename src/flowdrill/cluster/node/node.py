@@ -64,7 +64,8 @@ class Node:
                 while True:
                     heartbeat(self._objects)
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(keeper.ended(), HEARTBEAT_SECONDS)
+                        async with asyncio.timeout(HEARTBEAT_SECONDS):
+                            await keeper.ended()
                         raise ClusterError("the process that keeps the pods' processes has ended", "start it again")
             finally:
                 unsubscribe()

@@ -34,7 +34,8 @@ class Prober:
         """Return what one probe finds, within its timeout."""
         timeout = max(1, probe.get("timeoutSeconds") or 1)
         try:
-            return await asyncio.wait_for(self._ask(probe, timeout), timeout)
+            async with asyncio.timeout(timeout):  # not wait_for: before 3.12 that may lose a cancellation
+                return await self._ask(probe, timeout)
         except TimeoutError:
             if probe.get("httpGet"):
                 url = self._url(probe["httpGet"])

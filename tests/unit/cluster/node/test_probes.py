@@ -236,3 +236,26 @@ def test_only_as_many_successes_in_a_row_as_the_threshold_count() -> None:
 def test_the_period_is_from_begin_to_begin_however_long_an_answer_takes() -> None:
     assert [at for at, _ in verdicts("+++", answer_seconds=4, periodSeconds=5)] == [4, 9, 14]
     assert [at for at, _ in verdicts("+++", answer_seconds=7, periodSeconds=5)] == [7, 14, 21]
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_probing_ends_when_it_is_told_to_also_in_the_moment_of_an_answer(turns: int) -> None:
+    async def test() -> None:
+        answered: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+
+        async def command(argv: list[str], timeout: float) -> tuple[int, str]:
+            return await answered
+
+        prober, probe = Prober("127.0.0.1", {}, command), {"exec": {"command": ["x"]}, "periodSeconds": 3600}
+        task = asyncio.create_task(probing(prober, probe, lambda _: None, lambda _: None))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        answered.set_result((1, "no"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert task.cancelled()
+
+    run(test())
