@@ -364,5 +364,6 @@ def test_the_rollback_is_taken_as_the_identity_that_would_really_take_it(
     result = result_in(tmp_path / "permitted")
     assert result["run"]["rolled_back_as"] == user
     assert [a["name"] for a in result["checks"] if a["status"] in ("fail", "unknown")] == []
-    assert "ledger: entry" in permitted.stderr
+    assert "ledger: " in permitted.stderr  # an entry, or the one of today
+    assert "NOT written" not in permitted.stderr
     assert_restored(lab, *DEPLOYMENT, quick)
