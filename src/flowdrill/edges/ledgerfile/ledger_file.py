@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flowdrill.analysis.ledger_chain import MOST_BYTES, appended, ledger_text, parse_ledger, said_before
+from flowdrill.durable_file import replace_durably
 from flowdrill.errors import LedgerError
 from flowdrill.model.ledger import Ledger, LedgerEntry
 
@@ -109,16 +110,5 @@ def _locked(path: Path) -> int | None:
 
 def _replace(path: Path, text: str) -> None:
     """Write the file whole or not at all, with the permissions it had."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8", newline="\n") as file:
-        if path.exists():
-            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+    replace_durably(path, text.encode(), mode=mode)
