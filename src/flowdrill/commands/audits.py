@@ -13,15 +13,13 @@ from flowdrill.cluster.kubeconfig import CONTEXT
 from flowdrill.cluster.lifecycle import running_cluster
 from flowdrill.cluster.state_folder import default_state_folder
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import ClusterError, RunFolderError
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.image_health import Tier
 from flowdrill.model.policy import PolicyPlan
-from flowdrill.model.result import Verdict
 from flowdrill.report.audit_text import render_audit, render_audit_junit
-
-_CODES = {Verdict.PASS: ExitCode.PASS, Verdict.FAIL: ExitCode.FAIL, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
 
 
 def images(options: argparse.Namespace) -> ExitCode:
@@ -44,7 +42,7 @@ def images(options: argparse.Namespace) -> ExitCode:
         print(audit.model_dump_json(indent=2, by_alias=True))
     else:
         print(visible(render_audit(audit)), end="")
-    return _CODES[audit.verdict]
+    return CODE_OF_VERDICT[audit.verdict]
 
 
 def _embedded() -> tuple[str, str]:

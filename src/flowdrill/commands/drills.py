@@ -8,20 +8,13 @@ import sys
 
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.errors import FlowdrillError
-from flowdrill.model.result import Verdict
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
-
-_OF_VERDICT = {
-    Verdict.PASS: ExitCode.PASS,
-    Verdict.FAIL: ExitCode.FAIL,
-    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-}
-
 
 # of several drills the one that counts: what could not be done, then what failed, then what nobody knows
 _WORST_FIRST = (ExitCode.ERROR, ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.PASS)
@@ -75,7 +68,7 @@ def _code_of(finished: wiring.FinishedRun) -> ExitCode:
         return ExitCode[finished.outcome.stop_signal]
     if finished.outcome.error is not None:
         return ExitCode.ERROR
-    return _OF_VERDICT[finished.report.result.verdict]
+    return CODE_OF_VERDICT[finished.report.result.verdict]
 
 
 def report(options: argparse.Namespace) -> ExitCode:

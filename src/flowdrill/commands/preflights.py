@@ -7,6 +7,7 @@ import sys
 
 from flowdrill import checking, wiring
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import DrillRefusedError
 from flowdrill.model.events import Check
@@ -15,8 +16,6 @@ from flowdrill.model.status import Status
 from flowdrill.opening import Cluster
 from flowdrill.report.preflight_text import render_preflight
 from flowdrill.report.reach_text import render_reach_json, render_reach_markdown, render_reach_text
-
-_CODES = {Verdict.PASS: ExitCode.PASS, Verdict.FAIL: ExitCode.FAIL, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
 
 
 def preflight(options: argparse.Namespace) -> ExitCode:
@@ -38,7 +37,7 @@ def preflight(options: argparse.Namespace) -> ExitCode:
         print(f"flowdrill: {visible(str(looked.error))}", file=sys.stderr)
         if result.verdict is not Verdict.FAIL:
             return ExitCode.ERROR
-    return _CODES[result.verdict]
+    return CODE_OF_VERDICT[result.verdict]
 
 
 def reach(options: argparse.Namespace) -> ExitCode:
