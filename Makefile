@@ -8,11 +8,12 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 LANGFLOW := 1.13.0
 
-.PHONY: help drill test test-all check fix bench schemas catalogue golden constraints clean
+.PHONY: help drill test test-all fuzz check fix bench schemas catalogue golden constraints clean
 help:
 	@echo "make drill      a whole drill with real LangFlow, on a Kubernetes of its own: no cluster needed"
 	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
 	@echo "make test-all   every test this machine can run: Kubernetes and a registry too, where they are to be had"
+	@echo "make fuzz       ten thousand examples of every fuzz test (about an hour)"
 	@echo "make check      ruff, mypy --strict, import-linter"
 	@echo "make bench      the benchmarks"
 	@echo "make fix        let ruff mend and format"
@@ -49,15 +50,20 @@ drill: $(VENV)/.ready $(LFX)/.ready
 # longest come first.
 test: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
-		-m "not kubernetes and not registry and not catalogue and not slow"
+		-m "not kubernetes and not registry and not prometheus and not catalogue and not slow and not drills and not endurance"
 
-# What every Kubernetes must do is waiting for kubelets: three at a time, each in a namespace of its own. Then, one after the
-# other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
+# What every Kubernetes must do is waiting for kubelets: three at a time, each in a namespace of its own. Then small drills that are
+# killed and disturbed, two at a time. Then, one after the other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
 test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python FLOWDRILL_LANGFLOW_PYTHON=$(CURDIR)/$(SERVER)/bin/python \
 		tests/with-test-kit sh -ec ' \
 		$(BIN)/pytest -n 3 --dist worksteal -m kubernetes tests/contract; \
-		$(BIN)/pytest --ignore tests/contract -m "kubernetes or registry or catalogue or slow"'
+		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "drills and not kubernetes and not endurance"; \
+		$(BIN)/pytest --ignore tests/contract -m "(kubernetes or registry or prometheus or catalogue or slow) and not endurance"'
+
+# Whatever bytes others send: ten thousand examples of each test, about an hour.
+fuzz: $(VENV)/.ready
+	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n 2 --timeout 7200 tests/fuzz
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -74,9 +80,10 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/cluster_speed.py
 	$(BIN)/python benchmarks/broken_image.py
 	$(BIN)/python benchmarks/retained_images.py
+	$(BIN)/python benchmarks/decision_to_patch.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result preflight advisories; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result preflight plan advisories replay; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md

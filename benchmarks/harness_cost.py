@@ -27,8 +27,10 @@ from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.engine.facts import Fact, RecordsArrived
 from flowdrill.engine.lookout import Lookout
+from flowdrill.model.detect_plan import Trigger
 from flowdrill.model.drill import LoadPlan
 from flowdrill.model.outcome import RecordKind
+from flowdrill.model.scenario import Detector
 
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "tests" / "real" / "load" / "flow_server.py"
@@ -76,13 +78,14 @@ def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
         locust_file=ROOT / "scenarios" / "load" / "run_flow.py",
         clock=clock,
     )
-    lookout = Lookout(clock, inbox, lambda _event: None, plan)
+    lookout = Lookout(clock, inbox, lambda _event: None, plan, Trigger((Detector.SEQUENTIAL,), "any"))
     load.start(inbox.tell)
     try:
+        detector = SequentialDetector(normal_bad_ratio=0.01, threshold=threshold_for(600), start_ns=clock.now_ns())
         lookout.watch_for_failure(
-            SequentialDetector(normal_bad_ratio=0.01, threshold=threshold_for(600), start_ns=clock.now_ns()),
+            {Detector.SEQUENTIAL: detector},
             broken_image="none",
-            own_images=frozenset(),
+            owns=lambda _: True,
         )
         cpu_before, started = time.process_time(), time.monotonic()
         lookout.wait(lambda _now: None, seconds)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from flowdrill.allowing import LOOKING
 from flowdrill.analysis.judge import assessed, judge_checks
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.engine.narrator import Narrator
@@ -20,7 +21,7 @@ from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.reach import Reach
 from flowdrill.model.readiness import Readiness
 from flowdrill.model.status import Status
-from flowdrill.opening import Cluster, OpenDrill, Say, open_drill, order_of, plan_of
+from flowdrill.opening import Cluster, OpenDrill, Say, open_drill, order_of, permit_for, plan_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,12 @@ def look_at_drill(
 ) -> Looked:
     """Carry out a drill's first phase and nothing else; `told` hears of every check when it was made. With `strict` a
     warning counts as a failure. FlowdrillError when the plan cannot be used, or the cluster or the workload is not
-    there."""
+    there; DrillRefusedError when no drill may run there."""
     plan = plan_of(drill_file)
+    permit = permit_for(plan, cluster)
     seen, error = _Seen(told), None
     with open_drill(plan, cluster, say) as here:
-        order = order_of(plan, here.workload, datetime.now(UTC))
+        order = order_of(plan, here.workload, datetime.now(UTC), permit)
         ports = _ports(here)
         started = time.monotonic()
         try:
@@ -93,7 +95,7 @@ def reach_of_drill(drill_file: Path, cluster: Cluster, say: Say) -> Reach:
     plan = plan_of(drill_file)
     with open_drill(plan, cluster, say) as here:
         ports = _ports(here)
-        order = order_of(plan, here.workload, datetime.now(UTC))
+        order = order_of(plan, here.workload, datetime.now(UTC), LOOKING)
         return whole_reach(order, ports, Narrator(ports.clock, partial(_tell_notes, say)))
 
 
@@ -105,6 +107,10 @@ def _ports(here: OpenDrill) -> LookPorts:
         provider=here.provider,
         scanner=here.scanner,
         ledger=here.ledger,
+        obstacles=here.obstacles,
+        program=here.command,
+        alerts=here.alerts,
+        guard_job=here.guard_job,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -11,7 +10,11 @@ from pathlib import Path
 
 from flowdrill.cli_looking import add_looking
 from flowdrill.cli_parts import Commands, add_cluster_options, later
+from flowdrill.cli_people import add_people
+from flowdrill.cli_replay import add_replay
+from flowdrill.cli_restore import add_restore
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.commands.telling import answered, is_unread, tell
 from flowdrill.errors import FlowdrillError
 
 _EXIT_CODES = """exit codes:
@@ -33,16 +36,22 @@ _TRY_EXIT_CODES = """exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parsed = _parser().parse_args(arguments)
+    return answered("", _called(parsed))
+
+
+def _called(parsed: argparse.Namespace) -> ExitCode:
     try:
-        return int(parsed.call(parsed))
+        return ExitCode(parsed.call(parsed))
     except FlowdrillError as error:
-        print(f"flowdrill: {_printable(str(error))}", file=sys.stderr)
+        tell(f"flowdrill: {_printable(str(error))}")
         return ExitCode.ERROR
     except KeyboardInterrupt:  # outside a run: nothing has been changed
         return ExitCode.SIGINT
-    except Exception:  # noqa: BLE001 - a defect of ours must not leave with 1, Python's default: that means "fail"
-        traceback.print_exc()
-        print("flowdrill: this is a defect of flowdrill: please report the lines above", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not leave with 1, Python's default: that means "fail"
+        if is_unread(error):
+            tell(f"flowdrill: the answer cannot be written to standard output: {error.strerror}")
+        else:
+            tell(f"{traceback.format_exc()}flowdrill: this is a defect of flowdrill: please report the lines above")
         return ExitCode.ERROR
 
 
@@ -61,8 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowdrill {version('flowdrill')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    add_people(commands)
+    add_restore(commands)
     add_looking(commands)
     _add_report(commands)
+    add_replay(commands)
     _add_cluster(commands)
     _add_scenario(commands)
     _add_image(commands)
@@ -81,6 +93,13 @@ def _add_run(commands: Commands) -> None:
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
     add_cluster_options(command)
     command.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
+    command.add_argument(
+        "--approved",
+        action="append",
+        default=[],
+        metavar="DIGEST",
+        help="digest of the plan that was approved (`flowdrill plan`): any other is refused; several for a suite",
+    )
     command.add_argument("--json", action="store_true", help="print result.json on stdout")
     command.set_defaults(call=later("drills", "run"))
 
@@ -188,9 +207,12 @@ def _add_validate(commands: Commands) -> None:
     command.set_defaults(call=later("drills", "validate"))
 
 
+SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "replay")
+
+
 def _add_schema(commands: Commands) -> None:
     command = commands.add_parser(
-        "schema", help="print the JSON Schema of drill files, scenario files, advisories or result.json"
+        "schema", help="print the JSON Schema of what flowdrill reads (drills, scenarios …) or writes (result.json …)"
     )
-    command.add_argument("name", choices=("drill", "scenario", "suite", "result", "preflight", "advisories"))
+    command.add_argument("name", choices=SCHEMAS)
     command.set_defaults(call=later("drills", "schema"))

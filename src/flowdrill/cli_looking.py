@@ -14,6 +14,12 @@ _PREFLIGHT_EXIT_CODES = """exit codes:
   3  inconclusive: something could not be found out
 """
 
+_PLAN_EXIT_CODES = """exit codes:
+  0  the drill may run, by what is known of it so far
+  1  it would be refused as things stand: the page says why
+  2  error in the plan, or the cluster could not be looked at
+"""
+
 _REACH_EXIT_CODES = """exit codes:
   0  there is an earlier version that everything holds for
   1  there is none
@@ -29,11 +35,31 @@ _LEDGER_EXIT_CODES = """exit codes:
 
 def add_looking(commands: Commands) -> None:
     """Add them."""
+    _add_plan(commands)
     _add_preflight(commands)
     _add_reach(commands)
     _add_rbac(commands)
     _add_audit(commands)
     _add_ledger(commands)
+
+
+def _add_plan(commands: Commands) -> None:
+    command = commands.add_parser(
+        "plan",
+        help="what a drill will do, by whom, how it is undone, and the worst case: the page to be approved",
+        description="Prints what a drill will do, in order, with every kind of request that changes something; who\n"
+        "does it; how it is undone; and the worst case in minutes, bad requests and error budget. Nothing is\n"
+        "changed. With --context, and on an embedded cluster that is up, the target is looked at.",
+        epilog=_PLAN_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("drill", type=Path, metavar="DRILL.yaml")
+    add_cluster_options(command)
+    command.add_argument("--offline", action="store_true", help="ask no cluster: the page is made from the files alone")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print it as JSON")
+    form.add_argument("--markdown", action="store_true", help="print it for a pull request, or a ticket")
+    command.set_defaults(call=later("plans", "plan"))
 
 
 def _add_preflight(commands: Commands) -> None:
@@ -72,14 +98,15 @@ def _add_rbac(commands: Commands) -> None:
         "--for",
         required=True,
         dest="role",
-        choices=("harness", "on-call"),
-        help="whose rights: flowdrill's own, or those of whoever rolls back",
+        choices=("harness", "on-call", "guard"),
+        help="whose rights: flowdrill's own, those of whoever rolls back, or those of the guard in the cluster",
     )
     command.add_argument(
         "--subject",
         metavar="NAME",
-        help="a user, system:serviceaccount:NAMESPACE:NAME or group:NAME; default: the drill's rollback.as, and for "
-        "the harness a service account `flowdrill` in the target's namespace, which is printed, too",
+        help="a user, system:serviceaccount:NAMESPACE:NAME or group:NAME; default: the drill's rollback.as, for the "
+        "harness a service account `flowdrill` in the target's namespace, and for the guard the one of "
+        "guard.in_cluster; both are printed, too",
     )
     command.add_argument("--json", action="store_true", help="print them as one List")
     command.set_defaults(call=later("access", "rbac"))

@@ -16,8 +16,21 @@ def replace_durably(path: Path, content: bytes, *, mode: int | None = None) -> N
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all as far as a kill goes, without waiting for the disk: a power cut may leave an
+    empty one. OSError when it cannot be written."""
+    temporary = path.with_name(f".{path.name[:200]}.new")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder's files on the disk; OSError when that fails."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)

@@ -36,6 +36,9 @@ class EmbeddedDrill:
     context: str
     kubeconfig: str
     environ: Mapping[str, str]
+    registry_switch: Path  # a file: while it is there, the cluster's registry answers 503
+    audit_log: Path
+    ephemeral: bool  # whether the cluster ends with this process
 
 
 @contextmanager
@@ -68,7 +71,8 @@ def embedded_drill(
             say(f"deploying {drill.target.workload} with {image}")
             items = target_objects(drill, near, image, environ)
             deploy_target(CONTEXT, str(cluster.folder.kubeconfig), items, awaited_workloads(drill, items))
-        yield EmbeddedDrill(CONTEXT, str(cluster.folder.kubeconfig), environ)
+        folder, ephemeral = cluster.folder, cluster.temporary
+        yield EmbeddedDrill(CONTEXT, str(folder.kubeconfig), environ, folder.registry_down, folder.audit_log, ephemeral)
 
 
 def base_image(cluster: RunningCluster) -> ImageReference:

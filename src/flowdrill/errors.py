@@ -29,8 +29,17 @@ class ForbiddenError(ClusterError):
     """An identity lacks a permission on the cluster."""
 
 
+class UndoRefusedError(ClusterError):
+    """A workload cannot be taken back to a revision: it is not kept, is not what it was, or rollouts are paused."""
+
+
 class ClusterAwayError(ClusterError):
     """The API server gave no answer that says anything, also after several tries: unreachable, or too busy."""
+
+
+class FencedError(ClusterAwayError):
+    """This process must not write to the cluster now: it may no longer hold the drill's Lease. Nobody has refused
+    anything."""
 
 
 class RegistryError(FlowdrillError):
@@ -65,12 +74,28 @@ class ScannerError(FlowdrillError):
     """The vulnerability scanner is not there, failed, or took too long: nothing is known of the image."""
 
 
+class AlertSourceError(FlowdrillError):
+    """Prometheus or Alertmanager refused, or answers with something else than its API's."""
+
+
+class AlertSourceAwayError(AlertSourceError):
+    """Prometheus or Alertmanager gave no answer that says anything: unreachable, too slow, or too busy."""
+
+
+class QueryRefusedError(AlertSourceError):
+    """Prometheus does not take a query: `problem` is what it says."""
+
+
 class LoadError(FlowdrillError):
     """Locust could not be started or ended before it should have."""
 
 
 class RunFolderError(FlowdrillError):
     """A run folder is missing, incomplete, damaged, or from a newer version."""
+
+
+class NoDrillError(FlowdrillError):
+    """No drill is in progress where one was to be told something, or it no longer takes anything."""
 
 
 class LedgerError(FlowdrillError):
@@ -89,9 +114,29 @@ class DrillRefusedError(FlowdrillError):
     """Preflight found that the drill must not start. Nothing was changed."""
 
 
+class ObstacleError(FlowdrillError):
+    """Something could not be put in the way of the rollback, as the drill wanted. Everything is put back."""
+
+
 class NotRestoredError(FlowdrillError):
     """The workload is not as it was before the drill; the remedy is the command that puts it back."""
 
 
 class TakenOverError(FlowdrillError):
     """Somebody else changed the workload during the drill. Nothing of theirs is overwritten."""
+
+
+class GuardError(FlowdrillError):
+    """The guard cannot be started, or did not get ready. Nothing was broken."""
+
+
+class HarnessBackError(FlowdrillError):
+    """The harness, which had fallen silent, keeps its Lease again: nobody needs to act in its place."""
+
+
+class GuardActsError(FlowdrillError):
+    """The guard has taken over and puts everything back: this run does nothing more."""
+
+
+class NothingToRestoreError(FlowdrillError):
+    """There is nothing to put back, or what would be put back cannot be trusted. Nothing was touched."""

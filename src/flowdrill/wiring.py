@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,23 +14,30 @@ from rich.console import Console
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.cluster.lifecycle import RunningCluster
-from flowdrill.edges.host.clock import MonotonicClock
+from flowdrill.edges.guard.post import write_post
+from flowdrill.edges.guard.process_guard import ProcessGuard
+from flowdrill.edges.guard.with_job import GuardWithJob
+from flowdrill.edges.host.clock import BeatingClock, MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.host.signals import signals_told
 from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
+from flowdrill.edges.people.control_channel import ControlChannel
 from flowdrill.edges.planfiles.reading import (
     find_scenario,
     read_suite,
     shipped_scenarios,
 )
 from flowdrill.edges.registry.flow_image import FlowRuntime
+from flowdrill.edges.rollback.set_image import SetImage
+from flowdrill.edges.rollback.undo import Undo
 from flowdrill.edges.runfolder.folder import RunFolder, write_durably
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.live import LiveView
+from flowdrill.edges.terminal.unblocked import UnblockedStream, unblocked
 from flowdrill.embedded import embedded_cluster
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Ports
+from flowdrill.engine.ports import Clock, Ports, RollbackStrategy
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.ledgers import note_verified
@@ -37,8 +45,9 @@ from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.events import Event
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.result import Report
+from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.scenario import Scenario
-from flowdrill.opening import Cluster, OpenDrill, open_drill, open_images, order_of, plan_of
+from flowdrill.opening import Cluster, OpenDrill, open_drill, open_images, order_of, permit_for, plan_of
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
@@ -73,17 +82,23 @@ class MadeImage:
 
 
 def run_suite_file(
-    suite_file: Path, *, context: str | None, kubeconfig: str | None, out: Path
+    suite_file: Path, *, context: str | None, kubeconfig: str | None, out: Path, approved: Sequence[str] = ()
 ) -> Iterator[FinishedRun | FlowdrillError]:
     """Carry out a suite's drills one after the other, on one embedded cluster where no context is named. Yields each
     run, or why it could not begin; a run that was stopped by a signal, or has left its workload broken, is the last.
-    PlanError before anything is done when a file of the suite cannot be used."""
+    PlanError before anything is done when a file of the suite cannot be used, DrillRefusedError when one of its drills
+    is protected or not `approved`."""
     _, drills = read_suite(suite_file)
-    with ExitStack() as stack:
-        cluster = None if context is not None else stack.enter_context(embedded_cluster(say_on(console_of_errors())))
+    for one in drills:
+        permit_for(plan_of(one), Cluster(context, kubeconfig), approved, approval_asked=True)
+    console = console_of_run()
+    with settled(console), ExitStack() as stack:
+        cluster = None if context is not None else stack.enter_context(embedded_cluster(say_on(console)))
         for one in drills:
             try:
-                finished = run_drill_file(one, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster)
+                finished = run_drill_file(
+                    one, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster, approved=approved
+                )
             except FlowdrillError as error:
                 yield error
                 continue
@@ -99,23 +114,26 @@ def run_drill_file(
     kubeconfig: str | None,
     out: Path,
     cluster: RunningCluster | None = None,
+    approved: Sequence[str] = (),
 ) -> FinishedRun:
-    """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. FlowdrillError
-    before a run has begun."""
-    plan, console = plan_of(drill_file), console_of_errors()
+    """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. `approved`: the
+    digests of plans that were approved; any other is refused, where there are some. FlowdrillError before a run has
+    begun."""
+    plan, console = plan_of(drill_file), console_of_run()
     drill = plan.drill
     where = Cluster(context, kubeconfig, cluster)
+    permit = permit_for(plan, where, approved, approval_asked=True)
     if context is not None:
         api_key_of(drill.load, os.environ)  # a key that is missing is named before anything is asked
-    with open_drill(plan, where, say_on(console)) as here:
+    with settled(console), open_drill(plan, where, say_on(console)) as here:
         api_key = api_key_of(drill.load, here.environ)
         started = datetime.now(UTC)
-        hidden = (api_key,) if api_key else ()
+        hidden = (*((api_key,) if api_key else ()), *(here.alerts.secrets if here.alerts is not None else ()))
         with (
             RunFolder.create(out, drill, plan.found.scenario, started, hidden) as folder,
-            LiveView(console) as view,
+            LiveView(console, drill if drill.by_people else None) as view,
         ):
-            outcome = _carry_out(order_of(plan, here.workload, started), here, folder, view)
+            outcome = _carry_out(order_of(plan, here.workload, started, permit), here, folder, view)
         report = _reported(folder.path, outcome)
         # while the cluster is still there, and when the report is: the verdict is no longer changed by anything
         noted = None if outcome.error is not None else note_verified(here.ledger, report.result)
@@ -136,9 +154,31 @@ def console_of_errors() -> Console:
     return Console(stderr=True, highlight=False, markup=False)
 
 
+def console_of_run() -> Console:
+    """Return the same for a run, which never waits for whoever reads it."""
+    return Console(file=unblocked(sys.stderr), highlight=False, markup=False)
+
+
+@contextmanager
+def settled(console: Console) -> Iterator[None]:
+    """Afterwards everything that was printed has been read, unless nobody reads."""
+    try:
+        yield
+    finally:
+        if isinstance(console.file, UnblockedStream):
+            with suppress(OSError):
+                console.file.settle()
+            console.file.close()
+
+
 def say_on(console: Console) -> Callable[[str], None]:
     """Return what prints a line there, with nothing in it that could steer a terminal."""
-    return lambda text: console.print(visible(text), soft_wrap=True)
+
+    def say(text: str) -> None:
+        with suppress(OSError, ValueError):  # nobody reads any more
+            console.print(visible(text), soft_wrap=True)
+
+    return say
 
 
 def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
@@ -151,13 +191,18 @@ def write_reports(folder: Path) -> Report:
     """Make every report of a run folder anew from what was recorded; the same bytes every time.
     RunFolderError when the folder is damaged or cannot be written."""
     report = report_of(read_run(folder))
+    problems: list[tuple[RunFolderError, Exception]] = []
     for name, render in RENDERERS.items():
         try:
             write_durably(folder / name, render(report))
         except OSError as error:
-            raise RunFolderError(
-                f"{folder / name}: {error.strerror}", f"`flowdrill report {folder}` once there is room"
-            ) from error
+            told, remedy = f"{folder / name}: {error.strerror}", f"`flowdrill report {folder}` once there is room"
+            problems.append((RunFolderError(told, remedy), error))
+        except Exception as error:  # noqa: BLE001 - one report that cannot be made must not take the others with it
+            told = f"{folder / name}: cannot be made ({error!r})"
+            problems.append((RunFolderError(told, "this is a defect, please report it"), error))
+    if problems:
+        raise problems[0][0] from problems[0][1]
     return report
 
 
@@ -199,10 +244,17 @@ def _no_source(name: str) -> bytes:
 
 
 def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveView) -> RunOutcome:
-    clock, inbox = MonotonicClock(), QueueInbox()
+    clock, heart, inbox = MonotonicClock(), BeatingClock(), QueueInbox()
+    people = ControlChannel(folder.path, order.run_id)
+    # only then is the API server asked again and again
+    hearing = order.drill.by_people or order.drill.objectives.time_to_acknowledge is not None
+    looks = (here.workload.lease_look(clock),) if hearing else ()
+    if order.drill.by_people:
+        looks = (here.workload.image_look(clock), *looks)
 
     def emit(event: Event) -> None:
         folder.emit(event)
+        people.see(event)
         view.emit(event)
 
     load = LocustLoad(
@@ -212,17 +264,36 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         locust_file=shipped_scenarios() / "load" / "run_flow.py",
         clock=clock,
     )
+    process = ProcessGuard(folder.path, here.workload.lease, here.fence, lambda: heart.beaten_ns)
+    guard = process if here.guard_job is None else GuardWithJob(process, here.guard_job)
+    write_post(folder.path, here.post)
     ports = Ports(
-        clock=clock,
+        clock=heart,
         inbox=inbox,
         tell=view.told(inbox.tell),
         workload=here.workload,
         registry=here.registry,
         load=load,
         evidence=folder,
+        rollback=_strategy(order.drill, here, clock),
         provider=here.provider,
         scanner=here.scanner,
         ledger=here.ledger,
+        obstacles=here.obstacles,
+        sources=(people, *looks, *(() if here.alerts is None else (here.alerts,))),
+        around=here.around,
+        audit=here.audit,
+        guard=guard,
+        guard_job=here.guard_job,
+        program=here.command,
+        alerts=here.alerts,
     )
-    with signals_told(inbox.tell):
+    with signals_told(inbox.tell, hand_over=process.hand_over):
         return run(order, ports, emit)
+
+
+def _strategy(drill: Drill, here: OpenDrill, clock: Clock) -> RollbackStrategy:
+    """How the drill rolls back; on a game day, when it takes over."""
+    if here.command is not None:
+        return here.command
+    return Undo(here.workload, clock) if drill.rollback.way is Strategy.UNDO else SetImage(here.workload, clock)

@@ -18,7 +18,8 @@ from kubernetes import client, config
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.engine.facts import Fact, WorkloadChanged
 from flowdrill.engine.ports import Workload
-from flowdrill.model.drill import RollbackPlan, Target
+from flowdrill.model.drill import Target
+from flowdrill.model.rollback_plan import RollbackPlan
 from flowdrill.model.workload import WorkloadKind, WorkloadSnapshot
 from tests.fakes.fake_time import FakeTime
 from tests.fakes.fake_workload import FakeWorkload
@@ -206,8 +207,11 @@ def cluster(context: str, kubeconfig: str, registry: str) -> Iterator[Cluster]:
         core, rbac = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
         core.create_namespace({"metadata": {"name": name}})
         try:
-            rule = {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets"], "verbs": ["get", "patch"]}
-            rbac.create_namespaced_role(name, {"metadata": {"name": "roll-back"}, "rules": [rule]})
+            rules = [
+                {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets"], "verbs": ["get", "patch"]},
+                {"apiGroups": ["apps"], "resources": ["replicasets", "controllerrevisions"], "verbs": ["get"]},
+            ]
+            rbac.create_namespaced_role(name, {"metadata": {"name": "roll-back"}, "rules": rules})
             group = "rbac.authorization.k8s.io"
             binding = {
                 "metadata": {"name": "roll-back"},

@@ -171,7 +171,7 @@ def playground(context: str, kubeconfig: str, image: str) -> Iterator[Playground
     missing = f"{image.partition('/')[0]}/{namespace}:not-there"
     with config.new_client_from_config(config_file=kubeconfig, context=context) as api:
         core = client.CoreV1Api(api)
-        core.create_namespace({"metadata": {"name": namespace}})
+        core.create_namespace({"metadata": {"name": namespace, "labels": {"dev.flowdrill/allowed": "true"}}})
         found = Playground(context, kubeconfig, namespace, api, image, missing)
         try:
             found.until(lambda: _has_account(core, namespace), "default service account")

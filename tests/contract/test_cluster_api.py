@@ -205,6 +205,41 @@ def test_server_side_apply_knows_who_owns_what(play: Playground, name: str) -> N
     assert {entry["manager"] for entry in last["metadata"]["managedFields"]} >= {"two"}
 
 
+def image_owners(seen: Json) -> dict[tuple[str, str], bool]:
+    """Who has set something of the container, in which way, and whether its image is theirs."""
+    found = {}
+    for one in seen["metadata"]["managedFields"]:
+        assert one["time"]
+        assert (one["apiVersion"], one["fieldsType"]) == ("apps/v1", "FieldsV1")
+        pod = one["fieldsV1"].get("f:spec", {}).get("f:template", {}).get("f:spec", {})
+        container = pod.get("f:containers", {}).get('k:{"name":"main"}', {})
+        if container:
+            found[one["manager"], one["operation"]] = "f:image" in container
+    return found
+
+
+def test_whoever_changed_a_template_last_is_among_the_managers(play: Playground, name: str) -> None:
+    play.raw("POST", play.apps_path("deployments"), idle(play, name), fieldManager="creator")
+    assert image_owners(play.read("deployments", name)) == {("creator", "Update"): True}
+    changed = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "example.org/two"}]}}}}
+    play.patch("deployments", name, changed, fieldManager="hand")
+    hands = {("creator", "Update"): False, ("hand", "Update"): True}
+    assert image_owners(play.read("deployments", name)) == hands
+    now = play.read("deployments", name)
+    now["spec"]["template"]["spec"]["containers"][0]["image"] = "example.org/three"
+    del now["metadata"]["resourceVersion"], now["status"]  # the controller writes, too
+    play.raw("PUT", play.apps_path("deployments", name), now, fieldManager="other")
+    seen = play.read("deployments", name)
+    assert image_owners(seen) == {("creator", "Update"): False, ("other", "Update"): True}
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, **changed}
+    path = play.apps_path("deployments", name)
+    play.raw("PATCH", path, body, content_type=APPLY, fieldManager="ci", force="true")
+    assert image_owners(play.read("deployments", name)) == {("creator", "Update"): False, ("ci", "Apply"): True}
+    play.kubectl("set", "image", f"deployment/{name}", "main=example.org/four")
+    kubectl = {who: image for who, image in image_owners(play.read("deployments", name)).items() if image}
+    assert list(kubectl) in ([("kubectl-set", "Update")], [("kubectl", "Update")])
+
+
 def test_a_dry_run_keeps_nothing(play: Playground, name: str) -> None:
     path = play.apps_path("deployments")
     assert play.raw("POST", path, idle(play, name), dryRun="All")["metadata"]["name"] == name

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import yaml
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from pydantic import TypeAdapter
 
 from flowdrill.edges.kubernetes.target_workload import open_workload
-from flowdrill.errors import ClusterError, ForbiddenError, PlanError
+from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError, PlanError
 from flowdrill.model.access import Actor
-from flowdrill.model.drill import RollbackPlan, Target
+from flowdrill.model.drill import Target
+from flowdrill.model.rollback_plan import RollbackPlan
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
 from tests.contract.bench import SECRET, Cluster, RealBench, runs_only, told, watch
@@ -115,7 +118,7 @@ def test_the_undo_can_be_read_from_the_lease(real: RealBench, real_cluster: Clus
     name = real.workload.lock(undo).removeprefix("lease/")
     lease = client.CoordinationV1Api(real_cluster.api).read_namespaced_lease(name, real.namespace)
     assert lease.spec.holder_identity == "run-1"
-    assert Undo(**yaml.safe_load(lease.metadata.annotations["flowdrill.dev/undo"])) == undo
+    assert TypeAdapter(Undo).validate_json(lease.metadata.annotations["flowdrill.dev/undo"]) == undo
     real.workload.unlock("run-1")
 
 
@@ -166,3 +169,29 @@ def test_permissions_that_lack_are_named_for_the_harness_and_for_impersonation(
 
 def _containers(real_cluster: Cluster, *names: str) -> list[dict[str, str]]:
     return [{"name": name, "image": real_cluster.images[0]} for name in names]
+
+
+def test_a_break_that_arrives_after_the_workload_was_outdated_is_refused(
+    real: RealBench, real_cluster: Cluster
+) -> None:
+    """As one does that a dead harness has sent, and the network has kept back."""
+    apps, name = client.AppsV1Api(real_cluster.api), real.workload.snapshot().name
+    template, before = real.workload.template(), apps.read_namespaced_deployment(name, real.namespace)
+    real.workload.outdate("run-1")
+    late = {"metadata": {"resourceVersion": before.metadata.resource_version}, "spec": {"paused": True}}
+    with pytest.raises(ApiException) as refused:
+        apps.patch_namespaced_deployment(name, real.namespace, late)
+    assert refused.value.status == 409
+    after = apps.read_namespaced_deployment(name, real.namespace)
+    assert (after.metadata.labels or {}) == (before.metadata.labels or {})
+    assert real.workload.template() == template
+
+
+def test_a_break_is_refused_when_the_template_is_another_one_and_sent_again_when_it_is_not(real: RealBench) -> None:
+    template = real.workload.template()
+    with pytest.raises(DrillRefusedError, match="its pod template is another one"):
+        real.workload.break_image(real.broken, "break", fields={}, over={**template, "spec": {}})
+    assert real.workload.template() == template
+    for _ in range(2):  # a lost answer: it is sent again, and found done
+        real.workload.break_image(real.broken, "break", fields={}, over=template)
+    assert real.workload.snapshot().image == real.broken

@@ -17,10 +17,13 @@ from flowdrill.engine.findings import Findings
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.permission_checks import Permissions, check_permissions
 from flowdrill.engine.ports import LookPorts
-from flowdrill.errors import DrillRefusedError
+from flowdrill.errors import DrillRefusedError, ForbiddenError
+from flowdrill.model.access import Actor
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
+from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.status import Status
+from flowdrill.model.workload import WorkloadKind
 from flowdrill.report.rbac_manifests import RoleManifest, Rule, roles_for
 from tests.contract.granting import applied, kubeconfig_of, without
 from tests.contract.playground import Playground
@@ -109,9 +112,12 @@ def test_a_responder_without_rights_is_told_each_one_that_it_lacks(
     assert checks["harness_may_drill"].status is Status.PASS
 
 
-def test_every_verb_of_the_printed_role_is_needed(play: Playground, deployment: str, on_call: str) -> None:
-    drill = drill_on(play, deployment, **{"as": on_call})
-    (role,) = roles = roles_for("on-call", drill.target, on_call_needs(drill.target))
+@pytest.mark.parametrize("way", [Strategy.SET_IMAGE, Strategy.UNDO])
+def test_every_verb_of_the_printed_role_is_needed(
+    play: Playground, deployment: str, on_call: str, way: Strategy
+) -> None:
+    drill = drill_on(play, deployment, **{"as": on_call, "strategy": way})
+    (role,) = roles = roles_for("on-call", drill.target, on_call_needs(drill.target, way))
     applied(play, roles, on_call)
     with closing(opened(play, drill)) as workload:
         play.until(lambda: looked(workload, drill)[0]["responder_may_roll_back"].status is Status.PASS, "all granted")
@@ -151,7 +157,9 @@ def test_every_rule_of_the_harnesss_role_is_needed(
                 continue  # without it who rolls back, or who must not, could not be asked about: other checks say that
             set_rules(play, role, [one for one in role.rules if one != rule])
             resource = f"{rule.resource}.{rule.group}" if rule.group else rule.resource
-            wanted = {(verb, resource) for verb in rule.verbs}
+            others = [more for one in roles if one.says for more in one.rules if more.resource == rule.resource]
+            still = {verb for more in others if not more.name for verb in more.verbs}  # who may list all may list it
+            wanted = {(verb, resource) for verb in rule.verbs if verb not in still}
             play.until(
                 lambda wanted=wanted: denied(looked(workload, drill)[1], "the harness") == wanted, f"without {wanted}"
             )
@@ -243,3 +251,35 @@ def test_kubectl_rolls_back_with_what_is_printed_for_whoever_is_on_call(play: Pl
     assert "2 " in play.kubectl(f"--as={user}", "rollout", "history", name)
     play.kubectl(f"--as={user}", "rollout", "undo", name)
     assert play.read("deployments", deployment)["spec"]["template"]["spec"]["containers"][0]["image"] == play.image
+
+
+def test_an_undo_needs_what_is_printed_and_no_less_and_so_does_kubectls(play: Playground, kind: WorkloadKind) -> None:
+    name, user = f"app-{secrets.token_hex(3)}", f"ann-{secrets.token_hex(3)}"
+    play.deploy(name, kind="StatefulSet" if kind is WorkloadKind.STATEFULSET else "Deployment", replicas=0)
+    play.until(lambda: play.complete(name, f"{kind}s"), "the first revision is there")
+    target = {"namespace": play.namespace, "workload": f"{kind}/{name}"}
+    drill = drill_of(target=target, rollback={"as": user, "strategy": "undo"})
+    (role,) = roles = roles_for("on-call", drill.target, on_call_needs(drill.target, Strategy.UNDO))
+    applied(play, roles, user)
+    with closing(opened(play, drill)) as workload:
+        play.until(lambda: looked(workload, drill)[0]["responder_may_roll_back"].status is Status.PASS, "all granted")
+        (revision,) = (one.name for one in workload.surroundings().revisions)
+        before = workload.template()
+        workload.set_image(play.missing, "break")
+        workload.undo_to(revision, before, by=Actor.RESPONDER)
+        assert workload.template() == before
+        for verb, resource in (("get", "replicasets"), ("get", "controllerrevisions"), ("patch", f"{kind}s")):
+            rule = next((one for one in role.rules if one.resource == resource), None)
+            if rule is None:
+                continue  # of the other kind
+            set_rules(play, role, without(role, rule, verb))
+            until_denied(play, workload, drill, user, {(verb, f"{resource}.apps")})
+            with pytest.raises(ForbiddenError, match=f"{user} must not {verb} {resource}"):
+                workload.undo_to(revision, before, by=Actor.RESPONDER)
+        set_rules(play, role, list(role.rules))
+        until_denied(play, workload, drill, user, set())
+    play.set_env(name, "2", f"{kind}s")
+    play.until(lambda: play.complete(name, f"{kind}s"), "another revision is there")
+    play.kubectl(f"--as={user}", "rollout", "undo", f"{kind}/{name}")
+    assert play.read(f"{kind}s", name)["spec"]["template"] == before
+    play.delete(f"{kind}s", name)

@@ -242,3 +242,39 @@ def test_an_audit_whose_junit_file_cannot_be_written_is_an_error(terminal: Termi
     code, _, err = terminal.run("audit", "images", "--namespace", "default", "--junit", junit)
     assert code == 2
     assert "name a file that can be written" in err
+
+
+def test_a_drill_runs_only_where_its_team_has_set_the_label(terminal: Terminal) -> None:
+    play, label = terminal.site.play, f"flowdrill-test/{terminal.site.play.namespace}"
+    drill = terminal.drill(safety={"require_labels": {label: "yes"}})
+    code, found = terminal.json("preflight", drill)
+    assert (code, status_of(found, "drill_allowed")) == (1, "fail")
+    (check,) = [one for one in found["checks"] if one["name"] == "drill_allowed"]
+    command = check["detail"].split("`")[1]
+    assert command == f"kubectl -n {play.namespace} label deployment/{NAME} {label}=yes"
+    code, plan = terminal.json("plan", drill)
+    assert (code, plan["refused"]) == (
+        1,
+        [f"neither deployment/{NAME} nor namespace {play.namespace} bears {label}=yes"],
+    )
+    play.kubectl(*command.split()[3:])
+    try:
+        assert status_of(terminal.json("preflight", drill)[1], "drill_allowed") == "pass"
+        code, out, err = terminal.run("plan", drill)
+        assert (code, err) == (0, "")
+        assert terminal.site.images[2] in out.partition("right now")[2].partition("BY WHOM")[0]
+        assert f"set image deployment/{NAME} main={terminal.site.images[2]}" in out
+    finally:
+        play.kubectl("label", f"deployment/{NAME}", f"{label}-")
+
+
+def test_on_the_embedded_cluster_as_such_no_label_is_asked_for(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWDRILL_CLUSTER", str(Path(terminal.site.play.kubeconfig).parent))
+    drill = terminal.drill(safety={"require_labels": {"nobody/has": "it"}})
+    _, out, _ = terminal.run("preflight", drill, "--json", where=False)
+    assert "drill_allowed" not in {one["name"] for one in json.loads(out)["checks"]}
+    code, out, _ = terminal.run("plan", drill, where=False)
+    assert code == 0
+    assert terminal.site.images[2] in out

@@ -25,6 +25,7 @@ from flowdrill.model.access import Actor
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
 from flowdrill.model.reach import Reach
+from flowdrill.model.safety_plan import SafetyPlan
 from flowdrill.model.scenario import Changes, EnvChanges, Scenario, Symptom
 from flowdrill.model.status import Status
 from flowdrill.oci.client import open_registry
@@ -83,15 +84,18 @@ def opened(site: Site, drill: Drill, kubeconfig: Path | None = None) -> Kubernet
 
 @contextmanager
 def connected(
-    site: Site, drill: Drill, kubeconfig: Path | None = None, registry: ImageRegistry | None = None
-) -> Iterator[tuple[RunOrder, LookPorts]]:
+    site: Site, drill: Drill, kubeconfig: Path | None = None, registry: ImageRegistry | None = None,
+    labels: tuple[tuple[str, str], ...] = (),
+) -> Iterator[tuple[RunOrder, LookPorts]]:  # fmt: skip
     """All that is real: the cluster, the registry and the ledger."""
     path, context = (site.play.kubeconfig, site.play.context) if kubeconfig is None else (str(kubeconfig), "own")
     with ExitStack() as stack:
         workload = stack.enter_context(opened(site, drill, kubeconfig))
         images = stack.enter_context(closing(registry or open_images(drill.registry, no_source)))
         book = stack.enter_context(open_book(drill, Path(), context, path))
-        order = RunOrder(drill, SCENARIO, "run-1", "main", "test", "v1", "0", "sha256:0", "here", b"", OLD_ADVISORIES)
+        order = RunOrder(
+            drill, SCENARIO, "run-1", "main", "test", "v1", "0", "sha256:0", "here", b"", OLD_ADVISORIES, labels
+        )
         yield order, LookPorts(clock=MonotonicClock(), workload=workload, registry=images, ledger=book)
 
 
@@ -123,6 +127,20 @@ def reach_of(site: Site, drill: Drill) -> Reach:
             return whole_reach(order, ports, Narrator(ports.clock, lambda _: None))
         finally:
             assert site.seen() == before
+
+
+def test_a_drill_is_allowed_by_a_label_of_the_namespace_unless_the_workload_says_otherwise(site: Site) -> None:
+    drill, play = site.drill(), site.play
+    wanted = tuple(SafetyPlan().require_labels.items())
+    assert look(site, drill, labels=wanted).checks["drill_allowed"].status is Status.PASS
+    play.patch("deployments", NAME, {"metadata": {"labels": {wanted[0][0]: "false"}}})
+    try:
+        refused = look(site, drill, labels=wanted)
+        assert refused.failed == {"drill_allowed"}
+        assert f"label --overwrite deployment/{NAME} {wanted[0][0]}=true" in refused.checks["drill_allowed"].detail
+    finally:
+        play.patch("deployments", NAME, {"metadata": {"labels": {wanted[0][0]: None}}})
+    assert look(site, drill, labels=(("nobody/has", "it"),)).failed == {"drill_allowed"}
 
 
 def someone() -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from flowdrill.engine.ports import Workload
-from flowdrill.errors import DrillRefusedError, ForbiddenError
+from flowdrill.errors import DrillRefusedError, ForbiddenError, UndoRefusedError
 from flowdrill.model.access import Actor
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
@@ -136,7 +136,7 @@ def test_a_second_run_is_refused_and_told_who_holds_the_workload(bench: Bench) -
     assert where.startswith(f"lease/flowdrill-{bench.kind}-")
     with pytest.raises(DrillRefusedError, match=r"run run-1 on host a-host") as refused:
         bench.workload.lock(undo(bench, "run-2"))
-    assert "delete lease" in refused.value.remedy
+    assert "flowdrill restore" in refused.value.remedy
     bench.workload.unlock("run-1")
     bench.workload.lock(undo(bench, "run-2"))
 
@@ -223,3 +223,32 @@ def test_surroundings_name_the_present_revision_and_those_before_it(bench: Bench
     assert (seen.revision_limit, seen.opponents, seen.unknown, seen.pull_secrets) == (10, (), (), ())
     assert seen.node_platforms == ("linux/amd64",)
     assert all(not one.differences for one in seen.revisions)
+
+
+def test_an_undo_brings_back_the_revision_with_its_whole_template(bench: Bench) -> None:
+    before, revision = bench.workload.template(), current_revision(bench)
+    roll_out(bench, bench.broken, "break")
+    assert bench.workload.template() != before
+    workload = bench.for_responder(ALLOWED)
+    workload.undo_to(revision, before, by=Actor.RESPONDER, dry_run=True)
+    assert bench.workload.snapshot().image == bench.broken
+    workload.undo_to(revision, before, by=Actor.RESPONDER)
+    bench.until(lambda: runs_only(bench.workload.snapshot(), bench.stable))
+    assert bench.workload.template() == before
+    bench.until(lambda: current_revision(bench) == revision)
+
+
+def test_an_undo_is_refused_where_the_revision_is_gone_or_holds_another_template(bench: Bench) -> None:
+    before, revision = bench.workload.template(), current_revision(bench)
+    roll_out(bench, bench.broken)
+    with pytest.raises(UndoRefusedError, match=f"{revision} holds another template"):
+        bench.workload.undo_to(revision, bench.workload.template())
+    with pytest.raises(UndoRefusedError, match=r"/not-there, which held the stable template, is no longer kept"):
+        bench.workload.undo_to(f"{revision.partition('/')[0]}/not-there", before)
+    with pytest.raises(ForbiddenError, match=FORBIDDEN):
+        bench.for_responder(FORBIDDEN).undo_to(revision, before, by=Actor.RESPONDER)
+    assert bench.workload.snapshot().image == bench.broken
+
+
+def current_revision(bench: Bench) -> str:
+    return next((one.name for one in bench.workload.surroundings().revisions if one.current), "")

@@ -90,6 +90,28 @@ class FakeApiServer:
         return scripted.popleft() if len(scripted) > 1 else scripted[0]
 
 
+def as_served(path: str, body: Json | str) -> Json | str:
+    """An object or a list with what every API server fills in, where a test has left it out."""
+    if isinstance(body, str) or "versions" in body or "resources" in body:
+        return body
+    if isinstance(body.get("items"), list):
+        return {**body, "items": [_filled(path, item) for item in body["items"]]}
+    return body if "items" in body else _filled(path, body)
+
+
+def _filled(path: str, item: Any) -> Any:
+    meta = item.get("metadata") if isinstance(item, dict) else None
+    if not isinstance(meta, dict) or not meta:
+        return item
+    name = meta.get("name", "unnamed")
+    filled = {**item, "metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": "1", **meta}}
+    if path.endswith("/pods"):
+        return {"spec": {"containers": []}, **filled}
+    if "/deployments" in path or "/statefulsets" in path:
+        return {**filled, "spec": {"template": {"spec": {"containers": []}}, **(item.get("spec") or {})}}
+    return filled
+
+
 def _handler_for(server: FakeApiServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -105,13 +127,14 @@ def _handler_for(server: FakeApiServer) -> type[BaseHTTPRequestHandler]:
             request = Request(method, url.path, query, headers, body, groups)
             server.requests.append(request)
             if method == "WATCH" and not server.answers.get(("WATCH", url.path)):
-                self._send_watch(server.watches[url.path])
+                self._send_watch(url.path, server.watches[url.path])
                 return
             answer = server.answer(request)
             if answer.status == 0:
                 self.close_connection = True
                 return
-            text = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
+            body = as_served(url.path, answer.body) if method == "GET" and answer.status == 200 else answer.body
+            text = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
@@ -120,12 +143,12 @@ def _handler_for(server: FakeApiServer) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815
 
-        def _send_watch(self, events: queue.Queue[Json | str | None]) -> None:
+        def _send_watch(self, path: str, events: queue.Queue[Json | str | None]) -> None:
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             while isinstance(event := events.get(), dict):
-                line = json.dumps(event).encode() + b"\n"
+                line = json.dumps({**event, "object": _filled(path, event.get("object"))}).encode() + b"\n"
                 self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
             if event == BREAK:
                 self.close_connection = True

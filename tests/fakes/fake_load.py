@@ -27,6 +27,7 @@ class FakeLoad:
         self._tell: Tell | None = None
         self.records: list[Record] = []
         self.fails_to_start = False
+        self._held: list[Callable[[], None]] | None = None  # while it stands still: what it would have done
 
     @property
     def running(self) -> bool:
@@ -36,7 +37,7 @@ class FakeLoad:
         if self.fails_to_start:
             raise LoadError("Locust did not start", "see locust.log")
         self._tell = tell
-        self._time.after(0, self._send)
+        self._time.after(0, lambda: self._send(self._time.now_ns()))
 
     def stop(self) -> None:
         self._tell = None
@@ -50,21 +51,37 @@ class FakeLoad:
         if tell is not None:
             tell(LoadDied(arrived_ns=self._time.now_ns(), exit_code=1, last_words="out of files"))
 
-    def _send(self) -> None:
+    def stand_still(self) -> None:
+        """Do nothing any more, as a process does that was stopped by SIGSTOP."""
+        self._held = []
+
+    def go_on(self) -> None:
+        """Do at once what was to be done meanwhile, as after SIGCONT."""
+        held, self._held = self._held or [], None
+        for one in held:
+            one()
+
+    def _send(self, intended_ns: int) -> None:
+        if self._held is not None:
+            self._held.append(lambda: self._send(intended_ns))
+            return
         if self._tell is None:
             return
         now, number = self._time.now_ns(), self._sequence
         self._sequence += 1
-        self._record(Record(RecordKind.SENT, Reason.GOOD, 0, number, now, now, 0))
+        self._record(Record(RecordKind.SENT, Reason.GOOD, 0, number, intended_ns, now, 0))
         reason = self._answer(number, now)
         if reason is not None:
-            self._time.after(self._latency_seconds, lambda: self._finish(number, now, reason))
-        self._time.at(now + self._interval_ns, self._send)
+            self._time.after(self._latency_seconds, lambda: self._finish(number, intended_ns, now, reason))
+        self._time.at(intended_ns + self._interval_ns, lambda: self._send(intended_ns + self._interval_ns))
 
-    def _finish(self, number: int, sent_ns: int, reason: Reason) -> None:
+    def _finish(self, number: int, intended_ns: int, sent_ns: int, reason: Reason) -> None:
+        if self._held is not None:
+            self._held.append(lambda: self._finish(number, intended_ns, sent_ns, reason))
+            return
         status = 200 if reason is Reason.GOOD else 500
         finished = self._time.now_ns()
-        self._record(Record(RecordKind.FINISHED, reason, status, number, sent_ns, sent_ns, finished))
+        self._record(Record(RecordKind.FINISHED, reason, status, number, intended_ns, sent_ns, finished))
 
     def _record(self, record: Record) -> None:
         if self._tell is not None:

@@ -22,12 +22,16 @@ class FakeTime:
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._facts: deque[Fact] = deque()
         self._number = count()
+        self.utc_set_by_seconds = 0.0  # how far somebody has moved this host's UTC clock
 
     def now_ns(self) -> int:
         return self._now_ns
 
     def pair(self) -> ClockPair:
-        return ClockPair(monotonic_ns=self._now_ns, utc_ns=UTC_START_NS + self._now_ns - self._start_ns)
+        return ClockPair(monotonic_ns=self._now_ns, utc_ns=self._utc_ns())
+
+    def _utc_ns(self) -> int:
+        return UTC_START_NS + self._now_ns - self._start_ns + round(self.utc_set_by_seconds * 1e9)
 
     def pass_seconds(self, seconds: float) -> None:
         """Let time pass as a slow call would."""

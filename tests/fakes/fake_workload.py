@@ -6,20 +6,25 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from flowdrill.analysis.access_needs import excess
+from flowdrill.analysis.as_before import CHANGE_CAUSE
 from flowdrill.analysis.flow_changes import no_sources
 from flowdrill.analysis.workload_changes import release_of
 from flowdrill.engine.facts import WatchLost, WorkloadChanged
 from flowdrill.engine.ports import Tell
-from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError
+from flowdrill.errors import ClusterAwayError, ClusterError, DrillRefusedError, ForbiddenError, UndoRefusedError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.release import NO_FIELDS, Fields, Release
 from flowdrill.model.scenario import WorkloadChanges
+from flowdrill.model.standing import REVISION_LIMIT, Standing, StandingObject, StrayPod
 from flowdrill.model.surroundings import Opponent, PullSecret, Revision, Surroundings
+from flowdrill.model.target_labels import TargetLabels
 from flowdrill.model.undo import Undo
-from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
+from flowdrill.model.workload import FieldManager, PodSnapshot, WorkloadKind, WorkloadSnapshot
+from tests.fakes.fake_notes import CONTAINER, FakeNotes, container_facts, facts_of
 from tests.fakes.fake_time import FakeTime
 
 EXCESS = excess("")[0].needed_for
@@ -34,6 +39,10 @@ class FakeWorkload:
     share when it gets ready, one with `puts_back` undoes that; in between every other pod ends instead. Identities in
     `forbid` (None: the harness's own) may not patch. Errors put into `failing_patches` are raised by the next patches,
     one each."""
+
+    keeps_breaks_back = False  # the network does
+    kept_back: str | None = None  # what it has kept back
+    borne = TargetLabels(workload={}, namespace={})
 
     def __init__(
         self,
@@ -58,6 +67,7 @@ class FakeWorkload:
         self.others: dict[str, Callable[[Mapping[str, Any]], None]] = {}  # what takes a patch of an object, by name
         self.deleted: list[tuple[str, int]] = []  # pods that were deleted, and how many were ready then beside them
         self.change_cause: str | None = None
+        self.image_set_by: FieldManager | None = None
         self.wanted_replicas = replicas
         self.paused = False
         self.on_delete = False
@@ -66,8 +76,7 @@ class FakeWorkload:
         self.forbid = set(forbid)
         self.never_ready = set(never_ready)
         self._crashing, self._crashing_once_ready = crashing, crashing_once_ready
-        self.migrated = False
-        self._migrates, self._puts_back = migrates, puts_back
+        self.migrated, self._migrates, self._puts_back = False, migrates, puts_back
         self.responder: str | None = None
         self.denied: set[tuple[str | None, str, str]] = set()  # (who, verb, resource) that the reviews deny
         self.too_much: set[tuple[str, str]] = set()  # (verb, resource) of what no rollback needs, and is allowed
@@ -78,7 +87,11 @@ class FakeWorkload:
         self.pod_unseen: str | None = None
         self.failing_patches: deque[ClusterError] = deque()
         self.patches: list[tuple[str, str | None, str | None]] = []  # (image, change cause, as user), as accepted
+        self.undone: list[tuple[str, str | None]] = []  # (revision, as user), as accepted
         self.revisions = [image]
+        self._revision_numbers: dict[str, int] = {}  # by image
+        self.kept_containers: dict[str, dict[str, Any]] = {image: self.container}  # of each revision, by image
+        self.notes = FakeNotes()
         self.revision_limit = 10
         self.revision_differences: dict[str, tuple[str, ...]] = {}  # by image
         self.opponents: tuple[Opponent, ...] = ()
@@ -136,7 +149,13 @@ class FakeWorkload:
             image=self.image,
             change_cause=self.change_cause,
             pods=tuple(sorted(self._pods, key=lambda pod: pod.name)),
+            image_set_by=self.image_set_by,
+            template_digest=hashlib.sha256(repr((self.image, self.container)).encode()).hexdigest(),
         )
+
+    def labels(self) -> TargetLabels:
+        self._refuse_while_away()
+        return self.borne
 
     def surroundings(self) -> Surroundings:
         self._refuse_while_away()
@@ -153,9 +172,39 @@ class FakeWorkload:
 
     def _revision(self, number: int, image: str) -> Revision:
         current, created = image == self.image, f"2026-01-01T00:00:{number:02}Z"
-        name = f"{'controllerrevision' if self.kind is WorkloadKind.STATEFULSET else 'replicaset'}/app-{number}"
+        name = self._revision_name(image)
         differences = () if current else self.revision_differences.get(image, ())
         return Revision(name, number, image, created, current, self.change_cause if current else None, differences)
+
+    def _revision_name(self, image: str) -> str:
+        number = self._revision_numbers.setdefault(image, len(self._revision_numbers) + 1)
+        return f"{'controllerrevision' if self.kind is WorkloadKind.STATEFULSET else 'replicaset'}/app-{number}"
+
+    def template(self) -> Mapping[str, Any]:
+        self._refuse_while_away()
+        return self._template(self.image, self.container)
+
+    def _template(self, image: str, container: Mapping[str, Any]) -> dict[str, Any]:
+        spec = {"containers": [{"name": "flow", "image": image, **container}]}
+        return {"metadata": {"labels": {"app": "app"}}, "spec": spec}
+
+    def undo_to(
+        self, revision: str, holds: Mapping[str, Any], *, by: Actor = Actor.HARNESS, dry_run: bool = False
+    ) -> None:
+        self._time.pass_seconds(self._patch_seconds)
+        self.would_accept(self.image, by=by)
+        kept = {self._revision_name(image): image for image in self.revisions}
+        if revision not in kept:
+            raise UndoRefusedError(f"{revision}, which held the stable template, is no longer kept", "set the image")
+        image = kept[revision]
+        if self._template(image, self.kept_containers[image]) != holds:
+            raise UndoRefusedError(f"{revision} holds another template", "set the image")
+        if self.paused and self.kind is WorkloadKind.DEPLOYMENT:
+            raise UndoRefusedError(f"the rollout of {self.kind}/app is paused", "resume it")
+        if not dry_run:
+            self.undone.append((revision, self.responder if by is Actor.RESPONDER else None))
+            cause = self.change_cause if self.kind is WorkloadKind.STATEFULSET else None
+            self._set(image, self.kept_containers[image], cause)
 
     def release(self, changes: WorkloadChanges) -> Release:
         return release_of(changes, self.container, {"flows": dict(self.config)}, f"{self.kind}/app", no_sources)
@@ -185,15 +234,121 @@ class FakeWorkload:
         self._time.pass_seconds(self._patch_seconds)
         self.would_accept(image, fields=fields, by=by)
         kept = {name: value for name, value in {**self.container, **fields}.items() if value is not None}
-        self.container = kept
         self.patches.append((image, change_cause, self.responder if by is Actor.RESPONDER else None))
-        self.change_cause = change_cause
+        self._set(image, kept, change_cause)
+
+    def _set(self, image: str, container: dict[str, Any], change_cause: str | None) -> None:
+        self.container, self.change_cause = container, change_cause
+        self.kept_containers[image] = container
         if image != self.image:
             self.image = image
+            self.image_set_by = self._manager("flowdrill")
             self._generation += 1
             if image not in self.revisions:
                 self.revisions.append(image)
+            self.notes.rise(self._revision_name(image))
+            while len(self.revisions) > self.revision_limit + 1:
+                self.revisions.remove(next(one for one in self.revisions if one != image))
+        self._note()
         self._changed()
+
+    def _note(self) -> None:
+        """What the Deployment controller does, and never takes back."""
+        if self.kind is WorkloadKind.DEPLOYMENT:
+            self.notes.of_revisions.setdefault(self.image, {}).update(self._all_annotations())
+
+    def _all_annotations(self) -> dict[str, str]:
+        return self.notes.own | ({} if self.change_cause is None else {CHANGE_CAUSE: self.change_cause})
+
+    def people_annotate(self, name: str, text: str, manager: str) -> None:
+        """Somebody else notes something on the workload."""
+        self.notes.own[name] = text
+        self.notes.managers[f"metadata.annotations.{name}"] = manager
+        self._note()
+
+    def people_set_env(self, name: str, value: str, manager: str) -> None:
+        """Somebody else changes the template."""
+        self.container = {**self.container, "env": [*self.container["env"], {"name": name, "value": value}]}
+        self.notes.managers[f"{CONTAINER}.env[{name}].value"] = manager
+        self._generation += 1
+        self._changed()
+
+    def standing(self, undo: Undo) -> Standing:
+        self._refuse_while_away()
+        managers = {f"{CONTAINER}.image": self.image_set_by.manager} if self.image_set_by else {}
+        scale = {"spec.replicas": str(self.wanted_replicas), REVISION_LIMIT: str(self.revision_limit)}
+        scale |= {"spec.paused": "true"} if self.paused else {}
+        fields = {**container_facts(self.image, self.container), **scale, **facts_of(self._all_annotations())}
+        names = (*undo.beside, *(() if undo.started is None else (undo.started,)))
+        return Standing(
+            uid="uid-app",
+            workload=StandingObject(fields, {**managers, **self.notes.managers}),
+            revisions=self.notes.kept([(self._revision_name(image), image) for image in self.revisions]),
+            current=self._revision_name(self.image),
+            strays=tuple(StrayPod(pod.name, pod.image) for pod in self._pods if pod.image != self.image),
+            beside={name: self.notes.beside(name, self.config) for name in names},
+            made=tuple(self.notes.leftovers),
+            unread=self.notes.unreadable,
+        )
+
+    def annotate(self, name: str, annotations: Mapping[str, str | None]) -> None:
+        self._refuse_while_away()
+        if name == f"{self.kind}/app" and CHANGE_CAUSE in annotations:
+            self.change_cause = annotations[CHANGE_CAUSE]
+            annotations = {**annotations, CHANGE_CAUSE: None}
+        named = [image for image in self.revisions if self._revision_name(image) == name]
+        holder = self.notes.of_revisions.setdefault(named[0], {}) if named else self.notes.own
+        kept = {key: text for key, text in {**holder, **annotations}.items() if text is not None}
+        holder.clear()
+        holder.update(kept)
+
+    def renumber(self, name: str, number: int) -> None:
+        self._refuse_while_away()
+        self.notes.numbers[name] = number
+
+    def set_revision_limit(self, limit: int) -> None:
+        self._refuse_while_away()
+        self.revision_limit = limit
+
+    def forget_revision(self, name: str) -> str | None:
+        found = [image for image in self.revisions if self._revision_name(image) == name]
+        return "; ".join(self.forget_image(found[0])) or None if found else None
+
+    def break_image(self, image: str, change_cause: str, *, fields: Fields, over: Mapping[str, Any]) -> None:
+        if self.template() != over and self.image != image:
+            raise DrillRefusedError(f"{self.kind}/app was changed since it was looked at", "nothing was broken")
+        if self.keeps_breaks_back:
+            self.kept_back = image
+            raise ClusterAwayError("the API server cannot be reached", "wait")
+        self.set_image(image, change_cause, fields=fields)
+
+    def pause(self, *, paused: bool) -> None:
+        """Stop every rollout, or let it go on."""
+        self.paused = paused
+        self._changed()
+
+    def outdate(self, run_id: str) -> None:
+        self._refuse_while_away()
+        self.kept_back = None
+
+    def break_arrives(self) -> None:
+        """What the network has kept back arrives, and is carried out unless the workload was changed since."""
+        if self.kept_back is not None:
+            self.set_image(self.kept_back, "late")
+
+    def people_set(self, image: str, manager: str) -> None:
+        """Somebody else sets the image, with a program that is called so."""
+        self.image, self.image_set_by = image, self._manager(manager)
+        self._generation += 1
+        if image not in self.revisions:
+            self.revisions.append(image)
+        self.notes.rise(self._revision_name(image))
+        self._note()
+        self._changed()
+
+    def _manager(self, name: str) -> FieldManager:
+        at = datetime.fromtimestamp(self._time.pair().utc_ns // 1_000_000_000, UTC)
+        return FieldManager(name, "Update", f"{at:%Y-%m-%dT%H:%M:%SZ}")
 
     def would_accept(self, image: str, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS) -> None:
         self._refuse_while_away()
@@ -251,10 +406,15 @@ class FakeWorkload:
         if self.undo is not None and self.undo.run_id != undo.run_id:
             raise DrillRefusedError(
                 f"a drill is already running on {self.kind}/app: run {self.undo.run_id} on host {self.undo.host}",
-                f"wait, or if it is dead: kubectl -n demo delete lease flowdrill-{self.kind}-app",
+                f"wait, or if it is dead: flowdrill restore --workload {self.kind}/app",
             )
         self.undo = undo
         return f"lease/flowdrill-{self.kind}-app"
+
+    def refuse_if_locked(self) -> None:
+        self._refuse_while_away()
+        if self.undo is not None:
+            self.lock(replace(self.undo, run_id=""))
 
     def unlock(self, run_id: str) -> None:
         if self.undo is not None and self.undo.run_id == run_id:
@@ -335,8 +495,8 @@ class FakeWorkload:
 
     def _one_ready(self) -> bool:
         for at, pod in enumerate(self._pods):
-            if pod.ended is not None or pod.image != self.image:
-                continue
+            if pod.ended is not None or (pod.image != self.image and self.kind is not WorkloadKind.STATEFULSET):
+                continue  # a StatefulSet waits for its old pods, too, and they get ready as any other
             if self._crashes(pod.image):
                 self._pods[at] = replace(
                     pod, ended="Error (exit code 1)", restarts=1, waiting_reason="CrashLoopBackOff"

@@ -8,21 +8,28 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flowdrill.analysis.provider_log import provider_requests
+from flowdrill.edges.rollback.set_image import SetImage
+from flowdrill.edges.rollback.undo import Undo as UndoStrategy
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Ports
+from flowdrill.engine.ports import AuditTrail, Guard, GuardJob, Obstacle, Ports, RollbackProgram, RollbackStrategy
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import RunFolderError
 from flowdrill.model.advisories import Advisories, Advisory
 from flowdrill.model.drill import Drill
-from flowdrill.model.events import Check, Checked, Event
+from flowdrill.model.events import Check, Checked, Event, ImageSet, Phase, PhaseStarted, Purpose
+from flowdrill.model.limits_plan import LimitName
 from flowdrill.model.outcome import Reason
 from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog
+from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.standing import Standing, standing_from_json, standing_to_json
 from flowdrill.model.undo import Undo
+from tests.fakes.fake_alerts import FakeAlerts
 from tests.fakes.fake_ledger import FakeLedger
 from tests.fakes.fake_load import FakeLoad
+from tests.fakes.fake_look import FakeLook
 from tests.fakes.fake_provider import FakeProvider
 from tests.fakes.fake_registry import BROKEN_DIGEST, FakeRegistry
 from tests.fakes.fake_time import FakeTime
@@ -74,6 +81,7 @@ class KeptEvidence:
 
     files: dict[str, str] = field(default_factory=dict)
     undo: Undo | None = None
+    standing: Standing | None = None
 
     def save(self, name: str, text: str) -> str:
         self.files[name] = text
@@ -81,6 +89,9 @@ class KeptEvidence:
 
     def remember_undo(self, undo: Undo) -> None:
         self.undo = undo
+
+    def remember_standing(self, standing: Standing) -> None:
+        self.standing = standing_from_json(standing_to_json(standing))
 
 
 class World:
@@ -93,10 +104,11 @@ class World:
         scenario: Scenario = SCENARIO,
         image: str = STABLE,
         stands: bool = True,
+        time: FakeTime | None = None,
         **workload: Any,
     ) -> None:
         """`stands`: whether the provider, where the drill names one, is there without the drill."""
-        self.time = FakeTime()
+        self.time = time or FakeTime()
         self.drill, self.scenario = drill or drill_of(), scenario
         self.provider = FakeProvider(self.time, stands=stands) if self.drill.provider is not None else None
         self.workload = FakeWorkload(self.time, image, digests={TAGGED: STABLE_DIGEST}, **workload)
@@ -106,18 +118,33 @@ class World:
             self.provider.join(self.workload.others)
         self.load = FakeLoad(self.time, self.answer)
         self.evidence = KeptEvidence()
+        self.rollback: RollbackStrategy | None = None  # None: by the drill's own, where that needs no program
+        self.program: RollbackProgram | None = None
+        plan = self.drill.detect.prometheus
+        self.alerts = FakeAlerts(self.time, plan.alerts) if plan is not None else None
         self.ledger = FakeLedger()
+        self.obstacles: tuple[Obstacle, ...] = ()
+        self.audit: AuditTrail | None = None
+        self.around: dict[LimitName, FakeLook] = {}  # nobody looks around, unless a test wants it
+        self.guard: Guard | None = None
+        self.guard_job: GuardJob | None = None
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
         self.fails: Callable[[], bool] = lambda: False  # whether a user is answered badly, whatever image answers
         self.calls_when_broken = 1  # of the model, where the drill names a provider
+        self.at_the_break: Callable[[], object] = lambda: None
+        self.at_the_restore: Callable[[], object] = lambda: None
         self.journal_fails_after: int | None = None  # events, as on a disk that is full then
 
     def emit(self, event: Event) -> None:
         if self.journal_fails_after is not None and len(self.events) >= self.journal_fails_after:
             raise RunFolderError("events.jsonl: no space left on device", "make room")
         self.events.append(event)
+        if isinstance(event, ImageSet) and event.purpose is Purpose.BREAK:
+            self.at_the_break()
+        if isinstance(event, PhaseStarted) and event.phase is Phase.RESTORE:
+            self.at_the_restore()
 
     def answer(self, sequence: int, now_ns: int) -> Reason:
         """What a user is told: requests go round the ready pods, as connections through a Service do."""
@@ -149,6 +176,7 @@ class World:
         )
 
     def ports(self) -> Ports:
+        way = UndoStrategy if self.drill.rollback.way is Strategy.UNDO else SetImage
         return Ports(
             clock=self.time,
             inbox=self.time,
@@ -157,8 +185,17 @@ class World:
             registry=self.registry,
             load=self.load,
             evidence=self.evidence,
+            rollback=self.rollback or way(self.workload, self.time),
+            program=self.program,
             provider=self.provider,
             ledger=self.ledger,
+            obstacles=self.obstacles,
+            audit=self.audit,
+            guard=self.guard,
+            guard_job=self.guard_job,
+            alerts=self.alerts,
+            sources=(self.alerts,) if self.alerts is not None else (),
+            around=self.around,
         )
 
     def run(self) -> RunOutcome:

@@ -89,7 +89,7 @@ def quick_target(path: Path, lane: int, folder: Path) -> Path:
             if "nodePort" in port:
                 port["nodePort"] = node_port(lane, port["nodePort"])
         if one["kind"] == "Deployment":
-            one["spec"] |= {"replicas": 1, "progressDeadlineSeconds": 15}
+            one["spec"] |= {"replicas": 1, "progressDeadlineSeconds": 30}
             one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 10
             for container in one["spec"]["template"]["spec"]["containers"]:
                 if "lifecycle" in container:
@@ -110,15 +110,15 @@ def quick_drill(name: str, lane: int, folder: Path) -> Path:
     plan: dict[str, Any] = read_drill(ROOT / "drills" / f"{name}.yaml").model_dump(mode="json", by_alias=True)
     del plan["extends"]
     host, _, port = plan["load"]["url"].rpartition(":")
-    plan["load"] |= {"url": f"{host}:{node_port(lane, int(port))}", "requests_per_second": 10}
+    plan["load"] |= {"url": f"{host}:{node_port(lane, int(port))}", "requests_per_second": 6}  # times two lanes
     plan["target"]["namespace"] = f"lane-{lane}"
     plan["embedded"] |= {
         "manifests": str(quick_target(ROOT / "drills" / plan["embedded"]["manifests"], lane, folder)),
         "flow": str(ROOT / "drills" / plan["embedded"]["flow"]),
     }
     plan["scenario"] = str(ROOT / "scenarios" / name)
-    plan |= {"objectives": {}, "hold": "3s", "baseline": {"window": "6s", "max_bad_ratio": "10%"}}
-    plan["detect"]["limit"] = "15s" if scenario.symptom is Symptom.NOTHING else "60s"
+    plan |= {"objectives": {}, "hold": "3s", "baseline": {"window": "8s", "max_bad_ratio": "10%"}}
+    plan["detect"]["limit"] = "40s" if scenario.symptom is Symptom.NOTHING else "75s"
     plan["rollback"]["limit"] = "60s" if scenario.rollback_helps else "20s"
     path = folder / f"{name}.yaml"
     path.write_text(json.dumps(plan), encoding="utf-8")

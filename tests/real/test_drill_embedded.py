@@ -14,6 +14,8 @@ import yaml
 
 from flowdrill.cluster.base_image import Runtime
 from flowdrill.cluster.lifecycle import RunningCluster
+from flowdrill.model.drill_plan import DrillPlan
+from tests.contract.audited import audited_writes, undone_plans, unplanned
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.langflow  # the longest are marked `catalogue`, too: `make test` leaves them to `make test-all`
@@ -51,18 +53,21 @@ def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Pa
 
 
 @pytest.mark.catalogue
-def test_a_suite_shares_one_cluster_and_has_one_exit_code(tmp_path: Path) -> None:
+def test_a_suite_shares_one_cluster_and_fails_when_one_drill_misses_an_objective(tmp_path: Path) -> None:
     drills, state = tmp_path / "drills", tmp_path / "none"
     drills.mkdir()
     (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
     for name in ("edge-missing.yaml", "crash-at-start.yaml", "target"):
         (drills / name).symlink_to(ROOT / "drills" / name)
     (drills / "suite.yaml").write_text("suite: two\ndrills: [crash-at-start.yaml, quick.yaml]\n")
-    (drills / "quick.yaml").write_text("extends: crash-at-start.yaml\ndrill: quick\nhold: 2s\n")
+    missed = "objectives: {time_to_detect: 1ms}"
+    (drills / "quick.yaml").write_text(f"extends: crash-at-start.yaml\ndrill: quick\nhold: 2s\n{missed}\n")
     done = flowdrill("run", drills / "suite.yaml", "--out", tmp_path / "reports", state=state)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr.count("starting an embedded cluster") == 1
-    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["PASS", "crash-at-start:"], ["PASS", "quick:"]]
+    told = [line.split()[:2] for line in done.stdout.splitlines() if line[:4] in ("PASS", "FAIL")]
+    assert told == [["PASS", "crash-at-start:"], ["FAIL", "quick:"]]
+    assert "longer than allowed" in done.stdout + done.stderr
     assert len(list((tmp_path / "reports").iterdir())) == 2
     assert not state.exists()
 
@@ -194,7 +199,7 @@ def test_a_workload_deployed_by_tag_gets_its_tag_back(cluster: RunningCluster, t
     flow = ("image", "flow", "scenarios/flows/greeting.json", "--base", str(cluster.base_image), "--to", tagged)
     assert flowdrill(*flow, state=cluster.folder.path).returncode == 0
     embedded = {"manifests": str(ROOT / "drills/target/kubernetes.yaml"), "image": tagged}
-    drill = changed_drill(tmp_path, embedded=embedded, hold="3s", baseline={"window": "8s"})
+    drill = changed_drill(tmp_path, embedded=embedded, hold="3s", baseline={"window": "10s"})
     done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["images"]["stable"]["reference"] == tagged
@@ -203,3 +208,53 @@ def test_a_workload_deployed_by_tag_gets_its_tag_back(cluster: RunningCluster, t
     shown = subprocess.run([*kubectl, *what], capture_output=True, text=True, check=True)
     (container,) = json.loads(shown.stdout)["spec"]["template"]["spec"]["containers"]
     assert container["image"] == tagged
+
+
+@pytest.mark.catalogue
+def test_an_undo_takes_the_release_back_as_whoever_is_on_call(cluster: RunningCluster, tmp_path: Path) -> None:
+    drill = changed_drill(tmp_path, drill="undone", rollback={"strategy": "undo"}, hold="2s")
+    planned = flowdrill("plan", drill, "--json", state=cluster.folder.path)
+    plan = DrillPlan.model_validate_json(planned.stdout)
+    cluster.folder.audit_log.write_text("")  # of the drills before
+    run = ("run", drill, "--approved", plan.digest, "--out", tmp_path / "reports", "--json")
+    done = flowdrill(*run, state=cluster.folder.path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert (result["run"]["plan_digest"], result["run"]["approved"]) == (plan.digest, True)
+    writes = audited_writes(str(cluster.folder.kubeconfig), "flowdrill-demo")
+    assert unplanned(writes, plan.steps) == undone_plans(writes, plan.steps) == []
+    checks = {one["name"]: one["status"] for one in result["checks"]}
+    assert {checks[name] for name in ("undo_revision", "rollback_permitted", "template_as_before")} == {"pass"}
+    assert result["rollback"]["strategy"] == "undo"
+    assert result["rollback"]["how"].startswith("rollout undo to replicaset/langflow-greeting-")
+
+
+@pytest.mark.catalogue
+def test_a_script_of_the_teams_rolls_back_and_what_it_wrote_is_evidence_without_its_secret(
+    cluster: RunningCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubectl = Path(sys.executable).with_name("kubectl")
+    script = tmp_path / "back.sh"
+    script.write_text(
+        '#!/bin/sh\nset -e\necho "deploying with $DEPLOY_TOKEN"\n'
+        f'{kubectl} --context "$FLOWDRILL_CONTEXT" -n "$FLOWDRILL_NAMESPACE" rollout undo "$FLOWDRILL_WORKLOAD"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("DEPLOY_TOKEN", "hunter2-and-more")
+    drill = changed_drill(tmp_path, drill="by-script", rollback={"command": ["./back.sh"]}, hold="2s")
+    done = flowdrill("run", drill, "--out", tmp_path / "reports", "--json", state=cluster.folder.path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert result["rollback"] == {
+        "strategy": "command",
+        "how": "command ./back.sh",
+        "by": "whoever the command acts as",
+    }
+    assert {one["status"] for one in result["checks"] if one["name"] == "template_as_before"} == {"pass"}
+    (folder,) = (tmp_path / "reports").iterdir()
+    written = (folder / "evidence" / "rollback-command.txt").read_text()
+    assert "exit code 0 after" in written
+    assert "deploying with [redacted]" in written
+    assert "langflow-greeting rolled back" in written
+    everything = [one.read_bytes() for one in folder.rglob("*") if one.is_file()]
+    assert not [one for one in everything if b"hunter2-and-more" in one]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from flowdrill.analysis.access_needs import Need, excess, harness_needs, ledger_name, on_call_needs
+from flowdrill.analysis.guard_needs import guard_needs
 from flowdrill.cli import main
 from flowdrill.model.access import AccessQuestion
 from flowdrill.model.drill import Drill, Target
@@ -50,10 +51,15 @@ def asked(needs: tuple[Need, ...]) -> set[tuple[str, str, str, str, str]]:
         drill_of(rollback={"as": ON_CALL, "groups": ["ops"], "not_by": ["eve"]}),
         drill_of(rollback={"as": "ann"}, policy={"ledger": {"file": "ledger.jsonl"}}),
         drill_of(provider={"workload": "deployment/model"}),
+        drill_of(rollback={"as": ON_CALL}, obstacles=[{"kind": "permission-removed"}, {"kind": "disruption-budget"}]),
+        drill_of(obstacles=[{"kind": "registry-down"}, {"kind": "revision-pruned"}]),
+        drill_of(rollback={"as": "ann", "strategy": "undo"}),
+        drill_of(rollback={"as": "ann", "command": ["./back.sh"]}),
     ],
 )
 def test_the_roles_grant_exactly_what_is_asked(drill: Drill) -> None:
-    for role, needs in (("harness", harness_needs(drill, SCENARIO)), ("on-call", on_call_needs(drill.target))):
+    on_call = on_call_needs(drill.target, drill.rollback.way)
+    for role, needs in (("harness", harness_needs(drill, SCENARIO)), ("on-call", on_call)):
         assert granted(objects_of(roles_for(role, drill.target, needs), ON_CALL, makes_account=False)) == asked(needs)
 
 
@@ -69,6 +75,20 @@ def test_a_service_account_is_impersonated_in_its_own_namespace_and_needs_no_clu
     drill = drill_of(rollback={"as": "system:serviceaccount:ops:brake"})
     (need,) = [n for n in harness_needs(drill, SCENARIO) if n.question.verb == "impersonate"]
     assert (need.question.namespace, need.question.name) == ("ops", "brake")
+
+
+def test_a_harness_that_rolls_back_itself_is_given_what_that_needs() -> None:
+    for kind, resource in (("deployment", "replicasets"), ("statefulset", "controllerrevisions")):
+        target = {"namespace": "demo", "workload": f"{kind}/app"}
+        told = {
+            who: {(n.question.verb, n.question.resource) for n in harness_needs(drill, SCENARIO)}
+            for who, drill in (
+                ("itself", drill_of(target=target, rollback={"strategy": "undo"})),
+                ("ann", drill_of(target=target, rollback={"strategy": "undo", "as": "ann"})),
+            )
+        }
+        assert ("get", resource) in told["itself"]
+        assert ("get", resource) not in told["ann"]
 
 
 def test_a_ledger_in_a_file_needs_no_config_map() -> None:
@@ -150,3 +170,18 @@ def test_what_is_printed_is_yaml_whatever_a_name_holds(capsys: pytest.CaptureFix
         made = [one for one in yaml.safe_load_all(printed(capsys, "--for", "on-call", "--subject", name)) if one]
         (binding,) = [one for one in made if one["kind"] == "RoleBinding"]
         assert binding["subjects"][0]["name"] == name
+
+
+def test_the_guard_in_the_cluster_is_given_nothing_that_the_harness_has_not_but_a_word_of_its_own() -> None:
+    plan: dict[str, Any] = {"guard": {"in_cluster": {"image": "img"}}, "rollback": {"as": "ann"}}
+    for target in ("deployment/app", "statefulset/app"):
+        drill = drill_of(target={"namespace": "demo", "workload": target}, **plan)
+        guard, harness = guard_needs(drill, SCENARIO), harness_needs(drill, SCENARIO)
+        made = objects_of(roles_for("guard", drill.target, guard), ON_CALL, makes_account=False)
+        assert granted(made) == asked(guard)
+        assert asked(guard) - asked(harness) == {("demo", "create", "", "events", "")}
+
+
+def test_a_drill_without_a_guard_in_the_cluster_has_no_role_for_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rbac", str(ROOT / "drills" / "edge-missing.yaml"), "--for", "guard"]) == 2
+    assert "names no guard in the cluster" in capsys.readouterr().err

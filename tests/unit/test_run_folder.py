@@ -52,6 +52,24 @@ def test_what_a_killed_run_left_is_read_up_to_the_torn_line(tmp_path: Path) -> N
     read = read_run(folder.path)
     assert read.events == (Noted(at_ns=1, text="whole"),)
     assert len(read.records) == 1
+    assert read.torn == ("events.jsonl", "outcomes.bin")
+
+
+def test_the_plan_is_there_before_the_first_event_can_be(tmp_path: Path) -> None:
+    with new_folder(tmp_path) as folder:
+        assert (folder.path / "plan.json").stat().st_size > 0
+        assert (folder.path / "events.jsonl").stat().st_size == 0
+        assert not list(folder.path.glob(".*")), "nothing half written"
+
+
+def test_evidence_replaces_what_had_its_name_whole(tmp_path: Path) -> None:
+    with new_folder(tmp_path) as folder:
+        folder.save("log", "one")
+        with (folder.path / "evidence" / "log").open() as reading:
+            folder.save("log", "two")
+            assert reading.read() == "one"
+        assert (folder.path / "evidence" / "log").read_text() == "two"
+        assert [one.name for one in (folder.path / "evidence").iterdir()] == ["log"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +79,7 @@ def test_what_a_killed_run_left_is_read_up_to_the_torn_line(tmp_path: Path) -> N
         ("plan.json", "{}", "has no 'drill'"),
         ("plan.json", '{"drill": {"drill": 1}, "scenario": {}}', "not a plan of this version"),
         ("events.jsonl", '{"event": "from the future"}\n', r"events\.jsonl:1: not an event"),
-        ("events.jsonl", "", "holds no event"),
+        ("events.jsonl", "", "holds no whole event"),
         ("outcomes.bin", "x" * 100, "no outcome file"),
     ],
 )

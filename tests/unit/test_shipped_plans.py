@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
+from flowdrill.analysis.access_needs import on_call_needs
 from flowdrill.edges.kubernetes.provider_manifest import served_port
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.model.drill import Drill
 from flowdrill.model.flow_operations import FlowChange
 from flowdrill.model.scenario import Changes, Scenario
 from flowdrill.model.strict import Strict
+from flowdrill.report.rbac_manifests import roles_for
 from flowdrill.wiring import read_plan
 
 M = TypeVar("M", bound=Strict)
@@ -142,14 +145,37 @@ def test_the_targets_pods_are_alike() -> None:
     assert manifest("StatefulSet", "langflow-greeting-set")["spec"]["template"]["spec"] == deployment
 
 
+def test_the_guarded_target_is_the_sample_target_whose_nodes_pull_each_time() -> None:
+    def text(name: str) -> Any:
+        pod = copy.deepcopy(manifest("Deployment", name)["spec"]["template"]["spec"])
+        pod["containers"][0]["image"] = "the same"
+        return json.loads(json.dumps(pod).replace(name, "NAME"))
+
+    guarded = text("langflow-guarded")
+    assert guarded["containers"][0].pop("imagePullPolicy") == "Always"
+    assert guarded == text("langflow-greeting")
+
+
+def test_the_guarded_targets_on_call_role_is_what_flowdrill_prints() -> None:
+    drill = read_drill(ROOT / "drills/obstacle-permission-removed.yaml")
+    (role,) = roles_for("on-call", drill.target, on_call_needs(drill.target))
+    rules = {(one.group, one.resource, one.name, one.verbs) for one in role.rules}
+    written = manifest("Role", "roll-back-langflow")["rules"]
+    assert rules == {
+        (one["apiGroups"][0], one["resources"][0], *one.get("resourceNames", [""]), tuple(one["verbs"]))
+        for one in written
+    }
+
+
 def test_the_keys_that_the_sample_drill_explains_in_comments_are_ones() -> None:
     text = (ROOT / "drills/edge-missing.yaml").read_text(encoding="utf-8")
-    policy = re.findall(r"^# (policy:.*)\n((?:^#   .*\n)+)", text, re.M)
+    commented = re.findall(r"^# ((?:policy|safety):.*)\n((?:^#   .*\n)+)", text, re.M)
     rollback = re.findall(r"^  # ((?:as|groups|not_by): .*)$", text, re.M)
-    ((head, rest),) = policy
-    written = head + "\n" + re.sub("^# ", "", rest, flags=re.M)
+    written = "".join(head + "\n" + re.sub("^# ", "", rest, flags=re.M) for head, rest in commented)
     plan = yaml.safe_load(text) | yaml.safe_load(written)
     plan["rollback"] |= yaml.safe_load("\n".join(rollback))
     drill = Drill.model_validate_json(json.dumps(plan))
-    assert {name for name in type(drill.policy).model_fields if name not in yaml.safe_load(written)["policy"]} == set()
+    for section in ("policy", "safety"):
+        fields = type(getattr(drill, section)).model_fields
+        assert {name for name in fields if name not in yaml.safe_load(written)[section]} == set()
     assert drill.rollback.not_by == ("group:interns",)

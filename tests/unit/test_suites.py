@@ -36,7 +36,7 @@ def test_a_drill_takes_what_it_does_not_give_from_the_one_it_extends(written: Wr
     drill = read_drill(written("a.yaml", "extends: base.yaml\ndrill: a\nload: { requests_per_second: 7 }\n"))
     base = read_drill(DRILLS / "edge-missing.yaml")
     assert (drill.drill, drill.load.requests_per_second) == ("a", 7)
-    assert drill.load.model_copy(update={"requests_per_second": 20}) == base.load
+    assert drill.load.model_copy(update={"requests_per_second": base.load.requests_per_second}) == base.load
     assert drill.target == base.target
 
 

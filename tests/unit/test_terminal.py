@@ -8,13 +8,25 @@ import time
 from rich.console import Console
 
 from flowdrill.analysis.report_data import report_of
+from flowdrill.edges.terminal.facilitator import WARNING, Facilitator
 from flowdrill.edges.terminal.lines import line_of, visible
 from flowdrill.edges.terminal.live import LiveView
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.engine.facts import RecordsArrived
-from flowdrill.model.events import Noted
+from flowdrill.model.events import (
+    Acknowledged,
+    BrokenImageMade,
+    Detected,
+    ImageSet,
+    Injected,
+    Noted,
+    Phase,
+    PhaseStarted,
+    Purpose,
+)
+from flowdrill.model.instant import Instant, seconds_to_ns
 from flowdrill.model.outcome import Reason, Record, RecordKind
-from tests.fakes.world import World
+from tests.fakes.world import World, drill_of
 
 
 def shown_of(world: World) -> str:
@@ -77,3 +89,57 @@ def test_every_kind_of_event_has_a_line_or_needs_none() -> None:
     world.run()
     assert all(isinstance(line_of(event), str | None) for event in world.events)
     assert visible("tab\tand\nline") == "tab\\tand\nline"
+
+
+GAME_DAY = drill_of(
+    rollback={"by": "human", "take_over_after": "5m"},
+    injects=[{"after": "2m", "text": "a customer calls"}, {"after": "30s", "text": "the CTO asks\x1b"}],
+)
+
+
+def at(seconds: float) -> Instant:
+    return Instant(seconds_to_ns(seconds), seconds_to_ns(seconds))
+
+
+def image_set(purpose: Purpose, seconds: float, *, who: str | None = None, strategy: str = "") -> ImageSet:
+    return ImageSet(seconds_to_ns(seconds), purpose, "image", at(seconds), who, strategy=strategy)
+
+
+def test_the_facilitator_sees_what_is_broken_who_has_noticed_and_how_long_is_left() -> None:
+    facilitator = Facilitator(GAME_DAY)
+    assert facilitator.lines(0) == (WARNING,)
+    facilitator.see(BrokenImageMade(0, "image", "sha256:0", ("removed edge a -> b",), 1))
+    facilitator.see(image_set(Purpose.BREAK, 100))
+    assert facilitator.lines(seconds_to_ns(110)) == (
+        WARNING,
+        "broken        for 10.00 s, by scenario edge-missing: removed edge a -> b",
+        "detectors     have said nothing",
+        "acknowledged  by nobody",
+        "rolled back   by nobody; the drill takes over in 4 min 50 s",
+        "next inject   in 20.00 s: the CTO asks\x1b",
+    )
+    facilitator.see(Detected(0, "sequential", at(101.5), None, None, None, triggers=False))
+    facilitator.see(Detected(0, "human", at(120), None, None, None, triggers=True))
+    facilitator.see(Acknowledged(0, at(120), "alice", "flowdrill ack"))
+    facilitator.see(Injected(0, "the CTO asks", "the drill"))
+    facilitator.see(Injected(0, "look there", "eve"))
+    facilitator.see(image_set(Purpose.ROLL_BACK, 150, who="bob", strategy="human"))
+    assert facilitator.lines(seconds_to_ns(160))[2:] == (
+        "detectors     sequential after 1.50 s",
+        "acknowledged  alice after 20.00 s",
+        "rolled back   by bob after 50.00 s",
+        "next inject   in 1 min 00 s: a customer calls",
+    )
+    assert "\x1b" not in facilitator.text(seconds_to_ns(110)).plain
+    facilitator.see(PhaseStarted(0, Phase.RESTORE))
+    assert facilitator.lines(seconds_to_ns(200)) == ()
+
+
+def test_on_a_game_day_the_view_says_that_it_is_the_facilitators() -> None:
+    out = io.StringIO()
+    with LiveView(Console(file=out, width=200, highlight=False, markup=False), GAME_DAY) as view:
+        view.emit(image_set(Purpose.ROLL_BACK, 3, who="alice", strategy="human"))
+    assert "participants must not see it" in out.getvalue()
+    assert "rolled back by alice" in out.getvalue()
+    terminal = LiveView(Console(file=io.StringIO(), width=200, force_terminal=True), GAME_DAY)
+    assert WARNING in terminal._status().plain

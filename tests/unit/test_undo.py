@@ -6,9 +6,14 @@ import json
 import shlex
 from dataclasses import replace
 
-from flowdrill.model.undo import Undo
+from flowdrill.model.image_reference import parse_image_reference
+from flowdrill.model.images import BrokenImage
+from flowdrill.model.obstacle import ObstacleUndo
+from flowdrill.model.undo import Undo, undo_digest, undo_from_json, undo_to_json
 
 UNDO = Undo("run", "deployment/app", "shop", "flow", "app@sha256:1", None, "host")
+REFERENCE = parse_image_reference("app.test/app@sha256:" + "2" * 64)
+RECOVERY = BrokenImage(REFERENCE, REFERENCE, (), 1, ())
 HOSTILE = 'it\'s; $(rm -rf ~) `x` && "y"\n\\ ä'
 
 
@@ -59,8 +64,33 @@ def test_what_the_drill_has_started_is_deleted_last_and_by_its_run() -> None:
 
 
 def test_data_is_put_back_by_an_image_of_its_own_before_the_stable_one() -> None:
-    recovery, wait, image = words(replace(UNDO, recovery_image="app@sha256:2", fields={"env": []}))
+    recovery, wait, image = words(replace(UNDO, recovery=RECOVERY, fields={"env": []}))
     assert recovery[3:6] == ["patch", "deployment/app", "-p"]
-    assert '"image": "app@sha256:2"' in recovery[-1]
+    assert f'"image": "{REFERENCE}"' in recovery[-1]
     assert wait == ["kubectl", "-n", "shop", "rollout", "status", "deployment/app"]
     assert '"image": "app@sha256:1"' in image[-1]
+
+
+def test_an_undo_is_written_down_and_read_back_whole() -> None:
+    undo = replace(
+        UNDO,
+        fields={"env": [{"name": "A", "value": HOSTILE}], "command": None},
+        beside={"configmap/flows": {"data": {"a": HOSTILE}}},
+        obstacles=(ObstacleUndo("rollout-paused", ("kubectl patch",), {"a": [1]}),),
+        broken=RECOVERY,
+        recovery=RECOVERY,
+        digests=("sha256:1",),
+        replicas=0,
+    )
+    assert undo_from_json(undo_to_json(undo)) == undo
+    assert undo_digest(undo) == undo_digest(undo_from_json(undo_to_json(undo)))
+    assert undo_digest(undo) != undo_digest(replace(undo, replicas=1))
+
+
+def test_an_image_that_neither_the_drill_nor_the_stable_release_has_is_somebody_elses() -> None:
+    undo = replace(UNDO, image="a.test/app:1", digests=("sha256:" + "3" * 64,), broken=RECOVERY)
+    assert undo.owns("a.test/app:1")
+    assert undo.owns("mirror.test/app@sha256:" + "3" * 64)
+    assert undo.owns(str(REFERENCE))
+    assert not undo.owns("a.test/app:2")
+    assert not undo.owns("?")

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 
 from flowdrill.model.access import AccessQuestion
 from flowdrill.model.drill import Drill, Target
+from flowdrill.model.guard_job import guard_job_name
+from flowdrill.model.obstacle_plan import KEEPS_PODS_FROM_PULLING, ObstacleKind
+from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.scenario import Scenario, WorkloadChanges
 from flowdrill.model.workload import WorkloadKind
 
@@ -40,15 +43,24 @@ def default_ledger_name(target: Target) -> str:
     return f"flowdrill-ledger-{target.kind}-{target.name}"
 
 
-def on_call_needs(target: Target) -> tuple[Need, ...]:
-    """Return what whoever sets the stable image needs: to see the workload, its revisions and its pods, and to patch
-    it. `kubectl set image`, `rollout status` and `rollout history` need no more."""
-    workload = _workload(target)
+def on_call_needs(target: Target, way: Strategy = Strategy.SET_IMAGE) -> tuple[Need, ...]:
+    """Return what whoever rolls back needs: to see the workload, its revisions and its pods, and by `way` to patch it.
+    `kubectl set image`, `rollout undo`, `rollout status` and `rollout history` need no more; what a command of the
+    team's needs to change anything, and as whom it does that, is the team's business."""
+    workload, revisions = _workload(target), _revisions(target.kind)
+    by_way = {
+        Strategy.SET_IMAGE: [_each(("patch",), workload, "to set the stable image")],
+        Strategy.UNDO: [
+            _each(("patch",), workload, "to bring the stable template back"),
+            _each(("get",), revisions, "to read the revision that holds the stable template"),
+        ],
+        Strategy.COMMAND: [],
+    }
     return _in(
         target.namespace,
         _each(("get", "list", "watch"), workload, "to see what runs, and to follow the rollout"),
-        _each(("patch",), workload, "to set the stable image"),
-        _each(("list",), _revisions(target.kind), "to see which versions there are to go back to"),
+        *by_way[way],
+        _each(("list",), revisions, "to see which versions there are to go back to"),
         _each(("list",), AccessQuestion("", "", "pods"), "to see that the stable image runs again"),
     )
 
@@ -63,17 +75,29 @@ def harness_needs(drill: Drill, scenario: Scenario, *, starts_provider: bool = F
         *_cleaning(target),
         *_scenario_needs(drill, scenario),
         *_provider_needs(drill, scenario),
+        *_obstacle_needs(drill),
     ]
+    if drill.rollback.as_user is None and drill.rollback.kubeconfig is None:  # the harness is who rolls back, too
+        parts.append([need.question for need in on_call_needs(target, drill.rollback.way)])
+    review = AccessQuestion("", "authorization.k8s.io", "localsubjectaccessreviews")
     if drill.rollback.not_by:
-        review = AccessQuestion("", "authorization.k8s.io", "localsubjectaccessreviews")
         parts.append(_each(("create",), review, "to ask what rollback.not_by may do"))
+    if drill.guard.in_cluster is not None:
+        job = AccessQuestion("", "batch", "jobs")
+        parts.append(_each(("create",), review, "to ask what the guard in the cluster may do"))
+        parts.append(_each(("create",), job, "to start the guard in the cluster"))
+        named = replace(job, name=guard_job_name(target))
+        parts.append(_each(("get", "delete"), named, "to take the guard in the cluster away again"))
     return (
         *_in(target.namespace, *parts),
         *_impersonation(drill),
         *_ledger_needs(drill),
+        *_giving_back(drill),
         *_provider_start(drill, optional=not starts_provider),
+        *_being_allowed(target.namespace),
         *_looking_around(target.namespace),
         Need(AccessQuestion("list", "", "nodes", needed_for="to see the nodes' platforms and caches"), optional=True),
+        *_limit_needs(drill),
     )
 
 
@@ -127,11 +151,12 @@ def _locking(target: Target) -> Iterator[list[AccessQuestion]]:
     lease = AccessQuestion("", "coordination.k8s.io", "leases")
     yield _each(("create",), lease, "to lock the workload, and to write down the undo")
     named = replace(lease, name=f"flowdrill-{target.kind}-{target.name}")
-    yield _each(("get", "delete"), named, "to see who holds the lock, and to give it back")
+    yield _each(("get", "patch", "delete"), named, "to see who holds the lock, to keep it, and to give it back")
 
 
 def _cleaning(target: Target) -> Iterator[list[AccessQuestion]]:
     yield _each(("delete",), _revisions(target.kind), "to delete the broken revision")
+    yield _each(("patch",), _revisions(target.kind), "to give the stable revision back its change-cause and its place")
     if target.kind is WorkloadKind.STATEFULSET:
         yield _each(("delete",), AccessQuestion("", "", "pods"), "to free pods that would never become ready")
 
@@ -145,6 +170,33 @@ def _scenario_needs(drill: Drill, scenario: Scenario) -> Iterator[list[AccessQue
         )
         if drill.target.kind is WorkloadKind.DEPLOYMENT:
             yield _each(("delete",), AccessQuestion("", "", "pods"), "to start pods anew on the ConfigMap put back")
+
+
+def _obstacle_needs(drill: Drill) -> Iterator[list[AccessQuestion]]:
+    """What putting an obstacle, and taking it away again, needs beside what every drill does."""
+    kinds = {one.kind for one in drill.obstacles}
+    if kinds & KEEPS_PODS_FROM_PULLING:
+        yield _each(("delete",), AccessQuestion("", "", "pods"), "to replace pods that wait to pull the image again")
+    if ObstacleKind.DISRUPTION_BUDGET in kinds:
+        budgets = AccessQuestion("", "policy", "poddisruptionbudgets")
+        yield _each(("create", "list", "delete"), budgets, "to put a PodDisruptionBudget in the way, and to remove it")
+    if ObstacleKind.PERMISSION_REMOVED in kinds:
+        bindings = AccessQuestion("", _RBAC, "rolebindings")
+        yield _each(
+            ("list", "create", "delete"), bindings, "to take the responder's permission away, and to give it back"
+        )
+        yield _each(("get",), AccessQuestion("", _RBAC, "roles"), "to see which RoleBindings let the responder patch")
+
+
+def _giving_back(drill: Drill) -> Iterator[Need]:
+    """A RoleBinding may be made by who has all that it grants, or may `bind` its role: preflight tries it."""
+    if ObstacleKind.PERMISSION_REMOVED not in {one.kind for one in drill.obstacles}:
+        return
+    namespace, seen = drill.target.namespace, "to see which RoleBindings let the responder patch"
+    yield Need(AccessQuestion("get", _RBAC, "clusterroles", needed_for=seen), optional=True)
+    bind = "to give back a RoleBinding of a role that grants more than the harness has"
+    for resource in ("roles", "clusterroles"):
+        yield Need(AccessQuestion("bind", _RBAC, resource, "", namespace, "", bind), optional=True)
 
 
 def _ledger_needs(drill: Drill) -> Iterator[Need]:
@@ -213,6 +265,24 @@ def _looking_around(namespace: str) -> Iterator[Need]:
         yield Need(AccessQuestion("get", "", resource, "", namespace, "", pulls), optional=True)
     tried = "to try a pod of the stable image (a dry run) against quotas and admission"
     yield Need(AccessQuestion("create", "", "pods", "", namespace, "", tried), optional=True)
+
+
+def _limit_needs(drill: Drill) -> Iterator[Need]:
+    """What the limits that stop a drill look at."""
+    namespace, limits = drill.target.namespace, drill.limits
+    if limits.other_workloads is not False:
+        suffers = "to see whether another workload suffers"
+        for resource in ("deployments", "statefulsets", "daemonsets"):
+            for verb in ("list", "watch"):
+                yield Need(AccessQuestion(verb, _APPS, resource, "", namespace, "", suffers), optional=True)
+    if limits.nodes is not False:
+        yield Need(AccessQuestion("watch", "", "nodes", needed_for="to see whether a node goes"), optional=True)
+
+
+def _being_allowed(namespace: str) -> Iterator[Need]:
+    """Not needed where the workload itself bears the label."""
+    why = "to see whether the namespace bears the label that allows a drill"
+    yield Need(AccessQuestion("get", "", "namespaces", "", namespace, namespace, why), optional=True)
 
 
 def _each(verbs: Iterable[str], question: AccessQuestion, needed_for: str) -> list[AccessQuestion]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import SplitResult, urlsplit
 
 from flowdrill.model.image_reference import DOCKER_HUB, ImageReference
+from flowdrill.model.json_text import parsed_json
 from flowdrill.model.surroundings import PullSecret
 
 _MOST_ENTRIES = 1000
@@ -84,8 +84,8 @@ def pull_logins(secrets: Iterable[PullSecret], image: ImageReference) -> PullLog
 def _entries(text: str) -> list[tuple[str, Credentials]]:
     """Parse a .dockerconfigjson, or a .dockercfg, which is its `auths` alone."""
     try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        config = parsed_json(text)
+    except ValueError as error:
         raise ValueError("is not JSON") from error
     auths = config.get("auths", config) if isinstance(config, dict) else None
     if not isinstance(auths, dict) or len(auths) > _MOST_ENTRIES:

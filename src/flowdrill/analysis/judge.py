@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flowdrill.analysis.alert_findings import judge_alerts
+from flowdrill.analysis.cut_off import cut_off_sentence
 from flowdrill.analysis.measure import Timeline, image_set
-from flowdrill.analysis.run_clock import last_seen_ns
+from flowdrill.analysis.objectives import judge_objectives
+from flowdrill.analysis.obstacles import brake_held, in_the_way
 from flowdrill.analysis.symptoms import REASONS_OF
+from flowdrill.model.detect_plan import HUMAN
 from flowdrill.model.events import Check, Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded
-from flowdrill.model.instant import Span, ns_to_seconds
+from flowdrill.model.instant import ns_to_seconds
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Requests, Verdict
 from flowdrill.model.run_record import RunRecord
@@ -33,10 +37,11 @@ def judge(record: RunRecord, timeline: Timeline, requests: Requests) -> Judgemen
     """Return the verdict on a run."""
     ended = record.first(RunEnded)
     completed = ended is not None and ended.end is End.COMPLETED
-    objectives = () if is_control(record) else _objectives(record, timeline, requests, completed=completed)
+    objectives = () if is_control(record) else judge_objectives(record, timeline, requests, completed=completed)
     checks = _checks(record, timeline, requests, completed=completed)
     silent = timeline.broken is not None and requests.failed_ratio is None
-    verdict, reasons = _verdict(record, objectives, checks, silent=silent)
+    cut_off = cut_off_sentence(record, requests.good + requests.bad)
+    verdict, reasons = _verdict(record, objectives, checks, silent=silent, cut_off=cut_off)
     return Judgement(verdict, reasons, objectives, checks)
 
 
@@ -46,13 +51,14 @@ def _verdict(
     checks: tuple[Assessment, ...],
     *,
     silent: bool,
+    cut_off: str | None,
 ) -> tuple[Verdict, tuple[str, ...]]:
     ended = record.first(RunEnded)
     judged = objectives + checks
     failed = tuple(_reason(a) for a in sorted(judged, key=_telling) if a.status is Status.FAIL)
     unknown = tuple(_reason(a) for a in judged if a.status is Status.UNKNOWN)
-    if ended is None:
-        return Verdict.INCONCLUSIVE, ("the run was cut off: it has no end", *failed)
+    if ended is None or cut_off is not None:
+        return Verdict.INCONCLUSIVE, (*([] if cut_off is None else [cut_off]), *failed)
     if ended.end is End.REFUSED:
         open_ = tuple(_reason(check) for check in checks if check.status is Status.UNKNOWN)
         return (Verdict.FAIL, failed) if failed else (Verdict.INCONCLUSIVE, (ended.why, *open_))
@@ -96,7 +102,7 @@ def assessed(check: Check) -> Assessment:
 
 def _telling(assessment: Assessment) -> bool:
     """Sorts what explains the rest to the front, and leaves the order of the others."""
-    return assessment.name != "rollback_helped"
+    return assessment.name not in ("brake_held", "rollback_helped")
 
 
 def is_control(record: RunRecord) -> bool:
@@ -117,90 +123,12 @@ def _reason(assessment: Assessment) -> str:
     return f"{assessment.name}: {assessment.observed} (required: {assessment.required}){detail}"
 
 
-def _objectives(
-    record: RunRecord, timeline: Timeline, requests: Requests, *, completed: bool
-) -> tuple[Assessment, ...]:
-    wanted, drill = record.drill.objectives, record.drill
-    hit = timeline.impact is not None
-    spared = timeline.never_hit and record.first(RecoveryHeld) is not None
-    restore = image_set(record, Purpose.RESTORE)
-    until_ns = restore.instant.earliest_ns if restore else last_seen_ns(record)  # what the restore mends is no recovery
-    observed = ns_to_seconds(until_ns - timeline.impact.latest_ns) if timeline.impact else 0.0
-    times = (
-        ("time_to_detect", wanted.time_to_detect, timeline.time_to_detect, drill.detect.limit, "never detected"),
-        ("time_to_recover", wanted.time_to_recover, timeline.time_to_recover, drill.rollback.limit, "never recovered"),
-        ("outage", wanted.outage, timeline.outage, observed, "never recovered"),
-    )
-    judged = []
-    for name, allowed, span, limit, why in times:
-        if allowed is None:
-            continue
-        if span is not None:
-            judged.append(_time(name, allowed, span))
-        elif spared and name == "time_to_recover":
-            judged.append(_spared(name, allowed))
-        else:
-            judged.append(_missing_time(name, allowed, limit, why, completed=completed, hit=hit))
-    if wanted.failed_requests_ratio is not None:
-        judged.append(_failed_ratio(wanted.failed_requests_ratio, requests.failed_ratio, completed=completed))
-    return tuple(judged)
-
-
-def _time(name: str, allowed_seconds: float, span: Span) -> Assessment:
-    shortest, estimate, longest = (ns_to_seconds(ns) for ns in (span.shortest_ns, span.estimate_ns, span.longest_ns))
-    if longest < 0:
-        status, detail = Status.UNKNOWN, "it came before users were hit: it was not this failure that was seen"
-    elif longest <= allowed_seconds:
-        status, detail = Status.PASS, ""
-    elif shortest > allowed_seconds:
-        status, detail = Status.FAIL, f"{format_seconds(estimate - allowed_seconds)} longer than allowed"
-    else:
-        status, detail = Status.UNKNOWN, "the bounds straddle the objective"
-    observed = f"{format_seconds(estimate)} (between {format_seconds(shortest)} and {format_seconds(longest)})"
-    return Assessment(
-        name=name, status=status, required=_at_most(format_seconds(allowed_seconds)), observed=observed, detail=detail
-    )
-
-
-def _spared(name: str, allowed_seconds: float) -> Assessment:
-    required = _at_most(format_seconds(allowed_seconds))
-    return Assessment(name=name, status=Status.PASS, required=required, observed="no user was ever hit")
-
-
-def _missing_time(
-    name: str, allowed_seconds: float, limit_seconds: float, why: str, *, completed: bool, hit: bool
-) -> Assessment:
-    """A measure that is not there fails, once the run had its chance to make it."""
-    required = _at_most(format_seconds(allowed_seconds))
-    if completed and hit:
-        observed, status, detail = f"> {format_seconds(limit_seconds)}", Status.FAIL, why
-    else:
-        detail = "no failure was seen" if completed else "the run did not get that far"
-        observed, status = "not measured", Status.UNKNOWN
-    return Assessment(name=name, status=status, required=required, observed=observed, detail=detail)
-
-
-def _failed_ratio(allowed: float, ratio: float | None, *, completed: bool) -> Assessment:
-    name, required = "failed_requests_ratio", _at_most(format_ratio(allowed))
-    if ratio is None or not completed:
-        observed = "not measured" if ratio is None else f"{format_ratio(ratio)} so far"
-        detail = "" if completed else "the run did not get that far"
-        return Assessment(name=name, status=Status.UNKNOWN, required=required, observed=observed, detail=detail)
-    status, detail = Status.PASS, ""
-    if ratio > allowed:
-        status, detail = Status.FAIL, f"{(ratio - allowed) * 100:.3g} percentage points more than allowed"
-    return Assessment(name=name, status=status, required=required, observed=format_ratio(ratio), detail=detail)
-
-
-def _at_most(text: str) -> str:
-    return f"at most {text}"
-
-
 def _checks(record: RunRecord, timeline: Timeline, requests: Requests, *, completed: bool) -> tuple[Assessment, ...]:
     """The checks the run made, then those that only the record as a whole shows."""
     checks = [assessed(event.check) for event in record.all_of(Checked)]
     if completed:
         checks += _completion(record, timeline, requests)
+        checks += () if is_control(record) else judge_alerts(record, timeline)
     if requests.schedule_lag_p99_seconds is not None and image_set(record, Purpose.BREAK):
         checks.append(_load_on_schedule(record.drill.load.requests_per_second, requests.schedule_lag_p99_seconds))
     return tuple(checks)
@@ -213,14 +141,19 @@ def _completion(record: RunRecord, timeline: Timeline, requests: Requests) -> li
     took_seconds = (
         ns_to_seconds(rolled_back.instant.latest_ns - triggered.earliest_ns) if rolled_back and triggered else None
     )
-    detected = any(event.triggers for event in record.all_of(Detected))
+    words = record.all_of(Detected)
+    detected = any(event.detector == HUMAN if drill.by_people else event.triggers for event in words)
     held = record.first(RecoveryHeld) is not None
     within = took_seconds is not None and took_seconds <= drill.rollback.limit
     limit = format_seconds(drill.rollback.limit)
-    told = _rollback_helped(record, timeline, requests)
+    told = (brake_held(record), _rollback_helped(record, timeline, requests))
     return [
         _symptom_seen(record, timeline, requests),
-        _happened("failure_detected", f"noticed within {format_seconds(drill.detect.limit)}", detected),
+        _happened(
+            "failure_detected",
+            f"{'people notice' if drill.by_people else 'noticed'} within {format_seconds(drill.detect_limit_seconds)}",
+            detected,
+        ),
         _happened(
             "rollback_completed",
             f"every replica on the stable digest within {limit}",
@@ -228,7 +161,7 @@ def _completion(record: RunRecord, timeline: Timeline, requests: Requests) -> li
             None if took_seconds is None else f"after {format_seconds(took_seconds)}",
         ),
         _happened("recovery_held", f"users served again for {format_seconds(drill.hold)} on end", held),
-        *([told] if told is not None else []),
+        *(one for one in told if one is not None),
     ]
 
 
@@ -238,6 +171,8 @@ def _rollback_helped(record: RunRecord, timeline: Timeline, requests: Requests) 
     expected = record.scenario.rollback_helps
     ratio = requests.failed_ratio_after_rollback
     required = "users are served again once every replica runs the stable image"
+    if in_the_way(record) and rolled_back is None:
+        return None  # what was in the way is why: it says nothing about the release
     if timeline.impact is not None and rolled_back is None and not held and not expected:
         detail = "rollback does not help: the stable image does not get to run on what the release left behind"
         observed = "the rollback did not complete"

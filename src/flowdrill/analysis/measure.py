@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowdrill.analysis.outage import FailingWindow, failing_window
-from flowdrill.model.events import BaselineHeld, Decided, Detected, ImageSet, Purpose, RecoveryHeld, RolledBack
+from flowdrill.analysis.run_clock import last_seen_ns
+from flowdrill.model.events import (
+    Acknowledged,
+    BaselineHeld,
+    Decided,
+    Detected,
+    ImageSet,
+    ObstacleTaken,
+    Purpose,
+    RecoveryHeld,
+    RolledBack,
+)
 from flowdrill.model.instant import Instant, Span
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.run_record import RunRecord
-from flowdrill.model.scenario import Detector
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,10 @@ class Timeline:
     triggered: Instant | None
     rolled_back: Instant | None
     recovered: Instant | None
-    detector: str | None = None  # the one whose word `detected` is
+    restored: Instant | None = None  # users served again, where no rollback but the restore did it
+    by_answers: bool = True  # whether whoever detected it looks at users' answers
+    acknowledged: Instant | None = None
+    by_people: bool = False  # whether people rolled back
 
     @property
     def never_hit(self) -> bool:
@@ -33,9 +46,9 @@ class Timeline:
 
     @property
     def detected_before_impact(self) -> bool:
-        """Whether the cluster showed the failure before any user was hit, or none ever was. Answers cannot show it
-        then: who says so by them has seen something else."""
-        if self.detected is None or self.detector != Detector.KUBERNETES:
+        """Whether the failure was noticed before any user was hit, or none ever was. Answers cannot show it then: who
+        says so by them has seen something else."""
+        if self.detected is None or self.by_answers:
             return False
         return self.impact is None or self.detected.latest_ns < self.impact.earliest_ns
 
@@ -44,10 +57,30 @@ class Timeline:
         """Detected - impact; detected - broken when no user had been hit by then."""
         return _between(self.broken if self.detected_before_impact else self.impact, self.detected)
 
+    def time_to_detect_of(self, said: Detected) -> Span | None:
+        """Return the same for one detector's word, whether or not it was enough for the rollback."""
+        by_answers = said.newest_outcome_ns is not None
+        return replace(self, detected=said.instant, by_answers=by_answers).time_to_detect
+
+    def time_to_detect_of_instant(self, at: Instant) -> Span | None:
+        """Return the same for whoever does not look at answers, and noticed `at`."""
+        return replace(self, detected=at, by_answers=False).time_to_detect
+
     @property
     def reaction(self) -> Span | None:
         """Triggered - detected."""
         return _between(self.detected, self.triggered)
+
+    @property
+    def time_to_acknowledge(self) -> Span | None:
+        """Acknowledged - impact; acknowledged - broken when no user had been hit by then."""
+        return replace(self, detected=self.acknowledged, by_answers=False).time_to_detect
+
+    @property
+    def time_to_act(self) -> Span | None:
+        """Triggered - acknowledged, where people rolled back and had acknowledged before."""
+        span = _between(self.acknowledged, self.triggered)
+        return span if self.by_people and span is not None and span.longest_ns > 0 else None
 
     @property
     def time_to_recover(self) -> Span | None:
@@ -58,6 +91,11 @@ class Timeline:
     def outage(self) -> Span | None:
         """Recovered - impact; nothing at all when no user was ever hit."""
         return Span(0, 0, 0) if self.never_hit else _between(self.impact, self.recovered)
+
+    @property
+    def outage_until_restore(self) -> Span | None:
+        """Restored - impact: the outage, where the brake did not end it."""
+        return _between(self.impact, self.restored)
 
 
 def image_set(record: RunRecord, purpose: Purpose) -> ImageSet | None:
@@ -93,8 +131,29 @@ def timeline_of(record: RunRecord, failure: FailingWindow | None) -> Timeline:
         triggered=triggered.instant if triggered else None,
         rolled_back=rolled_back.instant if rolled_back else None,
         recovered=failure.recovered if failure and held else None,
-        detector=detected.detector if detected else None,
+        restored=_restored(record, failure.recovered) if failure and not held else None,
+        by_answers=detected is not None and detected.newest_outcome_ns is not None,
+        acknowledged=_acknowledged(record),
+        by_people=triggered is not None and triggered.by_people,
     )
+
+
+def _restored(record: RunRecord, recovered: Instant | None) -> Instant | None:
+    """When the restore brought users back; None where a rollback that had no time to hold did."""
+    restore = image_set(record, Purpose.RESTORE)
+    starts = [one.at_ns for one in record.all_of(ObstacleTaken)]
+    starts += [restore.instant.earliest_ns] if restore is not None else []
+    return recovered if recovered is not None and starts and recovered.latest_ns >= min(starts) else None
+
+
+def _acknowledged(record: RunRecord) -> Instant | None:
+    """When somebody first said so: not before there was something to notice, and not once it is being put back."""
+    broken, restore = image_set(record, Purpose.BREAK), image_set(record, Purpose.RESTORE)
+    if broken is None:
+        return None
+    until_ns = restore.instant.earliest_ns if restore is not None else last_seen_ns(record)
+    said = (event.instant for event in record.all_of(Acknowledged))
+    return next((one for one in said if broken.instant.earliest_ns < one.latest_ns <= until_ns), None)
 
 
 def _between(start: Instant | None, end: Instant | None) -> Span | None:

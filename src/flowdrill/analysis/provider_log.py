@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from flowdrill.model.instant import NS_PER_SECOND
+from flowdrill.model.json_text import parsed_json
 from flowdrill.model.provider_log import ProviderRequest
 from flowdrill.model.scenario import ProviderMode
 
@@ -39,14 +40,14 @@ def provider_log_text(requests: tuple[ProviderRequest, ...]) -> str:
 
 def _request(line: str) -> ProviderRequest | None:
     try:
-        found = json.loads(line)
+        found = parsed_json(line)
         at = datetime.fromisoformat(found["time"])
         mode, status = ProviderMode(found["mode"]).value, found["status"]
         prompt, completion = _count(found["prompt_tokens"]), _count(found["completion_tokens"])
         if at.tzinfo is None or not (status is None or (type(status) is int and 100 <= status <= 599)):
             return None
         at_utc_ns = (at - _EPOCH) // timedelta(microseconds=1) * 1000
-    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+    except (ValueError, LookupError, TypeError, OverflowError):
         return None
     return ProviderRequest(at_utc_ns, mode, status, prompt, completion)
 

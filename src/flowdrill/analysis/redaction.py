@@ -7,8 +7,9 @@ fail to match. Logs are other people's texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+_SHORTEST_SECRET = 4  # characters; what is shorter would be redacted everywhere
 REDACTED = "[redacted]"
 _SECRET_NAME = (
     r"(?:api[ _-]?key|token|passw(?:or)?d|passphrase|pass\b|pwd|secret|authorization|credential"
@@ -65,3 +66,10 @@ def follows_secret_option(values: Sequence[object], at: int) -> bool:
     """Return whether `values[at]` is secret by what stands before it: `["--api-key", "…"]`."""
     before = values[at - 1] if at else None
     return isinstance(before, str) and before.startswith("-") and "=" not in before and names_a_secret(before)
+
+
+def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the values of variables whose name says that they are secret, and each line of those with several."""
+    values = {value for name, value in environ.items() if names_a_secret(name)}
+    lines = {line for value in values for line in value.splitlines()}
+    return frozenset(one for one in values | lines if len(one) >= _SHORTEST_SECRET)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from flowdrill.analysis.alert_facts import alert_facts
 from flowdrill.analysis.chart import chart_bins
+from flowdrill.analysis.game_day import game_day_of
 from flowdrill.analysis.judge import judge
+from flowdrill.analysis.limit_facts import limits_of
 from flowdrill.analysis.measure import Timeline, failure_of, image_set, timeline_of
+from flowdrill.analysis.obstacles import obstacles_of
 from flowdrill.analysis.outcomes import outcomes_of
 from flowdrill.analysis.recovery_stages import recovery_stages
 from flowdrill.analysis.request_counts import request_counts
@@ -19,7 +23,9 @@ from flowdrill.analysis.run_clock import (
     run_started,
     utc_text,
 )
+from flowdrill.analysis.signals_seen import signals_of
 from flowdrill.analysis.tokens import tokens_of
+from flowdrill.model.detect_plan import HUMAN
 from flowdrill.model.events import (
     BrakeSeen,
     BrokenImageMade,
@@ -32,17 +38,18 @@ from flowdrill.model.events import (
     StableImageSeen,
 )
 from flowdrill.model.instant import Instant, seconds_to_ns
+from flowdrill.model.measured import Moment
+from flowdrill.model.noticed import Detection
 from flowdrill.model.result import (
-    Detection,
     Evidence,
     ImageFacts,
     Images,
     Instants,
     Measures,
-    Moment,
     PhaseSpan,
     Report,
     Result,
+    Rollback,
     RunFacts,
 )
 from flowdrill.model.run_record import RunRecord
@@ -69,16 +76,27 @@ def report_of(record: RunRecord) -> Report:
         measures=Measures(
             time_to_detect=measure_of(timeline.time_to_detect),
             reaction=measure_of(timeline.reaction),
+            time_to_acknowledge=measure_of(timeline.time_to_acknowledge),
+            time_to_act=measure_of(timeline.time_to_act),
             time_to_recover=measure_of(timeline.time_to_recover),
             outage=measure_of(timeline.outage),
+            outage_until_restore=measure_of(timeline.outage_until_restore),
         ),
         instants=_instants(timeline, clock),
         recovery_stages=recovery_stages(record, timeline),
         requests=requests,
         tokens=tokens_of(record, timeline),
-        detections=_detections(record, clock),
+        trigger=record.drill.trigger.described() if timeline.broken else None,
+        detections=_detections(record, timeline, clock),
+        game_day=game_day_of(record, clock),
+        silent_detectors=_silent(record) if timeline.broken else (),
+        obstacles=obstacles_of(record, clock),
+        rollback=_rollback(record),
+        alerts=alert_facts(record, timeline, clock) if timeline.broken else (),
+        signals=signals_of(record, timeline, clock),
         objectives=judgement.objectives,
         checks=judgement.checks,
+        limits=limits_of(record, known.outcomes),
         images=_images(record),
         readiness=seen.readiness if (seen := record.first(BrakeSeen)) else None,
         phases=_phases(record, clock),
@@ -111,10 +129,18 @@ def _run_facts(record: RunRecord, clock: RunClock) -> RunFacts:
         container=drill.target.container,
         tool_version=started.tool_version,
         plan_digest=started.plan_digest,
+        approved=started.approved,
         host=started.host,
         rolled_back_as=rolled_back.identity if rolled_back else None,
         clock_step_seconds=clock_step_seconds(record),
     )
+
+
+def _rollback(record: RunRecord) -> Rollback | None:
+    taken = image_set(record, Purpose.ROLL_BACK)
+    if taken is None:
+        return None
+    return Rollback(strategy=taken.strategy or record.drill.rollback.way, how=taken.how, by=taken.identity)
 
 
 def _instants(timeline: Timeline, clock: RunClock) -> Instants:
@@ -122,6 +148,7 @@ def _instants(timeline: Timeline, clock: RunClock) -> Instants:
         broken=clock.moment(timeline.broken),
         impact=clock.moment(timeline.impact),
         detected=clock.moment(timeline.detected),
+        acknowledged=clock.moment(timeline.acknowledged),
         decided=clock.moment(timeline.decided),
         triggered=clock.moment(timeline.triggered),
         rolled_back=clock.told(timeline.rolled_back),
@@ -129,11 +156,12 @@ def _instants(timeline: Timeline, clock: RunClock) -> Instants:
     )
 
 
-def _detections(record: RunRecord, clock: RunClock) -> tuple[Detection, ...]:
+def _detections(record: RunRecord, timeline: Timeline, clock: RunClock) -> tuple[Detection, ...]:
     return tuple(
         Detection(
             detector=event.detector,
             at=clock.moment(event.instant),
+            time_to_detect=measure_of(timeline.time_to_detect_of(event)),
             newest_outcome=_moment_of(event.newest_outcome_ns, clock),
             statistic=event.statistic,
             threshold=event.threshold,
@@ -142,6 +170,12 @@ def _detections(record: RunRecord, clock: RunClock) -> tuple[Detection, ...]:
         )
         for event in record.all_of(Detected)
     )
+
+
+def _silent(record: RunRecord) -> tuple[str, ...]:
+    """The detectors that had their chance and said nothing."""
+    drill, said = record.drill, {event.detector for event in record.all_of(Detected)}
+    return tuple(name for name in (*drill.detect.names, *((HUMAN,) if drill.by_people else ())) if name not in said)
 
 
 def _moment_of(at_ns: int | None, clock: RunClock) -> Moment | None:
@@ -166,6 +200,7 @@ def _phases(record: RunRecord, clock: RunClock) -> tuple[PhaseSpan, ...]:
 
 def _notes(record: RunRecord) -> tuple[str, ...]:
     notes = [event.text for event in record.all_of(Noted)]
+    notes += [f"{name} was cut off in the middle of an entry: its torn end is left out" for name in record.torn]
     step = clock_step_seconds(record)
     if step is not None and abs(step) > _CLOCK_STEP_WORTH_A_NOTE_SECONDS:
         notes.append(

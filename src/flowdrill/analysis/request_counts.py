@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from flowdrill.analysis.error_budget import burned_ratio
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.outage import FailingWindow
 from flowdrill.analysis.outcomes import KnownOutcomes
@@ -75,5 +76,4 @@ def _failed_ratio_after_rollback(record: RunRecord, known: KnownOutcomes) -> flo
 
 def _error_budget(drill: Drill, bad: int) -> ErrorBudget:
     slo = drill.slo
-    allowed = (1 - slo.availability) * drill.load.requests_per_second * slo.period
-    return ErrorBudget(availability=slo.availability, period_seconds=slo.period, burned_ratio=bad / allowed)
+    return ErrorBudget(availability=slo.availability, period_seconds=slo.period, burned_ratio=burned_ratio(drill, bad))

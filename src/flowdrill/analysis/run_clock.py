@@ -9,7 +9,7 @@ from typing import overload
 from flowdrill.errors import RunFolderError
 from flowdrill.model.events import ClockPair, RunEnded, RunStarted
 from flowdrill.model.instant import NS_PER_SECOND, Instant, Span, ns_to_seconds
-from flowdrill.model.result import Measure, Moment
+from flowdrill.model.measured import Measure, Moment
 from flowdrill.model.run_record import RunRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

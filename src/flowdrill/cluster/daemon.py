@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from flowdrill.cluster.api.app import KubernetesApi
+from flowdrill.cluster.api.audit import AuditLog
 from flowdrill.cluster.api.authentication import Authenticator
 from flowdrill.cluster.api.authorization import Authorizer
 from flowdrill.cluster.api.bootstrap import bootstrap
@@ -90,7 +91,8 @@ async def _run_parts(
     claims = ClaimFolders(objects, folder.claims)
     volumes = Volumes(objects, authenticator.lasting_token, authority, claims)
     node = Node(objects, folder, images, volumes, runtime, VERSION)
-    api = KubernetesApi(objects, authenticator, Authorizer(objects), node.logs, VERSION)
+    audit = AuditLog(folder.audit_log, objects.now)
+    api = KubernetesApi(objects, authenticator, Authorizer(objects), node.logs, VERSION, audit=audit)
     controllers = ControllerLoop(
         objects.store,
         (*workload_controllers(objects), *supporting_controllers(objects, authenticator.lasting_token, authority)),
@@ -102,7 +104,9 @@ async def _run_parts(
         storage = Storage(folder.registry)
         # Before it serves: what a push has begun, and will go on with, is not to go away under it.
         await asyncio.to_thread(storage.collect_garbage, _GARBAGE_AFTER_SECONDS, time.time())
-        await running.enter_async_context(serving(RegistryApp(storage), listening.registry))
+        folder.registry_down.unlink(missing_ok=True)
+        app = RegistryApp(storage, is_down=folder.registry_down.exists)
+        await running.enter_async_context(serving(app, listening.registry))
         if settings.runtime_version is not None:
             await asyncio.to_thread(push_base_image, registry, settings.runtime_version)
         parts = [asyncio.create_task(_part(one, stop)) for one in (controllers.run(), node.run(), proxy.run())]

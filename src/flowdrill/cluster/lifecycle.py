@@ -35,6 +35,7 @@ class RunningCluster:
     folder: StateFolder
     pid: int
     settings: Settings  # with ports and prefix
+    temporary: bool = False  # whether it ends with the process that has started it
 
     @property
     def api(self) -> str:
@@ -57,6 +58,7 @@ class RunningCluster:
         told: dict[str, Any] = {"up": True, "pid": self.pid, "state": str(self.folder.path)}
         told |= {"api": self.api, "registry": self.registry, "kubeconfig": str(self.folder.kubeconfig)}
         told |= {"base_image": self.base_image, "runtime": self.settings.runtime}
+        told |= {"audit_log": str(self.folder.audit_log)}
         return told | {"trusted_registries": list(self.settings.trusted_registries), "pods": self._pods()}
 
     def _pods(self) -> dict[str, int] | None:
@@ -110,7 +112,7 @@ def temporary_cluster(wanted: Settings) -> Iterator[RunningCluster]:
             _create(folder, wanted)
             process = _spawned(folder, temporary=True)
         try:
-            yield _started(folder)
+            yield replace(_started(folder), temporary=True)
         finally:
             if process.stdin is not None:
                 process.stdin.close()  # what a temporary cluster lives by

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 NODE_PORTS = range(30000, 32768)
+_SHARE = len(NODE_PORTS) // 255  # of the node ports, for each prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,9 @@ class Network:
     def services(self) -> IPv4Network:
         """Services' cluster IPs; the first one is the `kubernetes` Service's."""
         return IPv4Network(f"127.{self.prefix}.128.0/17")
+
+    @property
+    def node_ports(self) -> Iterator[int]:
+        """Every node port, this cluster's own share first: the clusters of a machine share the addresses of these."""
+        first = self.prefix * _SHARE
+        return (NODE_PORTS[(first + number) % len(NODE_PORTS)] for number in range(len(NODE_PORTS)))

@@ -50,6 +50,11 @@ class StateFolder:
         return self.path / "registry"
 
     @property
+    def registry_down(self) -> Path:
+        """While this file is there, the registry answers 503; gone after a start."""
+        return self.path / "registry-down"
+
+    @property
     def images(self) -> Path:
         """The node's unpacked images."""
         return self.path / "images"
@@ -68,6 +73,11 @@ class StateFolder:
     def log(self) -> Path:
         """What the cluster's own process has to say."""
         return self.path / "cluster.log"
+
+    @property
+    def audit_log(self) -> Path:
+        """Who has written what through the API; the part before it is beside it, with `.1`."""
+        return self.path / "audit.log"
 
     @property
     def certificates(self) -> Path:

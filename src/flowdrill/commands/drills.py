@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.commands.telling import answered, tell
 from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.terminal.lines import visible
@@ -25,23 +25,32 @@ def run(options: argparse.Namespace) -> ExitCode:
     if is_suite(options.drill):
         return _run_suite(options)
     finished = wiring.run_drill_file(
-        options.drill, context=options.context, kubeconfig=options.kubeconfig, out=options.out
+        options.drill,
+        context=options.context,
+        kubeconfig=options.kubeconfig,
+        out=options.out,
+        approved=options.approved,
     )
-    if options.json:
-        print(render_result_json(finished.report), end="")
-    else:
-        print(visible(summary_of(finished.report.result)))
+    result = finished.report.result
+    text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
+    code = answered(text, _code_of(finished))
     _tell_report_and_error(finished)
-    return _code_of(finished)
+    return code
 
 
 def _run_suite(options: argparse.Namespace) -> ExitCode:
     """One summary, and one exit code, for all."""
     codes, lines, results = [], [], []
-    runs = wiring.run_suite_file(options.drill, context=options.context, kubeconfig=options.kubeconfig, out=options.out)
+    runs = wiring.run_suite_file(
+        options.drill,
+        context=options.context,
+        kubeconfig=options.kubeconfig,
+        out=options.out,
+        approved=options.approved,
+    )
     for one in runs:
         if isinstance(one, FlowdrillError):
-            print(f"flowdrill: {visible(str(one))}", file=sys.stderr)
+            tell(f"flowdrill: {visible(str(one))}")
             codes.append(ExitCode.ERROR)
             lines.append(f"ERROR         {visible(one.problem)}")
             continue
@@ -50,17 +59,17 @@ def _run_suite(options: argparse.Namespace) -> ExitCode:
         codes.append(_code_of(one))
         lines.append(f"{result.verdict.value.upper():<13} {visible(result.run.drill)}: {visible(result.reasons[0])}")
         _tell_report_and_error(one)
-    print(json.dumps(results, indent=2) if options.json else "\n".join(lines))
     stopped = [code for code in codes if code not in _WORST_FIRST]
-    return stopped[0] if stopped else next(code for code in _WORST_FIRST if code in codes)
+    code = stopped[0] if stopped else next(code for code in _WORST_FIRST if code in codes)
+    return answered((json.dumps(results, indent=2) if options.json else "\n".join(lines)) + "\n", code)
 
 
 def _tell_report_and_error(finished: wiring.FinishedRun) -> None:
-    print(f"report: {finished.folder / 'report.html'}", file=sys.stderr)
+    tell(f"report: {finished.folder / 'report.html'}")
     if finished.ledger is not None:
-        print(f"ledger: {visible(finished.ledger)}", file=sys.stderr)
+        tell(f"ledger: {visible(finished.ledger)}")
     if finished.outcome.error is not None:
-        print(f"flowdrill: {visible(str(finished.outcome.error))}", file=sys.stderr)
+        tell(f"flowdrill: {visible(str(finished.outcome.error))}")
 
 
 def _code_of(finished: wiring.FinishedRun) -> ExitCode:
@@ -78,7 +87,7 @@ def report(options: argparse.Namespace) -> ExitCode:
         print(render_result_json(written), end="")
     else:
         print(visible(summary_of(written.result)))
-        print(f"report: {options.run_folder / 'report.html'}", file=sys.stderr)
+        tell(f"report: {options.run_folder / 'report.html'}")
     return ExitCode.PASS
 
 

@@ -15,3 +15,8 @@ class ExitCode(IntEnum):
     SIGHUP = 129
     SIGINT = 130
     SIGTERM = 143
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether a signal has ended the command, after everything was put back."""
+        return self > 128

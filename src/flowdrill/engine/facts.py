@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowdrill.model.alerts import AlertEnd, AlertStage
+from flowdrill.model.around import Surrounding
+from flowdrill.model.instant import Instant
+from flowdrill.model.limits_plan import LimitName
 from flowdrill.model.outcome import Record
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -22,6 +26,15 @@ class WorkloadChanged:
 
     arrived_ns: int
     snapshot: WorkloadSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStill:
+    """The workload was read, and had this image: it was not changed to another one before `asked_ns`."""
+
+    arrived_ns: int
+    asked_ns: int
+    image: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +62,108 @@ class StopAsked:
     signal: str
 
 
-Fact = RecordsArrived | WorkloadChanged | LoadDied | WatchLost | StopAsked
+@dataclass(frozen=True, slots=True)
+class AlertSeen:
+    """An alert reached a stage. `detects`: with it the team knows; it is the last stage that the drill can see, and the
+    alert is neither silenced nor inhibited."""
+
+    arrived_ns: int
+    alert: str
+    stage: AlertStage
+    instant: Instant
+    detects: bool = False
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGone:
+    """An alert that had reached `stage` no longer fires, or was kept from people, with the reason."""
+
+    arrived_ns: int
+    alert: str
+    stage: AlertStage
+    says: str
+    why: AlertEnd = AlertEnd.RESOLVED
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTold:
+    """A source of alerts (`Prometheus`, `Alertmanager`) is away (`problem`), or is back (None)."""
+
+    arrived_ns: int
+    source: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AckTold:
+    """Somebody said that they have noticed; `how`: by what means."""
+
+    arrived_ns: int
+    instant: Instant
+    by: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class InjectTold:
+    """Whoever leads the game day told people something."""
+
+    arrived_ns: int
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AroundSeen:
+    """Another workload of the namespace, or a node, is seen for the first time, or has changed."""
+
+    arrived_ns: int
+    what: Surrounding
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideAlertsSeen:
+    """The alerts that fire and are not the drill's: all of them, asked for at `asked_ns`; told when they are others
+    than before."""
+
+    arrived_ns: int
+    asked_ns: int
+    firing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LookTold:
+    """What a limit looks at can be seen (None), or cannot, with the reason."""
+
+    arrived_ns: int
+    limit: LimitName
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardTold:
+    """Something became of the guard. `acts`: it has taken over, and this run must do nothing more."""
+
+    arrived_ns: int
+    text: str
+    acts: bool
+
+
+Fact = (
+    RecordsArrived
+    | WorkloadChanged
+    | ImageStill
+    | LoadDied
+    | WatchLost
+    | StopAsked
+    | AlertSeen
+    | AlertGone
+    | SourceTold
+    | AckTold
+    | InjectTold
+    | AroundSeen
+    | OutsideAlertsSeen
+    | LookTold
+    | GuardTold
+)

@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
 
-from flowdrill.analysis.detector import Alarm, SequentialDetector
-from flowdrill.analysis.kubernetes_signals import kubernetes_signal
+from flowdrill.analysis.detector import Alarm
+from flowdrill.analysis.kubernetes_signals import kubernetes_signals
 from flowdrill.analysis.outcomes import OutcomeBook
-from flowdrill.engine.facts import Fact, LoadDied, RecordsArrived, StopAsked, WatchLost, WorkloadChanged
+from flowdrill.engine.facts import (
+    AckTold,
+    AlertGone,
+    AlertSeen,
+    AroundSeen,
+    Fact,
+    GuardTold,
+    ImageStill,
+    InjectTold,
+    LoadDied,
+    LookTold,
+    OutsideAlertsSeen,
+    RecordsArrived,
+    SourceTold,
+    StopAsked,
+    WatchLost,
+    WorkloadChanged,
+)
+from flowdrill.engine.hearing import Told, event_of
+from flowdrill.engine.limits import Around, LimitReachedError, Limits
 from flowdrill.engine.ports import Clock, Emit, Inbox
-from flowdrill.errors import LoadError, TakenOverError
+from flowdrill.errors import GuardActsError, LoadError, TakenOverError
+from flowdrill.model.alerts import ALERT_SOURCES
+from flowdrill.model.detect_plan import HUMAN, Trigger
 from flowdrill.model.drill import LoadPlan
-from flowdrill.model.events import Detected, Noted, WorkloadSeen
+from flowdrill.model.events import (
+    Detected,
+    LimitLook,
+    LimitReached,
+    Noted,
+    SignalSeen,
+    WorkloadSeen,
+)
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
+from flowdrill.model.kubernetes_signals import SignalKind
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.scenario import Detector
 from flowdrill.model.workload import WorkloadSnapshot
 
 T = TypeVar("T")
+
+
+class OutcomeDetector(Protocol):
+    """A detector that looks at outcomes: it is fed with each, and told the time; it raises one alarm."""
+
+    def take(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        ...
+
+    def advance(self, now_ns: int) -> Alarm | None:
+        """Return the alarm when what is known at `now_ns` raises it, None before and ever after."""
+        ...
+
+
 _SILENCE_SECONDS = 5.0  # no request's fate known for so long, or for the time of so many requests: nothing is sent
 _SILENT_REQUESTS = 20
 _TICK_NS = 20_000_000  # how often a wait looks at the clock when nothing arrives
+THE_DRILL = "the drill"  # who tells the injects that the plan has
 
 
 class StopAskedError(Exception):
@@ -35,42 +80,64 @@ class StopAskedError(Exception):
 class Lookout:
     """Takes facts from the inbox in order, keeps what they add up to, and waits for conditions on it."""
 
-    def __init__(self, clock: Clock, inbox: Inbox, emit: Emit, load: LoadPlan) -> None:
+    def __init__(self, clock: Clock, inbox: Inbox, emit: Emit, load: LoadPlan, trigger: Trigger) -> None:
         self._clock = clock
         self._inbox = inbox
         self._emit = emit
         self._book = OutcomeBook(seconds_to_ns(load.latency_objective))
         silence_seconds = load.latency_objective + max(_SILENCE_SECONDS, _SILENT_REQUESTS / load.requests_per_second)
         self._longest_silence_ns = seconds_to_ns(silence_seconds)
-        self._detector: SequentialDetector | None = None
+        self._trigger = trigger
+        self._detectors: Mapping[str, OutcomeDetector] = {}
+        self._breaking = False
         self._broken_image = ""
         self._ready_once: frozenset[str] = frozenset()
-        self._own_images: frozenset[str] = frozenset()
+        self._signals: frozenset[SignalKind] = frozenset()  # those that were recorded
+        self._owns: Callable[[str], bool] = lambda _: True
         self._restoring = False
+        self._still_broken_ns = 0  # when the workload was last asked, and had the broken image
+        self._injects: deque[tuple[int, str]] = deque()  # (when, what people are told)
         self.outcomes: list[Outcome] = []
         self.detected: list[Detected] = []  # each detector's first word, as recorded
         self.decided = False  # the way back is taken: who detects now triggers nothing
         self.workload: WorkloadSnapshot | None = None
         self.workload_seen = Instant(0, 0)  # between the last two changes of the workload
+        self.trigger: Detected | None = None  # the word that was enough for the rollback
+        self.put_back: Instant | None = None  # when the workload first had another image than the broken one again
+        self.put_back_seen: WorkloadSnapshot | None = None  # and as it was then
         self.stop_signal: str | None = None
+        self.guard_acts: GuardActsError | None = None  # then this run touches nothing any more
+        self.alerts_heard: list[AlertSeen] = []
+        self.sources_away: dict[str, str] = {}  # source of alerts -> why it is away
+        self.broken_ns = 0  # when the break was asked for: a word from before says nothing about it
+        self.limits: Limits | None = None  # that end a wait
 
-    def watch_for_failure(self, detector: SequentialDetector, broken_image: str, own_images: frozenset[str]) -> None:
-        """Feed every later outcome to `detector`, and look at what Kubernetes says of pods with `broken_image`. From
-        now on the workload's image is one of `own_images`, or somebody else has changed it, which ends the next
-        wait."""
-        self._detector = detector
+    def watch_for_failure(
+        self, detectors: Mapping[str, OutcomeDetector], broken_image: str, owns: Callable[[str], bool]
+    ) -> None:
+        """Feed every later outcome to `detectors`, by their names, and look at what Kubernetes says of pods with
+        `broken_image`. From now on the drill `owns` the workload's image, or somebody else has changed it, which ends
+        the next wait."""
+        self._detectors = detectors
+        self._breaking = True
         self._broken_image = broken_image
-        self._own_images = own_images
+        self._owns = owns
+
+    def tell_later(self, injects: Iterable[tuple[int, str]]) -> None:
+        """Record each text when its time has come (monotonic nanoseconds), unless the drill is over by then."""
+        self._injects = deque(sorted(injects))
 
     def finish_in_peace(self) -> None:
         """From now on nothing ends a wait early: the workload is being put back."""
         self._restoring = True
+        self._injects.clear()
 
     def wait(self, condition: Callable[[int], T | None], limit_seconds: float) -> T | None:
         """Return the first answer of `condition(now_ns)` that is not None, or None after `limit_seconds`.
 
         Raises StopAskedError on a signal, LoadError when Locust died or fell silent, and TakenOverError when somebody
-        else changed the workload's image, unless the workload is being put back.
+        else changed the workload's image, and LimitReachedError when one of the `limits` is reached, unless the
+        workload is being put back; GuardActsError always.
         """
         deadline = self._clock.now_ns() + seconds_to_ns(limit_seconds)
         while True:
@@ -78,12 +145,17 @@ class Lookout:
             while (fact := self._inbox.next(now)) is not None:  # first all that is known: it may have piled up
                 self._take(fact)
             self._advance(now)
+            self._stop_at_limits(now)
             answer = condition(now)
             if answer is not None or now >= deadline:
                 return answer
             fact = self._inbox.next(min(deadline, now + _TICK_NS))
             if fact is not None:
                 self._take(fact)
+
+    def pause(self, seconds: float) -> None:
+        """Wait that long, and take in what arrives; raises what `wait` raises."""
+        self.wait(lambda _: None, seconds)
 
     def catch_up(self) -> None:
         """Take in all that has arrived, without waiting; raises what `wait` raises."""
@@ -92,11 +164,15 @@ class Lookout:
     def _advance(self, now_ns: int) -> None:
         for outcome in self._book.overdue(now_ns):
             self._know(outcome)
-        if self._detector is None or self._restoring:
+        while self._injects and self._injects[0][0] <= now_ns:
+            at_ns, text = self._injects.popleft()
+            self._hear(InjectTold(at_ns, text, THE_DRILL))
+        if not self._breaking or self._restoring:
             return
-        alarm = self._detector.advance(now_ns)
-        if alarm is not None:
-            self._tell_alarm(alarm)
+        for name, detector in self._detectors.items():
+            alarm = detector.advance(now_ns)
+            if alarm is not None:
+                self._tell_alarm(name, alarm)
         if self.outcomes and now_ns - self.outcomes[-1].known_ns > self._longest_silence_ns:
             seconds = ns_to_seconds(self._longest_silence_ns)
             raise LoadError(f"Locust has sent nothing for {seconds:g} s", "see locust.log in the run folder")
@@ -104,14 +180,22 @@ class Lookout:
     def _take(self, fact: Fact) -> None:
         match fact:
             case RecordsArrived(records=records):
-                for record in records:
-                    outcome = self._book.take(record)
-                    if outcome is not None:
-                        self._know(outcome)
-            case WorkloadChanged():
+                for outcome in filter(None, map(self._book.take, records)):
+                    self._know(outcome)
+            case WorkloadChanged() | ImageStill():
                 self._see(fact)
             case WatchLost(arrived_ns=arrived, problem=problem):
                 self._emit(Noted(at_ns=arrived, text=f"watch lost: {problem}"))
+            case LoadDied() | StopAsked() | GuardTold():
+                self._heed(fact)
+            case AlertSeen() | AlertGone() | SourceTold() | AckTold() | InjectTold():
+                self._hear(fact)
+            case AroundSeen() | OutsideAlertsSeen() | LookTold():
+                self._look_around(fact)
+
+    def _heed(self, fact: LoadDied | StopAsked | GuardTold) -> None:
+        """Take in what may end the drill."""
+        match fact:
             case LoadDied(arrived_ns=arrived, exit_code=code, last_words=words):
                 self._emit(Noted(at_ns=arrived, text=f"Locust ended by itself with exit code {code}: {words}"))
                 if not self._restoring:
@@ -123,35 +207,85 @@ class Lookout:
                 self.stop_signal = self.stop_signal or signal
                 if not self._restoring:
                     raise StopAskedError(signal)
+            case GuardTold(arrived_ns=arrived, text=text, acts=acts):
+                self._emit(Noted(at_ns=arrived, text=text))
+                if acts:
+                    self.guard_acts = GuardActsError(text, "wait until it is done: `flowdrill status` tells")
+                    raise self.guard_acts
 
-    def _see(self, fact: WorkloadChanged) -> None:
-        self.workload = fact.snapshot
+    def _stop_at_limits(self, now_ns: int) -> None:
+        if self.limits is None or self._restoring:
+            return
+        reached = self.limits.reached(self.outcomes, self.broken_ns, now_ns)
+        if reached is not None:
+            limit, observed = reached
+            self._emit(LimitReached(at_ns=now_ns, limit=limit.name, observed=observed))
+            raise LimitReachedError(limit.reached(observed))
+
+    def _look_around(self, fact: Around) -> None:
+        if isinstance(fact, LookTold):
+            self._emit(LimitLook(at_ns=fact.arrived_ns, limit=fact.limit, problem=fact.problem))
+        if self.limits is not None:
+            self.limits.see(fact, self.broken_ns)
+
+    def _hear(self, told: Told) -> None:
+        self._emit(event_of(told))
+        match told:
+            case AlertSeen():
+                self.alerts_heard.append(told)
+            case SourceTold(source=source, problem=None):
+                self.sources_away.pop(source, None)
+            case SourceTold(source=source, problem=str(problem)) if source in ALERT_SOURCES:
+                self.sources_away[source] = problem
+        match told:
+            case AlertSeen(alert=alert, instant=instant, detects=True, says=says) if self._is_late(instant):
+                self.tell_detected(alert, instant, says=says or f"alert {told.stage}")
+            case AckTold(instant=instant, by=by, how=how) if self._is_late(instant):
+                self.tell_detected(HUMAN, instant, says=f"{by}, {how}")
+
+    def _is_late(self, instant: Instant) -> bool:
+        """Whether it can have been after the break was asked for."""
+        return instant.latest_ns >= self.broken_ns
+
+    def _see(self, fact: WorkloadChanged | ImageStill) -> None:
+        if isinstance(fact, ImageStill):
+            if self.put_back is None and fact.image == self._broken_image:
+                self._still_broken_ns = max(self._still_broken_ns, fact.asked_ns)
+            return
+        before, self.workload = self.workload, fact.snapshot
         self.workload_seen = Instant(min(self.workload_seen.latest_ns, fact.arrived_ns), fact.arrived_ns)
         self._emit(WorkloadSeen(at_ns=fact.arrived_ns, snapshot=fact.snapshot))
         self._look_for_signals(fact)
-        if self._own_images and not self._restoring and fact.snapshot.image not in self._own_images:
+        was_broken = self._breaking and before is not None and before.image == self._broken_image
+        if self.put_back is None and was_broken and fact.snapshot.image != self._broken_image:
+            earliest = max(self.workload_seen.earliest_ns, min(self._still_broken_ns, fact.arrived_ns))
+            self.put_back, self.put_back_seen = Instant(earliest, fact.arrived_ns), fact.snapshot
+        if not self._restoring and not self._owns(fact.snapshot.image):
             raise taken_over(fact.snapshot)
 
     def _look_for_signals(self, fact: WorkloadChanged) -> None:
         self._ready_once |= {pod.uid for pod in fact.snapshot.pods if pod.ready}
-        if self._detector is None or self._restoring or self._has_detected(Detector.KUBERNETES):
+        if not self._breaking or self._restoring:
             return
-        signal = kubernetes_signal(fact.snapshot, self._ready_once, self._broken_image)
-        if signal is not None:
-            self._tell_detected(Detector.KUBERNETES, self.workload_seen, says=signal)
+        for one in kubernetes_signals(fact.snapshot, self._ready_once, self._broken_image):
+            if one.kind not in self._signals:
+                self._signals |= {one.kind}
+                self._emit(SignalSeen(fact.arrived_ns, self.workload_seen, one.kind, one.pod, one.says))
+            if one.kind.is_failure:
+                self.tell_detected(Detector.KUBERNETES, self.workload_seen, says=one.described())
 
-    def _tell_alarm(self, alarm: Alarm) -> None:
-        self._tell_detected(
-            Detector.SEQUENTIAL,
+    def _tell_alarm(self, name: str, alarm: Alarm) -> None:
+        self.tell_detected(
+            name,
             Instant(alarm.slot_end_ns, self._clock.now_ns()),
             newest_outcome_ns=alarm.newest_outcome_ns,
             statistic=alarm.statistic,
             threshold=alarm.threshold,
         )
 
-    def _tell_detected(
+    def tell_detected(
         self,
-        detector: Detector,
+        detector: str,
         instant: Instant,
         *,
         newest_outcome_ns: int | None = None,
@@ -159,6 +293,12 @@ class Lookout:
         threshold: float | None = None,
         says: str = "",
     ) -> None:
+        """Record a detector's first word. Before the break, and while the workload is being put back, nobody's word
+        says anything about the broken release."""
+        said = {event.detector for event in self.detected}
+        if not self._breaking or self._restoring or detector in said:
+            return
+        triggers = self.trigger is None and not self.decided and self._trigger.is_pulled({*said, detector})
         event = Detected(
             at_ns=instant.latest_ns,
             detector=detector,
@@ -166,24 +306,29 @@ class Lookout:
             newest_outcome_ns=newest_outcome_ns,
             statistic=statistic,
             threshold=threshold,
-            triggers=not self.detected and not self.decided,
+            triggers=triggers,
             says=says,
         )
         self.detected.append(event)
+        self.trigger = event if triggers else self.trigger
         self._emit(event)
-
-    def _has_detected(self, detector: Detector) -> bool:
-        return any(event.detector == detector for event in self.detected)
 
     def _know(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
-        if self._detector is not None:
-            self._detector.take(outcome)
+        for detector in self._detectors.values():
+            detector.take(outcome)
+
+
+def somebody_else(seen: WorkloadSnapshot) -> str:
+    """Return who set the image that the workload has, as far as it says so."""
+    by = "" if seen.image_set_by is None else f" (field manager {seen.image_set_by.manager})"
+    return f"somebody else{by}"
 
 
 def taken_over(seen: WorkloadSnapshot) -> TakenOverError:
     """Return the error that says whose change the drill must not overwrite."""
     return TakenOverError(
-        f"somebody else set the image of {seen.kind}/{seen.name} to {seen.image} during the drill: it is left alone",
+        f"{somebody_else(seen)} set the image of {seen.kind}/{seen.name} to {seen.image} during the drill: "
+        "it is left alone",
         "drill when nobody deploys",
     )

@@ -24,3 +24,5 @@ class RunOrder:
     host: str
     provider_program: bytes  # scenarios/provider/provider.py: what a provider runs that the drill starts
     advisories: Advisories  # policy/langflow-advisories.yaml, or the team's own list
+    require_labels: tuple[tuple[str, str], ...] = ()  # that the target, or its namespace, must bear
+    approved: bool = False  # whether the run was told that this very plan digest is approved

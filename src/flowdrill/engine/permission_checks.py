@@ -12,6 +12,7 @@ from flowdrill.engine.ports import LookPorts
 from flowdrill.errors import ClusterAwayError, FlowdrillError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.readiness import AccessRow
+from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.status import Status
 
 HARNESS_WORDS = "the harness itself"
@@ -29,8 +30,9 @@ class Permissions:
 def check_permissions(order: RunOrder, ports: LookPorts, findings: Findings) -> Permissions:
     """Ask the API server about the responder, the harness, and everybody who must not patch. Changes nothing."""
     responder = ports.workload.responder
-    _check_identity(responder, ports, findings)
-    answers = ports.workload.may(Actor.RESPONDER, tuple(need.question for need in on_call_needs(order.drill.target)))
+    _check_identity(responder, ports, findings, by_people=order.drill.by_people)
+    needs = on_call_needs(order.drill.target, order.drill.rollback.way)
+    answers = ports.workload.may(Actor.RESPONDER, tuple(need.question for need in needs))
     _check_responder(order, responder or HARNESS_WORDS, answers, findings)
     rows = _rows(responder or HARNESS_WORDS, answers, wanted=True)
     if responder is not None:
@@ -42,14 +44,17 @@ def check_permissions(order: RunOrder, ports: LookPorts, findings: Findings) -> 
     return Permissions(tuple(rows), responder_may_patch=not denied)
 
 
-def _check_identity(responder: str | None, ports: LookPorts, findings: Findings) -> None:
+def _check_identity(responder: str | None, ports: LookPorts, findings: Findings, *, by_people: bool) -> None:
     name, required = "rollback_identity", "the identity that would really roll back"
     if responder is None:
+        nobody = "the harness itself rolls back, which says nothing about who is on call"
+        if by_people:
+            nobody = "nothing is known of what people may do, but of the harness alone, which takes over"
         findings.check(
             name,
             Status.WARNING,
             required=required,
-            observed="the drill names nobody: the harness itself rolls back, which says nothing about who is on call",
+            observed=f"the drill names nobody: {nobody}",
             detail="name who would: `rollback: {as: system:serviceaccount:NAMESPACE:NAME}`, or a kubeconfig of theirs",
         )
         return
@@ -64,10 +69,11 @@ def _check_identity(responder: str | None, ports: LookPorts, findings: Findings)
 def _check_responder(order: RunOrder, who: str, answers: Sequence[AccessAnswer], findings: Findings) -> None:
     missing, unknown = _split(answers)
     told = _observed(missing, unknown, len(answers))
+    patches = "" if order.drill.rollback.way is Strategy.COMMAND else ", and patch it"
     findings.check(
         "responder_may_roll_back",
         _status(missing, unknown),
-        required=f"{who} may see the workload, its revisions and its pods, and patch it",
+        required=f"{who} may see the workload, its revisions and its pods{patches}",
         observed=f"{who} {told}" if missing else told,
         detail=_remedy("on-call", missing, order) if missing else _why(unknown),
     )

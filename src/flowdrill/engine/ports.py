@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flowdrill.engine.facts import Fact
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
+from flowdrill.model.alerts import AlertRule, Silence
+from flowdrill.model.audited_change import AuditedChange
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_health import ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
 from flowdrill.model.langflow_version import FoundVersion, VersionUnknown
 from flowdrill.model.ledger import Ledger, LedgerEntry
+from flowdrill.model.limits_plan import LimitName
+from flowdrill.model.obstacle import ObstacleLook, ObstacleScene
 from flowdrill.model.provider_log import WrittenLog
 from flowdrill.model.release import NO_FIELDS, Fields, Release
+from flowdrill.model.rollback import RollbackRequest, RollbackTaken
 from flowdrill.model.scanner_report import ScannerReport
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
+from flowdrill.model.standing import Standing
 from flowdrill.model.surroundings import PullSecret, Surroundings
+from flowdrill.model.target_labels import TargetLabels
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -53,6 +60,10 @@ class Workload(Protocol):
         """Return the workload and its pods as the API server has them now."""
         ...
 
+    def labels(self) -> TargetLabels:
+        """Return what the workload and its namespace bear now."""
+        ...
+
     def surroundings(self) -> Surroundings:
         """Return its revisions and everything else that decides whether a rollback goes through. What may not be read
         is named in it."""
@@ -68,6 +79,28 @@ class Workload(Protocol):
     ) -> None:
         """Patch the container's image and other `fields` of it (whole; None removes one), and the change-cause
         annotation (None removes it). Returns once accepted. `by`: who sends it."""
+        ...
+
+    def break_image(self, image: str, change_cause: str, *, fields: Fields, over: Mapping[str, Any]) -> None:
+        """Do the same where the pod template is still `over`: DrillRefusedError when it is another one. A request that
+        arrives late, when anybody has changed the workload since, changes nothing. Returns once accepted."""
+        ...
+
+    def outdate(self, run_id: str) -> None:
+        """See to it that a `break_image` which was sent before and arrives later changes nothing. Leaves the workload
+        as it was."""
+        ...
+
+    def template(self) -> Mapping[str, Any]:
+        """Return the pod template, whole, as the API server has it now."""
+        ...
+
+    def undo_to(
+        self, revision: str, holds: Mapping[str, Any], *, by: Actor = Actor.HARNESS, dry_run: bool = False
+    ) -> None:
+        """Bring back what `revision` (replicaset/NAME or controllerrevision/NAME) holds, as `kubectl rollout undo`
+        does; `dry_run`: a server-side one. Returns once accepted. UndoRefusedError when the revision is not kept, holds
+        another template than `holds`, or rollouts are paused. `by`: who sends it."""
         ...
 
     @property
@@ -120,6 +153,10 @@ class Workload(Protocol):
         DrillRefusedError when another run holds it."""
         ...
 
+    def refuse_if_locked(self) -> None:
+        """DrillRefusedError when a run holds the workload."""
+        ...
+
     def unlock(self, run_id: str) -> None:
         """Give the workload back. Harmless when this run does not hold it."""
         ...
@@ -132,6 +169,29 @@ class Workload(Protocol):
     def free_stuck_pods(self, image: str) -> tuple[str, ...]:
         """Delete pods of a StatefulSet that run `image` and are not ready: its controller would wait for them for
         ever. Return their names; empty for a Deployment."""
+        ...
+
+    def standing(self, undo: Undo) -> Standing:
+        """Return how the workload, its revisions and pods stand, and what the drill of `undo` changes beside it or has
+        made, but for tags. What may not be read is named in it."""
+        ...
+
+    def annotate(self, name: str, annotations: Mapping[str, str | None]) -> None:
+        """Set annotations (None removes one) of the workload (kind/NAME) or of a revision of it. Returns once
+        accepted."""
+        ...
+
+    def renumber(self, name: str, number: int) -> None:
+        """Give a revision that is not the current one another number: `rollout undo` goes by it. Returns once
+        accepted."""
+        ...
+
+    def set_revision_limit(self, limit: int) -> None:
+        """Set how many old revisions the workload keeps. Returns once accepted."""
+        ...
+
+    def forget_revision(self, name: str) -> str | None:
+        """Delete one revision that no pod is of; return why it is left, or None. Harmless when it is gone."""
         ...
 
     def evidence(self, images: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
@@ -264,6 +324,151 @@ class Load(Protocol):
         ...
 
 
+class Source(Protocol):
+    """What tells facts beside the load and the workload's watch: alerts, people, and who suffers around the drill."""
+
+    def start_watching(self, tell: Tell) -> None:
+        """From now on tell what is seen. Raises nothing: what is away is told."""
+        ...
+
+    def stop_watching(self) -> None:
+        """Stop telling. Harmless when not watching."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """The API server's own record of who has changed the workload."""
+
+    def begin(self) -> None:
+        """Look only at what is written from now on. Raises nothing."""
+        ...
+
+    def changes(self) -> tuple[AuditedChange, ...]:
+        """Return every accepted change of the workload since then by anybody but flowdrill, oldest first, as far as it
+        is written by now. Raises nothing: what cannot be read is not there."""
+        ...
+
+
+class AlertSource(Source, Protocol):
+    """A Prometheus with the alerts that must fire, and the Alertmanager they must get to. But for what a source does,
+    every method raises AlertSourceError, and AlertSourceAwayError where there was no answer."""
+
+    def rules(self) -> tuple[AlertRule, ...]:
+        """Return every alerting rule that Prometheus has."""
+        ...
+
+    def problem_of(self, query: str) -> str | None:
+        """Return what Prometheus says against a PromQL, or that its answer is no vector; None when it is one."""
+        ...
+
+    def holds(self, query: str) -> bool:
+        """Return whether a PromQL has a value now."""
+        ...
+
+    def without_series(self, metrics: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the metrics that have no series now."""
+        ...
+
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the names of all metrics that there are, as many as one answer may hold."""
+        ...
+
+    def alertmanagers(self) -> tuple[str, ...]:
+        """Return the URLs of the Alertmanagers that Prometheus sends alerts to."""
+        ...
+
+    def already_received(self) -> tuple[str, ...]:
+        """Return those of the drill's alerts that Alertmanager has now, by their names."""
+        ...
+
+    def silences(self) -> tuple[Silence, ...]:
+        """Return the active silences of the Alertmanager that the drill names."""
+        ...
+
+
+class RollbackAttempt(Protocol):
+    """A rollback under way."""
+
+    def taken(self) -> RollbackTaken | None:
+        """Return what came of it, or None while it is not over."""
+        ...
+
+    def stop(self) -> None:
+        """End it, whatever it is doing. Harmless when it is over."""
+        ...
+
+
+class RollbackStrategy(Protocol):
+    """A way to bring the stable image back."""
+
+    def begin(self, request: RollbackRequest) -> RollbackAttempt:
+        """Begin. ForbiddenError when the API server refuses at once; ClusterError and its kind come through."""
+        ...
+
+
+class RollbackProgram(Protocol):
+    """The team's own rollback, as a program of this host."""
+
+    def found(self) -> str:
+        """Return where the program is; PlanError when it is not there, or must not be run."""
+        ...
+
+
+class Obstacle(Protocol):
+    """Something that stands in the way of a rollback, and can be taken away again. Its methods raise FlowdrillErrors,
+    also half-way: then it is taken away all the same."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a drill."""
+        ...
+
+    def look(self, scene: ObstacleScene) -> ObstacleLook:
+        """Find out whether it can be put, and how it would be taken away by hand. Changes nothing; comes before
+        `put`."""
+        ...
+
+    def put(self) -> str:
+        """Put it in the way; return what was done, in words."""
+        ...
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Know what another process has found out in `look` (its answer's memory): from now on it can be taken away, as
+        if it had been put here. ValueError when `memory` is none of its own."""
+        ...
+
+    def take_away(self) -> str | None:
+        """Take it away; return what of it is left, or None. Harmless when it is not there."""
+        ...
+
+    def evidence(self) -> tuple[tuple[str, str, str], ...]:
+        """Return (file name, what it shows, text) of what it has to show for itself, redacted."""
+        ...
+
+
+class GuardJob(Protocol):
+    """A guard in the cluster: a Job that goes on when this whole host is gone. Every method raises ClusterError or
+    ForbiddenError."""
+
+    def try_out(self, run_id: str) -> None:
+        """Have the API server check the Job and its pod, and keep nothing. ClusterError, too, when its service account
+        is not there."""
+        ...
+
+    def create(self, undo: Undo) -> None:
+        """Create it for the undo's run. Returns once accepted."""
+        ...
+
+    def unready(self) -> str | None:
+        """Return what keeps it from watching over the run, or None once it does."""
+        ...
+
+    def remove(self, run_id: str) -> str | None:
+        """Delete what `create` has made for this run, and nothing else; return what of it is still there, or None.
+        Harmless when it is gone, or was never made."""
+        ...
+
+
 class EvidenceFolder(Protocol):
     """Where evidence is kept."""
 
@@ -273,6 +478,10 @@ class EvidenceFolder(Protocol):
 
     def remember_undo(self, undo: Undo) -> None:
         """Write the undo down, so that it survives this process and a power cut."""
+        ...
+
+    def remember_standing(self, standing: Standing) -> None:
+        """Write down how everything stood before the drill, so that it survives the same."""
         ...
 
 
@@ -286,13 +495,63 @@ class LookPorts:
     provider: Provider | None = None  # where the drill names one
     scanner: Scanner | None = None  # where the drill's policy names one
     ledger: LedgerBook | None = None
+    obstacles: tuple[Obstacle, ...] = ()  # in the drill's order
+    program: RollbackProgram | None = None  # where the drill's strategy is a command
+    alerts: AlertSource | None = None  # where the drill names alerts that must fire
+    guard_job: GuardJob | None = None  # where the drill names a guard in the cluster
+
+
+class Guard(Protocol):
+    """What puts everything back when this process cannot: it dies, hangs, or loses the cluster."""
+
+    def begin(self, undo: Undo, tell: Tell) -> None:
+        """Have it watch over the run from now on, and tell when it has taken over: before the workload is locked, so
+        that nobody has to take away a lock that a dead harness has left. GuardError when it cannot."""
+        ...
+
+    def keep_lease(self, undo: Undo) -> None:
+        """The workload is locked: keep the Lease, and have the guard act when that does not work."""
+        ...
+
+    def await_ready(self) -> None:
+        """Return once it could act; GuardError when it does not get ready. Nothing may be broken before."""
+        ...
+
+    def await_end(self) -> str:
+        """Wait until it has done what it has taken over; return what came of it, in words."""
+        ...
+
+    def stop_renewing(self, undo: Undo) -> None:
+        """Renew the Lease once more, and then no more: it is about to be given back. GuardActsError when somebody else
+        has it, or had it."""
+        ...
+
+    def dismiss(self) -> None:
+        """Everything is put back: let it go. Harmless when it was never there."""
+        ...
+
+    def leave_to_it(self) -> str | None:
+        """This run has not put everything back: let it go on trying. Return where it tells of it, None when there is no
+        guard that could."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ports(LookPorts):
+class RestorePorts(LookPorts):
+    """What is needed to put everything back."""
+
+    evidence: EvidenceFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports(RestorePorts):
     """Everything a run is handed."""
 
     inbox: Inbox
     tell: Tell
     load: Load
-    evidence: EvidenceFolder
+    rollback: RollbackStrategy
+    sources: tuple[Source, ...] = ()
+    around: Mapping[LimitName, Source] = field(default_factory=dict)  # who looks at what a limit is about
+    audit: AuditTrail | None = None  # where the API server's audit log can be read
+    guard: Guard | None = None

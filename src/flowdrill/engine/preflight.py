@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 from flowdrill.analysis.rollout import unsettled_because
+from flowdrill.engine.alert_checks import check_alerts
+from flowdrill.engine.allowed_checks import check_allowed, refuse_no_longer_allowed
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.dry_runs import try_patches
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.gathered import Gathered
+from flowdrill.engine.guard_job import check_guard_job
 from flowdrill.engine.image_checks import check_tag_policy
 from flowdrill.engine.narrator import Narrator
+from flowdrill.engine.obstacles import look_at_obstacles
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.permission_checks import HARNESS_WORDS, check_permissions, check_pod, may_create_pods
 from flowdrill.engine.ports import LookPorts
@@ -16,8 +23,9 @@ from flowdrill.engine.provider_start import prepare_provider
 from flowdrill.engine.reach_look import check_reach, look_at_reach
 from flowdrill.engine.safety_checks import check_known_vulnerabilities, check_scanner_report
 from flowdrill.engine.stable_image import find_stable
+from flowdrill.engine.strategy_checks import check_strategy
 from flowdrill.engine.way_back import look_at_way_back
-from flowdrill.errors import DrillRefusedError, PlanError
+from flowdrill.errors import DrillRefusedError, ForbiddenError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import BrakeSeen
 from flowdrill.model.image_health import Health
@@ -34,16 +42,22 @@ def preflight(order: RunOrder, ports: LookPorts, tell: Narrator) -> Cleared:
 
     Changes nothing. Errors of the cluster, the registry or the scenario come through as they are."""
     findings, gathered = Findings(ports.clock, tell.emit), Gathered(ports.workload.responder or HARNESS_WORDS)
+    with suppress(ForbiddenError):  # that it may not look is among the checks
+        ports.workload.refuse_if_locked()  # first: what a dead drill has left broken fails all other checks
     try:
         cleared = _look(order, ports, findings, gathered)
+        alerts_known = check_alerts(order.drill, ports.alerts, findings)
     finally:
         findings.emit(BrakeSeen(at_ns=ports.clock.now_ns(), readiness=gathered.readiness()))
     findings.refuse_failed()
+    if not alerts_known:
+        raise findings.refusal()
     return cleared
 
 
 def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathered) -> Cleared:
-    before = ports.workload.snapshot()
+    before, template = ports.workload.snapshot(), ports.workload.template()
+    check_allowed(order, ports, findings)
     permissions = check_permissions(order, ports, findings)
     gathered.access = permissions.rows
     _refuse_unhealthy(before, findings)
@@ -68,13 +82,18 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
         observed="; ".join((*broken.image.changes, *release.changes)) or "a new image without a change",
     )
     check_pod(stable.rollback_image, ports, findings, may_try=may_create_pods(permissions.rows))
+    check_guard_job(order, ports, findings)
     provider = prepare_provider(order, stable.pinned, ports, findings)
-    cleared = Cleared(before, stable, broken, release, recovery, provider)
+    revision = check_strategy(order, way_back.surroundings, ports, findings)
+    number = next((one.number for one in way_back.surroundings.revisions if one.current), None)
+    cleared = Cleared(before, stable, broken, release, recovery, revision, template, provider, revision_number=number)
     may = permissions.responder_may_patch
-    try_patches(cleared, ports, findings, responder_may_patch=may)
+    try_patches(order.drill.rollback.way, cleared, ports, findings, responder_may_patch=may)
     gathered.reach = look_at_reach(order, stable, way_back, ports, findings, whole=False, responder_may_patch=may)
     check_reach(gathered.reach, findings)
-    return cleared
+    kept = way_back.surroundings.revision_limit
+    obstacles = look_at_obstacles(order, cleared, ports.obstacles, findings)
+    return replace(cleared, obstacles=obstacles, revision_limit=kept)
 
 
 def whole_reach(order: RunOrder, ports: LookPorts, tell: Narrator) -> Reach:
@@ -120,11 +139,13 @@ def refuse_changed(order: RunOrder, cleared: Cleared, ports: LookPorts) -> None:
             f"{now.kind}/{now.name} was changed since preflight: its image was {before.image} and is {now.image}",
             "drill when nobody deploys; nothing was broken",
         )
-    if _release(order, ports) != cleared.release:
+    if ports.workload.template() != cleared.template or _release(order, ports) != cleared.release:
         raise DrillRefusedError(
-            f"{now.kind}/{now.name} was changed since preflight: what the release would change is not what it was",
+            f"{now.kind}/{now.name} was changed since preflight: its pod template, or what the release "
+            "would change, is not what it was",
             "drill when nobody deploys; nothing was broken",
         )
+    refuse_no_longer_allowed(order, ports)
 
 
 def _refuse_unhealthy(seen: WorkloadSnapshot, findings: Findings) -> None:

@@ -15,6 +15,7 @@ from flowdrill.model.images import PreparedImage, Program
 from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.release import Release
 from flowdrill.model.status import Status
+from flowdrill.model.undo import Undo
 
 _FILE = "/opt/flowdrill/provider/provider.py"
 _COMMAND = ("python3", "-u", _FILE)
@@ -60,7 +61,7 @@ def start_provider(
     try:
         ports.registry.push(start.image)
         start.provider.start(str(start.image.image.reference), order.run_id)
-        problem = _until_done(start.provider.unsettled, _START_SECONDS, ports.clock, lookout)
+        problem = _until_done(start.provider.unsettled, _START_SECONDS, ports.clock, lookout.pause)
         if problem is not None:
             raise _not_started(start, order, problem)
         if start.workload in release.broken_beside:
@@ -87,34 +88,38 @@ def refuse_gone(start: ProviderStart | None, tell: Narrator) -> None:
     )
 
 
-def remove_provider(start: ProviderStart | None, order: RunOrder, ports: Ports, lookout: Lookout) -> tuple[str, ...]:
-    """Delete it, and its image once it is gone; return what is left behind, each with the reason."""
-    if start is None:
+def remove_provider(undo: Undo, ports: LookPorts, pause: Callable[[float], None]) -> tuple[str, ...]:
+    """Delete what the drill has started, and its image once it is gone; return what is left behind, each with the
+    reason. Harmless when it was never made."""
+    provider, image = ports.provider, undo.provider_image
+    if undo.started is None or provider is None or image is None:
         return ()
 
     def attempt() -> str | None:
         try:
-            return start.provider.remove(order.run_id)
+            return provider.remove(undo.run_id)
         except ForbiddenError:
             raise  # it will not be allowed in a minute, either
         except ClusterError as error:
             return error.problem
 
     try:
-        problem = _until_done(attempt, _END_SECONDS, ports.clock, lookout)
+        problem = _until_done(attempt, _END_SECONDS, ports.clock, pause)
     except ForbiddenError as error:
         problem = error.problem
     if problem is None:
-        return ports.registry.delete(start.image.image)
-    by_hand = f"kubectl -n {order.drill.target.namespace} delete {start.workload}"
-    return f"{problem}; `{by_hand}`", f"{start.image.image.reference}: the model provider's image, which it may need"
+        return ports.registry.delete(image)
+    by_hand = f"kubectl -n {undo.namespace} delete {undo.started}"
+    return f"{problem}; `{by_hand}`", f"{image.reference}: the model provider's image, which it may need"
 
 
-def _until_done(attempt: Callable[[], str | None], limit_seconds: float, clock: Clock, lookout: Lookout) -> str | None:
+def _until_done(
+    attempt: Callable[[], str | None], limit_seconds: float, clock: Clock, pause: Callable[[float], None]
+) -> str | None:
     """Return None once `attempt` does, or what it returned last at the limit."""
     deadline_ns = clock.now_ns() + seconds_to_ns(limit_seconds)
     while (problem := attempt()) is not None and clock.now_ns() < deadline_ns:
-        lookout.wait(lambda _: None, _LOOK_AGAIN_SECONDS)
+        pause(_LOOK_AGAIN_SECONDS)
     return problem
 
 

@@ -23,6 +23,7 @@ from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.reach import Reach
+from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.status import Status
 
 _DRILLS_TAG = re.compile(r"drill-.+-[0-9a-f]{12}")  # edges/registry/derive.py
@@ -69,7 +70,7 @@ def look_at_reach(
             digests={one.image: _digest_of(one.image, images) for one in way_back.surroundings.revisions},
             ledger=way_back.ledger,
             images=images.seen,
-            permissions={d: _permission(images.seen[d], ports, may=responder_may_patch) for d in tried},
+            permissions={d: _permission(images.seen[d], order, ports, may=responder_may_patch) for d in tried},
             safety=_safeties({d: images.seen[d] for d in tried}, order, ports, whole=whole),
             archived_on={
                 digest: one.on for digest, one in archivals.items() if one.on is not None or _kept(one.because)
@@ -161,15 +162,16 @@ def _joined(stable: Stable, looked: Sequence[LookedAt], tagged: Sequence[tuple[s
     return _Images(seen, digests)
 
 
-def _permission(image: SeenImage, ports: LookPorts, *, may: bool) -> Permission:
+def _permission(image: SeenImage, order: RunOrder, ports: LookPorts, *, may: bool) -> Permission:
     """Whether the API server accepts this image from whoever rolls back: admission may look at it."""
     if not may:
         return Permission(False, "whoever rolls back must not patch the workload")
+    by = Actor.HARNESS if order.drill.rollback.way is Strategy.COMMAND else Actor.RESPONDER  # as whom it acts: unknown
     reference = image.health.reference
     if reference.digest is None:
         return Permission(None, "its digest is not known")
     try:
-        ports.workload.would_accept(str(reference.at_digest(reference.digest)), by=Actor.RESPONDER)
+        ports.workload.would_accept(str(reference.at_digest(reference.digest)), by=by)
     except FlowdrillError as error:
         return Permission(None if isinstance(error, ClusterAwayError) else False, error.problem)
     return Permission(True, "the API server accepts the patch (server-side dry run)")

@@ -8,7 +8,7 @@ from flowdrill.analysis.rollout import running_digests
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.ports import LookPorts
 from flowdrill.model.events import StableImageSeen
-from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.images import RetainedImage
 from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadSnapshot
@@ -30,9 +30,18 @@ class Stable:
         return self.written if "@" in self.written else str(self.pinned)
 
     @property
-    def images(self) -> frozenset[str]:
-        """The image as the rollback sets it, and as it was written before."""
-        return frozenset({self.rollback_image, self.written})
+    def spellings(self) -> tuple[str, ...]:
+        """The image as the rollback sets it, and as it was written before where that is another text."""
+        return tuple(sorted({self.rollback_image, self.written}))
+
+    def is_stable(self, image: str) -> bool:
+        """Return whether `image` is the stable one: as it was written before, or pinned to its digest."""
+        if image == self.written:
+            return True
+        try:
+            return parse_image_reference(image).digest in self.digests
+        except ValueError:
+            return False
 
 
 def find_stable(before: WorkloadSnapshot, named: ImageReference, ports: LookPorts, findings: Findings) -> Stable:

@@ -9,15 +9,22 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from flowdrill.model.access import GROUP, Subject
+from flowdrill.model.detect_plan import HUMAN, DetectPlan, Trigger
+from flowdrill.model.guard_plan import GuardPlan
+from flowdrill.model.limits_plan import LimitsPlan, WatchedAlerts
 from flowdrill.model.load_settings import MAX_IN_FLIGHT
+from flowdrill.model.obstacle_plan import ObstacleKind, ObstaclePlan
 from flowdrill.model.policy import PolicyPlan
 from flowdrill.model.quantity import Ratio, Seconds
+from flowdrill.model.rollback_plan import Decider, RollbackPlan
 from flowdrill.model.route import Route
+from flowdrill.model.rule import unseen_because
+from flowdrill.model.safety_plan import SafetyPlan
 from flowdrill.model.strict import Strict
 from flowdrill.model.workload import WorkloadKind
 
 _DOUBT = 0.01  # the baseline's bad ratio is bounded with 99 % confidence (analysis.detector.normal_bad_ratio_of)
+_BESIDE_ITS_LIMITS_SECONDS = 900.0  # what preflight, pushing an image and starting a provider may take
 _DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 _URL = r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"  # for editors; what is wrong with a URL is said by `LoadPlan`
@@ -157,80 +164,23 @@ class BaselinePlan(Strict):
     )
 
 
-class DetectPlan(Strict):
-    """How long the detectors may take."""
+class Inject(Strict):
+    """A note for the people of a game day: it is shown and noted down at its time."""
 
-    limit: Seconds = Field(default="180s", validate_default=True)
-
-
-class RollbackPlan(Strict):
-    """The way back: the stable image, by digest; and who takes it."""
-
-    limit: Seconds = Field(default="300s", validate_default=True)
-    as_user: str | None = Field(
-        default=None,
-        alias="as",
-        min_length=1,
-        description="identity that rolls back, by impersonation: a user, or system:serviceaccount:NAMESPACE:NAME; "
-        "default: the harness itself, which says nothing about whoever is on call",
-    )
-    groups: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), description="groups that the identity is in (`as` alone has none but what the cluster gives it)"
-    )
-    kubeconfig: str | None = Field(
-        default=None,
-        min_length=1,
-        description="kubeconfig of whoever rolls back, beside the drill file; instead of `as`",
-    )
-    context: str | None = Field(
-        default=None, min_length=1, description="the context in that kubeconfig; default: its only one"
-    )
-    not_by: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(),
-        description="users (or service accounts, or `group:NAME`) who must not be able to patch the workload",
-    )
-
-    @field_validator("as_user", "groups", "not_by")
-    @classmethod
-    def _fit_a_header(cls, names: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        for name in (names,) if isinstance(names, str) else names or ():
-            if not (name.isascii() and name.isprintable()):
-                raise ValueError(f"needs names of printable ASCII characters, not {name!r}")
-            if Subject(name).is_misspelt:
-                raise ValueError(f"names nobody: {name!r}: write system:serviceaccount:NAMESPACE:NAME, or group:NAME")
-        return names
-
-    @field_validator("as_user")
-    @classmethod
-    def _is_somebody(cls, name: str | None) -> str | None:
-        if name is not None and name.startswith(GROUP):
-            raise ValueError(f"names {name!r}, and a group alone is nobody: name a user, and the group in `groups`")
-        return name
-
-    @model_validator(mode="after")
-    def _one_identity(self) -> Self:
-        if self.kubeconfig is not None and self.as_user is not None:
-            raise ValueError("needs either `as` or `kubeconfig`: both name who rolls back")
-        if self.groups and self.as_user is None:
-            raise ValueError("`groups` need `as`: a group alone is nobody")
-        if self.context is not None and self.kubeconfig is None:
-            raise ValueError("`context` needs `kubeconfig`, the file that it is in")
-        return self
-
-    @property
-    def subject(self) -> Subject | None:
-        """Who rolls back by impersonation; None: the harness itself, or a kubeconfig of its own."""
-        if self.as_user is None:
-            return None
-        account = Subject(self.as_user).service_account
-        own = ("system:serviceaccounts", f"system:serviceaccounts:{account[0]}") if account and self.groups else ()
-        return Subject(self.as_user, (*self.groups, *own))  # the API server adds an account's own to no others
+    after: Seconds = Field(description="from the break")
+    text: str = Field(min_length=1, max_length=600)
 
 
 class Objectives(Strict):
     """What the drill must show. An objective that is left out is not judged."""
 
     time_to_detect: Seconds | None = None
+    time_to_acknowledge: Seconds | None = Field(
+        default=None, description="from the impact until somebody says that they have noticed"
+    )
+    time_to_act: Seconds | None = Field(
+        default=None, description="with `by: human`: from that acknowledgement until somebody rolls back"
+    )
     time_to_recover: Seconds | None = None
     outage: Seconds | None = None
     failed_requests_ratio: Ratio | None = Field(default=None, description="bad requests from the break to the recovery")
@@ -268,9 +218,80 @@ class Drill(Strict):
     detect: DetectPlan = DetectPlan()
     rollback: RollbackPlan = RollbackPlan()
     policy: PolicyPlan = PolicyPlan()
+    safety: SafetyPlan = Field(default=SafetyPlan(), description="where the drill may run at all")
+    guard: GuardPlan = GuardPlan()
+    obstacles: tuple[ObstaclePlan, ...] = Field(
+        default=(), description="what is put in the way of the rollback, to see whether the brake holds all the same"
+    )
+    injects: tuple[Inject, ...] = Field(default=(), description="what is told to people meanwhile, on a game day")
     hold: Seconds = Field(default="10s", validate_default=True, description="how long the recovery must hold")
     objectives: Objectives = Objectives()
     slo: ServiceLevelObjective = ServiceLevelObjective()
+    limits: LimitsPlan = LimitsPlan()
+
+    @property
+    def wall_clock_limit_seconds(self) -> float:
+        """How long the run may take until it is stopped."""
+        own = self.baseline.window + self.detect_limit_seconds + self.rollback.limit + self.hold
+        return self.limits.wall_clock or 2 * own + _BESIDE_ITS_LIMITS_SECONDS
+
+    @property
+    def by_people(self) -> bool:
+        """Whether people decide, and roll back."""
+        return self.rollback.by is Decider.HUMAN
+
+    @property
+    def trigger(self) -> Trigger:
+        """What triggers the rollback."""
+        return self.detect.trigger_of(by_people=self.by_people)
+
+    @property
+    def detect_limit_seconds(self) -> float:
+        """How long it may take until the failure is noticed; on a game day people have their own limit."""
+        return self.rollback.human_limit_seconds if self.by_people else self.detect.limit
+
+    @model_validator(mode="after")
+    def _rules_can_be_evaluated(self) -> Self:
+        for name, rule in self.detect.rules.items():
+            why = unseen_because(rule, self.load.latency_objective)
+            if why is not None:
+                raise ValueError(f"`detect.rules.{name}`: {why}")
+        return self
+
+    @model_validator(mode="after")
+    def _trigger_can_come(self) -> Self:
+        if self.detect.trigger == HUMAN and not self.by_people:
+            raise ValueError("`detect.trigger: human` needs `rollback.by: human`: nobody is waited for")
+        if self.by_people and HUMAN not in self.trigger.names:
+            raise ValueError(
+                f"`detect.trigger: {self.detect.trigger}` and `rollback.by: human` do not fit: then people decide"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _obstacles_fit(self) -> Self:
+        kinds = [one.kind for one in self.obstacles]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("`obstacles`: each kind can be in the way once")
+        if ObstacleKind.ROLLOUT_PAUSED in kinds and self.target.kind is not WorkloadKind.DEPLOYMENT:
+            raise ValueError("`obstacles`: rollout-paused needs a Deployment: a StatefulSet cannot be paused")
+        if ObstacleKind.PERMISSION_REMOVED in kinds and self.rollback.subject is None:
+            raise ValueError("`obstacles`: permission-removed needs `rollback.as`: whose permission is taken away")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_can_hold(self) -> Self:
+        if self.limits.alerts is WatchedAlerts.OUTSIDE and self.detect.prometheus is None:
+            raise ValueError("`limits.alerts: outside` needs `detect.prometheus`, which says where alerts fire")
+        if self.wall_clock_limit_seconds <= self.baseline.window:
+            raise ValueError("`limits.wall_clock` must be longer than `baseline.window`: nothing would ever be broken")
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_can_act(self) -> Self:
+        if self.objectives.time_to_act is not None and not self.by_people:
+            raise ValueError("`objectives.time_to_act` needs `rollback.by: human`: nobody else is asked to act")
+        return self
 
     @model_validator(mode="after")
     def _baseline_can_hold(self) -> Self:

@@ -12,7 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from flowdrill.model.alerts import AlertEnd, AlertStage
 from flowdrill.model.instant import Instant
+from flowdrill.model.kubernetes_signals import SignalKind
+from flowdrill.model.limits_plan import Limit, LimitName
 from flowdrill.model.readiness import Readiness
 from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadSnapshot
@@ -46,6 +49,7 @@ class End(StrEnum):
     UNSTEADY = "unsteady"  # the baseline did not hold; nothing was touched
     NOT_BROKEN = "not broken"  # the fault did not reach users within its limit
     INTERRUPTED = "interrupted"  # SIGINT or SIGTERM
+    LIMIT = "stopped by a limit"  # one of the drill's limits was reached
     FAILED = "failed"  # the harness, Locust or the cluster failed in mid-run
 
 
@@ -80,6 +84,7 @@ class RunStarted:
     cluster: str
     kubernetes_version: str
     host: str
+    approved: bool = False
     event: Literal["run started"] = "run started"
 
 
@@ -153,6 +158,7 @@ class UndoRegistered:
     at_ns: int
     where: str
     image: str
+    digest: str = ""  # of the undo: what tells it from one that somebody has changed
     event: Literal["undo registered"] = "undo registered"
 
 
@@ -164,8 +170,15 @@ class ImageSet:
     purpose: Purpose
     image: str
     instant: Instant
-    identity: str | None  # impersonated user; None = the harness's own
+    identity: str | None  # who did it; None = the harness itself
+    how: str = ""  # in words; "" for a patch of the image
+    strategy: str = ""  # of a rollback: a Strategy, or "human"
     event: Literal["image set"] = "image set"
+
+    @property
+    def by_people(self) -> bool:
+        """Whether people did it by themselves."""
+        return self.strategy == "human"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +188,18 @@ class WorkloadSeen:
     at_ns: int
     snapshot: WorkloadSnapshot
     event: Literal["workload seen"] = "workload seen"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSeen:
+    """Kubernetes said something of a kind about the broken release for the first time."""
+
+    at_ns: int
+    instant: Instant
+    kind: SignalKind
+    pod: str | None
+    says: str
+    event: Literal["signal seen"] = "signal seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +215,110 @@ class Detected:
     triggers: bool
     says: str = ""  # what it saw, in its own words
     event: Literal["detected"] = "detected"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertStageSeen:
+    """An alert that must fire reached a stage for the first time since it was last quiet."""
+
+    at_ns: int
+    alert: str
+    stage: AlertStage
+    instant: Instant
+    says: str = ""
+    event: Literal["alert stage seen"] = "alert stage seen"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEnded:
+    """An alert that had reached `stage` no longer fires, or was kept from people."""
+
+    at_ns: int
+    alert: str
+    stage: AlertStage
+    says: str
+    why: AlertEnd = AlertEnd.RESOLVED
+    event: Literal["alert ended"] = "alert ended"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """A source of alerts went away (`problem`), or came back (None): what it would have shown meanwhile is unknown."""
+
+    at_ns: int
+    source: str
+    problem: str | None
+    event: Literal["source changed"] = "source changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Somebody said that they have noticed."""
+
+    at_ns: int
+    instant: Instant
+    by: str
+    how: str
+    event: Literal["acknowledged"] = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """People were told something, as the drill has it (`by` is "the drill") or by whoever leads the game day."""
+
+    at_ns: int
+    text: str
+    by: str
+    event: Literal["injected"] = "injected"
+
+
+@dataclass(frozen=True, slots=True)
+class ObstaclePut:
+    """Something was put in the way of the rollback."""
+
+    at_ns: int
+    obstacle: str
+    what: str
+    event: Literal["obstacle put"] = "obstacle put"
+
+
+@dataclass(frozen=True, slots=True)
+class ObstacleTaken:
+    """What was in the way of the rollback was taken away again; `problem` says what is left of it."""
+
+    at_ns: int
+    obstacle: str
+    problem: str | None
+    event: Literal["obstacle taken"] = "obstacle taken"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsInForce:
+    """The limits that stop this run from now on."""
+
+    at_ns: int
+    limits: tuple[Limit, ...]
+    event: Literal["limits in force"] = "limits in force"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLook:
+    """What a limit looks at is seen from now on (`problem` None), or cannot be seen."""
+
+    at_ns: int
+    limit: LimitName
+    problem: str | None
+    event: Literal["limit look"] = "limit look"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """A limit was reached: the drill stops, and everything is put back."""
+
+    at_ns: int
+    limit: LimitName
+    observed: str
+    event: Literal["limit reached"] = "limit reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +368,29 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardTookOver:
+    """Somebody else than the harness begins to put everything back: in `guard.jsonl`."""
+
+    at_ns: int
+    by: str  # the guard, or `flowdrill restore`, and where
+    why: str
+    clock: ClockPair
+    event: Literal["guard took over"] = "guard took over"
+
+
+@dataclass(frozen=True, slots=True)
+class GuardEnded:
+    """Whoever took over is done."""
+
+    at_ns: int
+    restored: bool
+    says: str
+    clock: ClockPair
+    left_behind: tuple[str, ...] = field(default=())
+    event: Literal["guard ended"] = "guard ended"
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The last event of every run that was not killed."""
 
@@ -247,6 +399,7 @@ class RunEnded:
     why: str
     clock: ClockPair
     left_behind: tuple[str, ...] = field(default=())
+    outcomes: int | None = None  # of how many requests the harness knew the fate: the record must hold as many
     event: Literal["run ended"] = "run ended"
 
 
@@ -261,12 +414,25 @@ Event = (
     | UndoRegistered
     | ImageSet
     | WorkloadSeen
+    | SignalSeen
     | Detected
+    | AlertStageSeen
+    | AlertEnded
+    | SourceChanged
+    | Acknowledged
+    | Injected
+    | ObstaclePut
+    | ObstacleTaken
+    | LimitsInForce
+    | LimitLook
+    | LimitReached
     | Decided
     | RolledBack
     | RecoveryHeld
     | EvidenceTaken
     | Noted
+    | GuardTookOver
+    | GuardEnded
     | RunEnded
 )
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from flowdrill.model.events import End
+from flowdrill.model.measured import Measure, Moment
+from flowdrill.model.noticed import AlertFact, Detection, GameDay, Signal
 from flowdrill.model.readiness import Readiness
 from flowdrill.model.status import Status
 from flowdrill.model.strict import Strict
@@ -21,29 +23,13 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-class Measure(Strict):
-    """A time in seconds: the estimate and the bounds that hold the truth."""
-
-    seconds: float
-    earliest: float
-    latest: float
-
-
-class Moment(Strict):
-    """An instant: seconds since the run started with its bounds, and the estimate in UTC (ISO 8601)."""
-
-    seconds: float
-    earliest: float
-    latest: float
-    utc: str
-
-
 class Instants(Strict):
     """The instants of the drill; null where one did not happen."""
 
     broken: Moment | None = None
     impact: Moment | None = None
     detected: Moment | None = None
+    acknowledged: Moment | None = Field(default=None, description="somebody said that they have noticed")
     decided: Moment | None = None
     triggered: Moment | None = None
     rolled_back: Moment | None = None
@@ -51,14 +37,25 @@ class Instants(Strict):
 
 
 class Measures(Strict):
-    """The four times; null where one could not be measured, which fails its objective."""
+    """The times; null where one could not be measured, which fails its objective."""
 
     time_to_detect: Measure | None = Field(
         default=None, description="detected - impact; detected - broken when it was detected before any user was hit"
     )
     reaction: Measure | None = Field(default=None, description="triggered - detected")
+    time_to_acknowledge: Measure | None = Field(
+        default=None, description="acknowledged - impact; - broken when it was acknowledged before any user was hit"
+    )
+    time_to_act: Measure | None = Field(
+        default=None, description="triggered - acknowledged, where people rolled back and had acknowledged before"
+    )
     time_to_recover: Measure | None = Field(default=None, description="recovered - triggered")
     outage: Measure | None = Field(default=None, description="recovered - impact")
+    outage_until_restore: Measure | None = Field(
+        default=None,
+        description="served again - impact, where no rollback but the restore ended the outage: what it cost that the "
+        "brake failed",
+    )
 
 
 class Stage(Strict):
@@ -120,16 +117,22 @@ class Tokens(Strict):
     cost_ratio: float | None = Field(description="tokens per user request: the outage's / the baseline's")
 
 
-class Detection(Strict):
-    """One detector's finding."""
+class ObstacleFacts(Strict):
+    """Something that the drill put in the way of the rollback."""
 
-    detector: str
-    at: Moment
-    newest_outcome: Moment | None = Field(description="null for a detector that does not look at answers")
-    statistic: float | None
-    threshold: float | None
-    triggers: bool
-    says: str = Field(default="", description="what it saw, in its own words")
+    name: str
+    what: str = Field(description="what was done")
+    put: Moment
+    taken: Moment | None = Field(description="null: it was not taken away, or the run was cut off")
+    problem: str | None = Field(default=None, description="what is left of it")
+
+
+class Rollback(Strict):
+    """How the way back was taken."""
+
+    strategy: str = Field(description="set-image, undo, command, or human")
+    how: str = Field(description="in words; empty for a patch of the image")
+    by: str | None = Field(description="who did it; null = the harness itself")
 
 
 class Assessment(Strict):
@@ -188,7 +191,8 @@ class RunFacts(Strict):
     workload: str
     container: str | None
     tool_version: str
-    plan_digest: str
+    plan_digest: str = Field(description="what `flowdrill plan` prints, and `flowdrill run --approved` compares")
+    approved: bool = Field(default=False, description="whether the run was told that this digest is approved")
     host: str
     rolled_back_as: str | None = Field(description="impersonated identity; null = the harness's own")
     clock_step_seconds: float | None = Field(description="how far UTC moved against the monotonic clock in the run")
@@ -207,9 +211,23 @@ class Result(Strict):
     recovery_stages: tuple[Stage, ...]
     requests: Requests
     tokens: Tokens | None = Field(default=None, description="null when the drill names no model provider")
-    detections: tuple[Detection, ...]
+    trigger: str | None = Field(default=None, description="whose word triggers; null before the break")
+    detections: tuple[Detection, ...] = Field(description="each detector's first word, in order")
+    silent_detectors: tuple[str, ...] = Field(default=(), description="those that said nothing until the restore")
+    obstacles: tuple[ObstacleFacts, ...] = Field(default=(), description="what was put in the way of the rollback")
+    game_day: GameDay | None = Field(
+        default=None, description="null where people were neither waited for nor heard, and were told nothing"
+    )
+    rollback: Rollback | None = Field(default=None, description="null when the way back was not taken")
+    alerts: tuple[AlertFact, ...] = Field(default=(), description="the team's alerts that had to fire, by stages")
+    signals: tuple[Signal, ...] = Field(default=(), description="what Kubernetes said of the broken release, in order")
     objectives: tuple[Assessment, ...]
     checks: tuple[Assessment, ...]
+    limits: tuple[Assessment, ...] = Field(
+        default=(),
+        description="those in force until the restore: kept (pass), reached (fail: it stopped the drill), or not "
+        "watched all the time (warning)",
+    )
     images: Images
     readiness: Readiness | None = Field(
         default=None, description="what preflight saw of the way back; null when it did not get that far"

@@ -16,13 +16,15 @@ E = TypeVar("E")
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run folder holds. `records` are in the order in which they reached the harness."""
+    """What a run folder holds. `records` are in the order in which they reached the harness; `events` are the harness's
+    and, where it took over, the guard's. `torn` names the files whose end was cut off in mid-record, and left out."""
 
     drill: Drill
     scenario: Scenario
     events: tuple[Event, ...]
     records: tuple[Record, ...]
     provider: ProviderLog = NOT_READ
+    torn: tuple[str, ...] = ()
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:
         """Return the events of one type, in order."""

@@ -31,6 +31,16 @@ class PodSnapshot:
     restarts: int
     waiting_reason: str | None  # ImagePullBackOff, CrashLoopBackOff …
     ended: str | None = None  # how the target container last ended: "OOMKilled (exit code 137)"
+    failed_probe: str | None = None  # what the first event about a failed probe of the target container says
+
+
+@dataclass(frozen=True, slots=True)
+class FieldManager:
+    """Who the API server says has set a field, by metadata.managedFields: a program, not a person."""
+
+    manager: str  # kubectl-set, helm, argocd-controller …
+    operation: str  # Update or Apply
+    at: str | None  # the API server's time, in whole seconds, as it writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class WorkloadSnapshot:
     change_cause: str | None
     pods: tuple[PodSnapshot, ...]
     stalled: bool = False  # a Deployment whose rollout exceeded its progress deadline
+    image_set_by: FieldManager | None = None  # of the target container's image; None where the server does not say
+    template_digest: str | None = None  # of the whole pod template: two equal ones are the same template
 
     def described(self) -> str:
         """Return one line for waits and errors: `2/3 replicas updated, 2 available, generation 7 (seen: 6)`."""

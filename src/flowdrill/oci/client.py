@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -18,6 +17,7 @@ from flowdrill.analysis.printable import printable
 from flowdrill.analysis.redaction import redact
 from flowdrill.errors import ImageMissingError, LoginRefusedError, RegistryAwayError, RegistryBusyError, RegistryError
 from flowdrill.model.image_reference import DOCKER_HUB
+from flowdrill.model.json_text import parsed_json
 from flowdrill.oci.credentials import config_path, find_credentials
 from flowdrill.oci.login import Login
 from flowdrill.oci.transport import READ_SECONDS, Body, Transport
@@ -177,7 +177,7 @@ def _is_read(request: Request, response: urllib3.BaseHTTPResponse) -> bool:
 def _error_text(body: bytes) -> str:
     """Return `: CODE: message` of the specification's error document, or nothing."""
     try:
-        first = json.loads(body)["errors"][0]
+        first = parsed_json(body)["errors"][0]
         return printable(redact(f": {first['code']}: {first.get('message', '')}"[:500]))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from flowdrill.analysis.docker_auths import Credentials, auth_credentials
 from flowdrill.errors import RegistryError
+from flowdrill.model.json_text import parsed_json
 
 _DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
 _HELPER_NAME = re.compile(r"[\w.-]+")
@@ -34,7 +34,7 @@ def find_credentials(host: str, path: Path) -> Credentials | None:
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, str(error)) from error
     try:
-        config = json.loads(text)
+        config = parsed_json(text)
     except ValueError as error:
         raise _unusable(path, f"not JSON: {error}") from error
     if not isinstance(config, dict):
@@ -95,7 +95,7 @@ def _from_helper(name: str, server: str, path: Path) -> Credentials | None:
             return None
         raise _helper_failed(program, server, f"it ended with exit code {run.returncode}")
     try:
-        answer = json.loads(run.stdout)
+        answer = parsed_json(run.stdout)
         username, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError) as error:
         raise _helper_failed(program, server, "its answer is not the JSON that Docker expects") from error

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flowdrill.errors import RegistryError
+from flowdrill.model.json_text import parsed_json
 from flowdrill.oci.manifests import platform_of
 
 _FIRST_YEAR = 2013  # of container images
@@ -43,7 +44,7 @@ class ConfigEdit:
 def parse_config(document: bytes, where: str) -> ImageConfig:
     """Return the parsed configuration; RegistryError naming `where` when it is none of a container image."""
     try:
-        fields = json.loads(document)
+        fields = parsed_json(document)
         fields["rootfs"]["diff_ids"].copy()  # a list: what is built on it is appended there
         runtime = fields.get("config") or {}
         variables = [str(variable).partition("=") for variable in runtime.get("Env") or ()]
@@ -57,7 +58,7 @@ def parse_config(document: bytes, where: str) -> ImageConfig:
             platform_of(fields),
             _created(fields.get("created")),
         )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RegistryError(
             f"{where}: its configuration is not a container image's: {type(error).__name__}: {error}",
             "Name a container image, not a chart or another artifact.",

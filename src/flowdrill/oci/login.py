@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import urllib3
 
 from flowdrill.analysis.docker_auths import Credentials
 from flowdrill.errors import LoginRefusedError, RegistryError
+from flowdrill.model.json_text import parsed_json
 from flowdrill.oci.transport import Transport
 
 _CHALLENGE = re.compile(r"(?i)\b(bearer|basic)\b((?:\s*,?\s*[\w-]+=(?:\"[^\"]*\"|[^\s,\"]+))*)")
@@ -88,7 +88,7 @@ class Login:
                     f"Run `docker login {self._host}` again, and check that this account may use the repository.",
                 )
         try:
-            answer = json.loads(body)
+            answer = parsed_json(body)
             token = answer.get("token") or answer.get("access_token")
         except (ValueError, AttributeError) as error:
             raise self._bad_token_answer(realm) from error

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flowdrill.errors import PlanError, RegistryError
+from flowdrill.model.json_text import parsed_json
 from flowdrill.oci.digest import digest_of, is_digest
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -91,7 +92,7 @@ class Index:
 def parse_manifest(document: bytes, content_type: str, digest: str, where: str) -> Manifest | Index:
     """Return the parsed manifest or index; RegistryError naming `where` when it is none that can be used."""
     try:
-        fields = json.loads(document)
+        fields = parsed_json(document)
         media_type = str(fields.get("mediaType") or content_type.partition(";")[0].strip())
         if media_type in (OCI_INDEX, DOCKER_INDEX):
             platforms = tuple(_platform(entry) for entry in _entries(fields["manifests"]))
@@ -100,7 +101,7 @@ def parse_manifest(document: bytes, content_type: str, digest: str, where: str) 
         if media_type in (OCI_MANIFEST, DOCKER_MANIFEST):
             layers = tuple(_descriptor(entry) for entry in _entries(fields["layers"]))
             return Manifest(document, media_type, digest, _descriptor(fields["config"]), layers)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RegistryError(f"{where}: its manifest is damaged: {error}", "Push the image again.") from error
     raise RegistryError(
         f"{where}: manifest of type {media_type!r}, which flowdrill cannot read",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, urlencode
 
 from flowdrill.errors import ContentDamagedError, RegistryError
+from flowdrill.model.json_text import parsed_json
 from flowdrill.oci.client import RegistryClient, Request
 from flowdrill.oci.digest import check_digest, digest_of, hash_for, is_digest
 from flowdrill.oci.manifests import ACCEPTED, Descriptor, Index, Manifest, choose_platform, parse_manifest
@@ -139,9 +139,9 @@ class Repository:
         for _ in range(_MOST_PAGES):
             answer = self.client.fetch(self._request("GET", page, what))
             try:
-                listed = json.loads(answer.body).get("tags") or []
+                listed = parsed_json(answer.body).get("tags") or []
                 tags.extend(str(tag) for tag in listed)
-            except (ValueError, AttributeError, TypeError, RecursionError) as error:
+            except (ValueError, AttributeError, TypeError) as error:
                 raise RegistryError(f"{what} is not the JSON the specification asks for", "Check the host.") from error
             following = _NEXT_PAGE.search(answer.headers.get("Link", "")[:_LONGEST_LINK])
             if following is None:

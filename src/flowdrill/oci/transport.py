@@ -115,7 +115,7 @@ class Transport:
             pool = self._pool_of_origin.get(origin)
             if pool is None:
                 self._refuse_unasked_plain_http(url)
-                pool = self._pool_of_origin[origin] = self._pool_by(_proxy_for(url))
+                pool = self._pool_of_origin[origin] = self._pool_by(proxy_for(url))
             return pool
 
     def _pool_by(self, proxy: str | None) -> urllib3.PoolManager:
@@ -128,7 +128,8 @@ class Transport:
         return self._pools[proxy]
 
 
-def _proxy_for(url: str) -> str | None:
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL; none for this machine."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
     return None if is_loopback(parts.netloc) or proxy_bypass(parts.netloc) else proxy

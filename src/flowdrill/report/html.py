@@ -10,7 +10,10 @@ from markupsafe import Markup
 
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Report
+from flowdrill.report.alert_words import STAGE_WORDS, since_words
 from flowdrill.report.chart import render_chart
+from flowdrill.report.detection_words import role_words, time_to_detect_words
+from flowdrill.report.obstacle_words import until_restore_sentence
 from flowdrill.report.reach_picture import render_reach_picture
 from flowdrill.report.reach_text import reach_sentence
 from flowdrill.report.readiness_words import ACCESS_WORDS, access_status, day_of, format_bytes, health_status
@@ -20,16 +23,20 @@ from flowdrill.report.waterfall import render_waterfall, stage_spans
 from flowdrill.report.words import (
     CHECK_WORDS,
     END_WORDS,
+    LIMIT_WORDS,
     OBJECTIVE_WORDS,
     VERDICT_WORDS,
     assessed_words,
     bad_by_reason,
     cost_sentence,
     drilled_sentence,
+    game_day_sentence,
     named_instants,
     named_measures,
     named_token_uses,
     reasons_in_words,
+    rollback_sentence,
+    since_break_words,
 )
 
 _QUANTITY = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|days|%)(?:\W|$))")
@@ -57,6 +64,8 @@ def render_html(report: Report) -> str:
             by_reason=bad_by_reason(result),
             token_uses=named_token_uses(result),
             cost=cost_sentence(result),
+            until_restore=until_restore_sentence(result),
+            rollback_says=rollback_sentence(result),
             end=END_WORDS[result.end],
             readiness=result.readiness,
             reach_says=reach_sentence(reach) if reach else "",
@@ -97,16 +106,23 @@ def _environment() -> Environment:
         "count": "{:,}".format,
         "assessed": assessed_words,
         "link": evidence_link,
+        "time_to_detect": time_to_detect_words,
+        "role": role_words,
+        "since": since_words,
         "whole": unbroken_quantities,
         "bytes": format_bytes,
         "day": day_of,
         "access_status": access_status,
         "health_status": health_status,
+        "people_did": game_day_sentence,
+        "since_break": since_break_words,
     }
     environment.globals |= {
         "VERDICT_WORDS": VERDICT_WORDS,
         "OBJECTIVE_WORDS": OBJECTIVE_WORDS,
         "CHECK_WORDS": CHECK_WORDS,
+        "LIMIT_WORDS": LIMIT_WORDS,
         "ACCESS_WORDS": ACCESS_WORDS,
+        "STAGE_WORDS": STAGE_WORDS,
     }
     return environment

@@ -1,4 +1,4 @@
-"""`junit.xml`: the result for CI servers. A case for the verdict, one an objective, one a check.
+"""`junit.xml`: the result for CI servers. A case for the verdict, one an objective, one a check, one a limit.
 
 What is unknown becomes a JUnit `error`, not `skipped`: CI must not go green on a drill that could not find out.
 """
@@ -25,6 +25,7 @@ def render_junit(report: Report) -> str:
         ("verdict", _verdict_as_check(result)),
         *(("objectives", objective) for objective in result.objectives),
         *(("checks", check) for check in result.checks),
+        *(("limits", limit) for limit in result.limits),
     ]
     statuses = Counter(case.status for _, case in cases)
     counts = {

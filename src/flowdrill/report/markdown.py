@@ -8,18 +8,25 @@ from collections.abc import Iterable, Sequence
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.model.status import Status
+from flowdrill.report.alert_words import alert_sentence
+from flowdrill.report.detection_words import detection_sentence, signals_sentence
+from flowdrill.report.obstacle_words import obstacle_sentences, until_restore_sentence
 from flowdrill.report.safe_text import visible_text, with_visible_text
 from flowdrill.report.words import (
     CHECK_WORDS,
+    LIMIT_WORDS,
     OBJECTIVE_WORDS,
     VERDICT_WORDS,
     assessed_words,
     bad_by_reason,
     cost_sentence,
     drilled_sentence,
+    game_day_sentence,
     named_measures,
     named_token_uses,
     reasons_in_words,
+    rollback_sentence,
+    since_break_words,
 )
 
 _VERDICT_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "❓"}
@@ -53,14 +60,21 @@ def render_markdown(report: Report) -> str:
         escape_markdown(drilled_sentence(report)),
         _bullets(reasons_in_words(result)),
         *_measures(result),
+        *_game_day(result),
         *_objectives(result),
+        *_detections(result),
+        *_rollback(result),
+        *([_bullets(map(alert_sentence, result.alerts))] if result.alerts else []),
         *_requests(result),
+        *_obstacles(result),
         *_tokens(result),
         *_checks(result),
+        *_limits(result),
         *_images(result),
         *(["**Notes**", _bullets(result.notes)] if result.notes else []),
         f"<sub>flowdrill {escape_markdown(result.run.tool_version)}, run {escape_markdown(result.run.id)}, "
-        f"{escape_markdown(result.run.started)}, plan {_code(result.run.plan_digest)}</sub>",
+        f"{escape_markdown(result.run.started)}, plan {_code(result.run.plan_digest)}"
+        f"{', approved' if result.run.approved else ''}</sub>",
     ]
     return "\n\n".join(_that_fit(blocks)) + "\n"
 
@@ -84,6 +98,22 @@ def _measures(result: Result) -> list[str]:
     return [markdown_table(("Measure", "Time", "Bounds", "Objective"), rows)]
 
 
+def _game_day(result: Result) -> list[str]:
+    if result.game_day is None:
+        return []
+    rows = [
+        (
+            escape_markdown(since_break_words(entry)),
+            entry.kind.value,
+            escape_markdown(entry.who),
+            escape_markdown(entry.what),
+        )
+        for entry in result.game_day.entries
+    ]
+    said = f"**Game day.** {escape_markdown(game_day_sentence(result.game_day))}"
+    return [said, *([markdown_table(("When", "What", "Who", "Details"), rows)] if rows else [])]
+
+
 def _met(objective: Assessment | None) -> str:
     if not objective:
         return "none"
@@ -101,6 +131,16 @@ def _objectives(result: Result) -> list[str]:
     return [_assessments("Objective", others, OBJECTIVE_WORDS)] if others else []
 
 
+def _detections(result: Result) -> list[str]:
+    sentences = (detection_sentence(result), signals_sentence(result))
+    return [escape_markdown(one) for one in sentences if one is not None]
+
+
+def _rollback(result: Result) -> list[str]:
+    sentence = rollback_sentence(result)
+    return [] if sentence is None else [escape_markdown(sentence)]
+
+
 def _checks(result: Result) -> list[str]:
     """The checks that do not hold, one by one; of the others only how many."""
     if not result.checks:
@@ -108,6 +148,15 @@ def _checks(result: Result) -> list[str]:
     broken = [check for check in result.checks if check.status is not Status.PASS]
     held = f"{len(result.checks) - len(broken)} of {len(result.checks)} checks hold."
     return [held, _assessments("Check", broken, CHECK_WORDS)] if broken else [held]
+
+
+def _limits(result: Result) -> list[str]:
+    """The limit that stopped the drill, and those that were not watched; of the others only how many."""
+    if not result.limits:
+        return []
+    other = [limit for limit in result.limits if limit.status is not Status.PASS]
+    kept = f"{len(result.limits) - len(other)} of {len(result.limits)} limits were kept."
+    return [kept, _assessments("Limit", other, LIMIT_WORDS)] if other else [kept]
 
 
 def _assessments(kind: str, assessments: Sequence[Assessment], words: dict[Status, str]) -> str:
@@ -133,6 +182,15 @@ def _requests(result: Result) -> list[str]:
     by_reason = bad_by_reason(result)[:_MOST_ROWS]
     reasons = ", ".join(f"{escape_markdown(reason)} ({count:,})" for reason, count in by_reason)
     return [f"{text}. {reasons[:1].upper()}{reasons[1:]}." if reasons else f"{text}."]
+
+
+def _obstacles(result: Result) -> list[str]:
+    """What was in the way; where nothing was, what it cost that only the restore brought users back."""
+    told = obstacle_sentences(result)
+    if told:
+        return ["**In the way of the rollback**", _bullets(told)]
+    cost = until_restore_sentence(result)
+    return [] if cost is None else [escape_markdown(cost)]
 
 
 def _tokens(result: Result) -> list[str]:

@@ -12,7 +12,7 @@ from flowdrill.model.access import GROUP, AccessQuestion, Subject
 from flowdrill.model.drill import Target
 
 _RBAC = "rbac.authorization.k8s.io"
-_VERBS = ("get", "list", "watch", "create", "patch", "delete", "impersonate")
+_VERBS = ("get", "list", "watch", "create", "patch", "delete", "bind", "impersonate")
 _WITHOUT = "without it less can be looked at, and no model provider be started; the drill still runs"
 _MANAGED = {"app.kubernetes.io/managed-by": "flowdrill"}
 

@@ -7,12 +7,14 @@ from typing import Literal
 
 from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill
+from flowdrill.model.drill_plan import DrillPlan
 from flowdrill.model.preflight import PreflightResult
+from flowdrill.model.replay import Replay
 from flowdrill.model.result import Result
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.suite import Suite
 
-SchemaName = Literal["result", "drill", "scenario", "suite", "preflight", "advisories"]
+SchemaName = Literal["result", "drill", "scenario", "suite", "preflight", "plan", "advisories", "replay"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -29,6 +31,10 @@ def schema_text(name: SchemaName) -> str:
             schema = Suite.model_json_schema(mode="validation")
         case "preflight":
             schema = PreflightResult.model_json_schema(mode="serialization")
+        case "plan":
+            schema = DrillPlan.model_json_schema(mode="serialization")
         case "advisories":
             schema = Advisories.model_json_schema(mode="validation")
+        case "replay":
+            schema = Replay.model_json_schema(mode="serialization")
     return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flowdrill.model.events import End
+from flowdrill.model.events import End, Phase
+from flowdrill.model.measured import Measure, Moment
+from flowdrill.model.noticed import GameDay, GameDayEntry, GameDayKind
 from flowdrill.model.quantity import format_seconds
-from flowdrill.model.result import Assessment, Measure, Moment, Report, Result, TokenUse, Verdict
+from flowdrill.model.result import Assessment, Report, Result, TokenUse, Verdict
 from flowdrill.model.status import Status
 
 VERDICT_WORDS = {Verdict.PASS: "Pass", Verdict.FAIL: "Fail", Verdict.INCONCLUSIVE: "Inconclusive"}
@@ -17,12 +19,14 @@ VERDICT_MEANINGS = {
 }
 OBJECTIVE_WORDS = {Status.PASS: "met", Status.WARNING: "warns", Status.FAIL: "missed", Status.UNKNOWN: "unknown"}
 CHECK_WORDS = {Status.PASS: "holds", Status.WARNING: "warns", Status.FAIL: "fails", Status.UNKNOWN: "unknown"}
+LIMIT_WORDS = {Status.PASS: "kept", Status.WARNING: "not watched", Status.FAIL: "reached", Status.UNKNOWN: "unknown"}
 END_WORDS = {
     End.COMPLETED: "completed",
     End.REFUSED: "refused in preflight; nothing was touched",
     End.UNSTEADY: "stopped before the break, because the service was not steady; nothing was touched",
     End.NOT_BROKEN: "the fault did not reach users",
     End.INTERRUPTED: "interrupted",
+    End.LIMIT: "stopped by one of the drill's limits",
     End.FAILED: "the harness, the load or the cluster failed in mid-run",
     None: "cut off: the run's record has no end",
 }
@@ -37,6 +41,8 @@ _REASONS = {
 }
 _ASSESSED = {
     "time_to_detect": "Time to detect",
+    "time_to_acknowledge": "Time to acknowledge",
+    "time_to_act": "Time to act",
     "time_to_recover": "Time to recover",
     "outage": "Outage",
     "failed_requests_ratio": "Share of failed requests",
@@ -45,6 +51,7 @@ _INSTANTS = {
     "broken": ("broken", "the request for the broken image: sent, accepted"),
     "impact": ("impact", "users meet the fault: last good request began, first bad one ended"),
     "detected": ("detected", "the detector that counts said so"),
+    "acknowledged": ("acknowledged", "somebody said that they have noticed"),
     "decided": ("decided", "the policy, or a human, said roll back"),
     "triggered": ("triggered", "the request to roll back: sent, accepted"),
     "rolled_back": ("rolled back", "every replica on the stable digest, no broken pod left"),
@@ -53,6 +60,7 @@ _INSTANTS = {
 _NOT_REACHED = {
     "impact": "users never met the fault",
     "detected": "it was never detected",
+    "acknowledged": "nobody acknowledged it",
     "triggered": "the rollback was never asked for",
     "recovered": "users were never served again for the whole hold window",
 }
@@ -60,7 +68,7 @@ _NOT_REACHED = {
 
 @dataclass(frozen=True, slots=True)
 class NamedMeasure:
-    """One of the four times, with the instants it lies between, what its objective says, and why it is missing."""
+    """One of the times, with the instants it lies between, what its objective says, and why it is missing."""
 
     name: str
     words: str
@@ -97,10 +105,17 @@ class NamedInstant:
 
 
 def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
-    """Return the four times in the order in which a reader meets them."""
-    found_before = result.measures.time_to_detect is not None and _before_impact(result)
+    """Return the times in the order in which a reader meets them: the four, and on a game day those of people."""
+    measures, instants = result.measures, result.instants
+    found_before = measures.time_to_detect is not None and _before_impact(result, instants.detected)
+    heard_before = measures.time_to_acknowledge is not None and _before_impact(result, instants.acknowledged)
+    people = (
+        ("time_to_acknowledge", "Time to acknowledge", "TTA", "broken" if heard_before else "impact", "acknowledged"),
+        ("time_to_act", "Time to act", "Act", "acknowledged", "triggered"),
+    )
     times = (
         ("time_to_detect", "Time to detect", "TTD", "broken" if found_before else "impact", "detected"),
+        *(people if result.game_day is not None and (result.game_day.by_people or instants.acknowledged) else ()),
         ("reaction", "Reaction", "Reaction", "detected", "triggered"),
         ("time_to_recover", "Time to recover", "TTR", "triggered", "recovered"),
         ("outage", "Outage", "Outage", "impact", "recovered"),
@@ -121,9 +136,9 @@ def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
     )
 
 
-def _before_impact(result: Result) -> bool:
-    impact, detected = result.instants.impact, result.instants.detected
-    return detected is not None and (impact is None or detected.latest < impact.earliest)
+def _before_impact(result: Result, noticed: Moment | None) -> bool:
+    impact = result.instants.impact
+    return noticed is not None and (impact is None or noticed.latest < impact.earliest)
 
 
 def _why_missing(result: Result, objective: Assessment | None, start: str, end: str) -> str:
@@ -137,6 +152,22 @@ def _why_missing(result: Result, objective: Assessment | None, start: str, end: 
         return "the run ended before this could be seen"
     unseen = [instant for instant in (start, end) if getattr(result.instants, instant) is None]
     return _NOT_REACHED[unseen[0]] if unseen else "could not be measured"
+
+
+def game_day_sentence(game_day: GameDay) -> str:
+    """Return who rolled back and how, or that nobody did, in one sentence."""
+    if game_day.rolled_back_by is not None:
+        return f"Rolled back by {game_day.rolled_back_by}: {game_day.how}."
+    if game_day.by_people and game_day.take_over_after is not None:
+        if any(entry.kind is GameDayKind.TAKEN_OVER for entry in game_day.entries):
+            return f"Nobody rolled back within {format_seconds(game_day.take_over_after)}: the drill took over."
+        return "Nobody rolled back."
+    return "People were not waited for: the drill rolls back by itself."
+
+
+def since_break_words(entry: GameDayEntry) -> str:
+    """Return when it was: `12.3 s after the break`."""
+    return "before the break" if entry.since_break is None else f"{format_seconds(entry.since_break)} after the break"
 
 
 def named_instants(result: Result) -> tuple[NamedInstant, ...]:
@@ -168,13 +199,32 @@ def cost_sentence(result: Result) -> str | None:
     return f"A user's request cost {ratio:.3g} times the tokens it costs in the baseline."
 
 
+_STRATEGIES = {
+    "set-image": "setting the stable image by its digest",
+    "undo": "going back to the revision that holds the stable template",
+    "command": "the team's own command",
+    "human": "hand",
+}
+
+
+def rollback_sentence(result: Result) -> str | None:
+    """Return how the way back was taken, and by whom; None where it was not."""
+    taken = result.rollback
+    if taken is None:
+        return None
+    how = f" ({taken.how})" if taken.how else ""
+    return f"Rolled back by {_STRATEGIES.get(taken.strategy, taken.strategy)}{how}, by {taken.by or 'the harness'}."
+
+
 def drilled_sentence(report: Report) -> str:
     """Return what was drilled, in one sentence."""
     run, instants = report.result.run, report.result.instants
     where = f"{run.workload} in namespace {run.namespace} on cluster {run.cluster}"
     load = f"{report.requests_per_second:.6g} requests per second"
     if not instants.broken:
-        return f"Scenario {run.scenario} was to be drilled on {where}, under {load}; the image was not changed."
+        cut = report.result.end is None and any(one.phase == Phase.BREAK for one in report.result.phases)
+        changed = "whether the image was changed is not recorded" if cut else "the image was not changed"
+        return f"Scenario {run.scenario} was to be drilled on {where}, under {load}; {changed}."
     return f"The image of {where} was replaced by a broken one (scenario {run.scenario}), under {load}."
 
 

@@ -93,7 +93,7 @@ class RunningLoad:
 
     @property
     def recorded(self) -> tuple[Record, ...]:
-        return read_outcomes(self.folder / "outcomes.bin")
+        return read_outcomes(self.folder / "outcomes.bin").records
 
 
 @pytest.fixture

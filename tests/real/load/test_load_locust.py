@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -202,3 +203,25 @@ def test_the_locust_file_by_hand_says_how_it_is_meant_to_be_started():
     assert done.stderr.strip().splitlines()[-1] == (
         "FLOWDRILL_LOAD is not set: this Locust file is started by `flowdrill run`, not by hand."
     )
+
+
+def test_locust_that_was_stopped_is_ended_all_the_same(flow_server, new_load):
+    load = new_load(flow_server.url, rate=20)
+    load.start()
+    process = load.load._process
+    os.kill(process.pid, signal.SIGSTOP)
+    load.stop()
+    assert process.returncode == 0, "it was asked to end, and not killed"
+
+
+def test_a_disk_that_is_full_ends_the_load_and_is_told(flow_server, new_load):
+    load = new_load(flow_server.url, rate=20)
+    load.start()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        load.until(lambda load: isinstance(load.facts[-1], LoadDied) if load.facts else False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "cannot be kept" in load.facts[-1].last_words
+    assert 0 < len(load.recorded) < 100

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowdrill.analysis.kubernetes_signals import kubernetes_signal
+from flowdrill.analysis.kubernetes_signals import kubernetes_signals
+from flowdrill.model.kubernetes_signals import KubernetesSignal, SignalKind
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
 
 BROKEN, STABLE = "app@sha256:2", "app@sha256:1"
@@ -26,8 +27,14 @@ def workload(*pods: PodSnapshot, **changed: Any) -> WorkloadSnapshot:
     return replace(seen, **changed)
 
 
+def failure(seen: WorkloadSnapshot, ready_once: frozenset[str] = frozenset()) -> str | None:
+    """What the detector says."""
+    found = kubernetes_signals(seen, ready_once, BROKEN)
+    return next((one.described() for one in found if one.kind.is_failure), None)
+
+
 def signal(ready_once: frozenset[str] = frozenset(), **changed: Any) -> str | None:
-    return kubernetes_signal(workload(replace(POD, **changed)), ready_once, BROKEN)
+    return failure(workload(replace(POD, **changed)), ready_once)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +74,36 @@ def test_readiness_that_is_lost_is_a_signal_for_pods_that_had_it() -> None:
 
 def test_a_rollout_that_stalls_is_a_signal_while_the_broken_image_is_the_template_s() -> None:
     unready = replace(POD, ready=False)
-    assert kubernetes_signal(workload(unready, stalled=True), frozenset(), BROKEN) == (
-        "the rollout exceeded its progress deadline"
-    )
-    assert kubernetes_signal(workload(unready, stalled=True, image=STABLE), frozenset(), BROKEN) is None
+    assert failure(workload(unready, stalled=True)) == "the rollout exceeded its progress deadline"
+    assert failure(workload(unready, stalled=True, image=STABLE)) is None
 
 
 def test_the_first_failing_pod_is_named() -> None:
     pods = (POD, replace(POD, name="app-2-y", restarts=1), replace(POD, name="app-2-z", restarts=1))
-    assert kubernetes_signal(workload(*pods), frozenset(), BROKEN) == "pod app-2-y: restarted 1 times"
+    assert failure(workload(*pods)) == "pod app-2-y: restarted 1 times"
+
+
+@pytest.mark.parametrize(
+    ("changed", "kinds"),
+    [
+        ({"ended": "OOMKilled (exit code 137)", "restarts": 1, "waiting_reason": "CrashLoopBackOff"},
+         [SignalKind.OOM_KILL, SignalKind.CRASH_LOOP, SignalKind.RESTART]),
+        ({"ended": "Error (exit code 1)"}, [SignalKind.CONTAINER_ENDED]),
+        ({"waiting_reason": "ErrImagePull"}, [SignalKind.IMAGE_PULL_FAILURE]),
+        ({"waiting_reason": "RunContainerError"}, [SignalKind.CONTAINER_NOT_CREATED]),
+        ({"waiting_reason": "ContainerCreating"}, []),
+        ({"ready": False, "failed_probe": "Readiness probe failed"}, [SignalKind.PROBE_FAILED]),
+    ],
+)  # fmt: skip
+def test_each_kind_of_signal_is_told_apart(changed: dict[str, Any], kinds: list[SignalKind]) -> None:
+    found = kubernetes_signals(workload(replace(POD, **changed)), frozenset(), BROKEN)
+    assert [one.kind for one in found] == kinds
+
+
+def test_a_probe_that_fails_while_a_pod_starts_is_shown_and_is_no_failure() -> None:
+    seen = workload(replace(POD, ready=False, failed_probe="Readiness probe failed: 503"))
+    assert kubernetes_signals(seen, frozenset(), BROKEN) == (
+        KubernetesSignal(SignalKind.PROBE_FAILED, "app-2-x", "Readiness probe failed: 503"),
+    )
+    assert failure(seen) is None
+    assert failure(seen, frozenset({"u"})) == "pod app-2-x: was ready and no longer is"

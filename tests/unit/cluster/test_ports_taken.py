@@ -50,6 +50,24 @@ def test_a_target_whose_node_port_is_taken_is_refused_until_it_is_free() -> None
         deploy_target("flowdrill", kubeconfig, objects(image, free), [target])
 
 
+def test_a_node_port_whose_connections_are_diverted_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(namespace="default", workload="deployment/web")
+    serves = "import http.server as h; h.HTTPServer(('', 7860), h.BaseHTTPRequestHandler).serve_forever()"
+    with temporary_cluster(Settings()) as cluster:
+        with node_port() as port:
+            pass
+        items = objects(push_base_image(cluster.registry, "tests"), port)
+        items[0]["spec"]["template"]["spec"]["containers"][0]["command"] = ["python3", "-c", serves]
+        deploy_target("flowdrill", str(cluster.folder.kubeconfig), items, [target])
+
+        def diverted(address: tuple[str, int], _: float) -> socket.socket:
+            raise ConnectionRefusedError(f"as packet rules do for {address[1]}")
+
+        monkeypatch.setattr("flowdrill.edges.kubernetes.deploying.socket.create_connection", diverted)
+        with pytest.raises(ClusterError, match=rf"listens on 127\.0\.0\.1:{port}, but connections to it do not arrive"):
+            deploy_target("flowdrill", str(cluster.folder.kubeconfig), items, [target])
+
+
 @contextmanager
 def node_port() -> Iterator[int]:
     """A port that Services may have as their node port, listened on."""

@@ -243,7 +243,7 @@ def test_one_that_somebody_else_makes_since_preflight_is_left_alone() -> None:
 
 def test_it_is_taken_away_even_where_the_workload_cannot_be_put_back() -> None:
     world = world_without_a_provider()
-    world.time.after(19, lambda: world.workload.forbid.add(None))
+    world.at_the_break = lambda: world.workload.forbid.add(None)
     outcome = world.run()
     assert isinstance(outcome.error, NotRestoredError)
     assert not provider_of(world).there

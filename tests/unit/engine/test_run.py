@@ -49,7 +49,7 @@ def test_a_whole_drill_breaks_detects_rolls_back_and_leaves_nothing_behind(kind:
     outcome = world.run()
     assert (outcome.end, outcome.error) == (End.COMPLETED, None)
     assert [event.phase for event in world.all_of(PhaseStarted)] == list(Phase)
-    assert [event.purpose for event in world.all_of(ImageSet)] == [Purpose.BREAK, Purpose.ROLL_BACK, Purpose.RESTORE]
+    assert [event.purpose for event in world.all_of(ImageSet)] == [Purpose.BREAK, Purpose.ROLL_BACK]
     for kind_of_event in (Detected, Decided, RolledBack, RecoveryHeld, BrokenImageMade):
         assert len(world.all_of(kind_of_event)) == 1
     assert isinstance(world.events[0], RunStarted)
@@ -69,7 +69,7 @@ def test_the_undo_is_written_down_twice_before_anything_is_broken() -> None:
 
 
 def test_the_rollback_is_sent_as_the_identity_that_would_take_it_and_the_restore_as_the_harness() -> None:
-    world = World(drill=drill_of(rollback={"as": "on-call"}))
+    world = World(drill=drill_of(rollback={"as": "on-call"}), image=TAGGED)
     world.run()
     assert [(event.purpose, event.identity) for event in world.all_of(ImageSet)] == [
         (Purpose.BREAK, None),
@@ -249,10 +249,10 @@ def test_a_journal_that_cannot_be_written_any_more_does_not_stop_the_restore(wri
 def test_a_defect_of_our_own_restores_before_it_is_raised() -> None:
     world = World()
 
-    def defect(name: str, text: str) -> str:
+    def defect(images: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
         raise ZeroDivisionError
 
-    world.evidence.save = defect  # type: ignore[method-assign]
+    world.workload.evidence = defect  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
         world.run()
     assert world.problems_left() == []
@@ -356,17 +356,12 @@ def test_users_wait_for_the_restore_and_not_for_evidence_when_the_rollback_is_re
     world = World(drill=drill_of(rollback={"as": "on-call"}))
     world.time.after(16.5, lambda: world.workload.forbid.add("on-call"))
     world.run()
-    assert world.evidence.files == {}
+    assert list(world.evidence.files) == ["restored-as-before.diff"]
 
 
 def test_a_locust_that_falls_silent_ends_the_drill_and_is_no_recovery() -> None:
     world = World()
-
-    def hang() -> None:
-        world.load._send = lambda: None  # type: ignore[method-assign]
-        world.load._finish = lambda *_: None  # type: ignore[method-assign]
-
-    world.time.after(17, hang)
+    world.time.after(17, world.load.stand_still)
     outcome = world.run()
     assert isinstance(outcome.error, LoadError)
     assert world.problems_left() == []

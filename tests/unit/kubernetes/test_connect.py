@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flowdrill.edges.kubernetes.connect import connect
+from flowdrill.edges.kubernetes.connect import IN_CLUSTER, connect, names_of_context
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.errors import ClusterError
-from flowdrill.model.drill import RollbackPlan, Target
+from flowdrill.model.drill import Target
+from flowdrill.model.rollback_plan import RollbackPlan
 
 TARGET = Target(namespace="demo", workload="deployment/app")
 
@@ -109,3 +110,26 @@ def test_a_user_that_no_header_can_carry_is_refused_before_anything_is_sent(key:
     harm = "ann\r\nImpersonate-Group: system:masters"
     with pytest.raises(ValueError, match="printable ASCII"):
         RollbackPlan.model_validate({"as": "ann", key: harm if key == "as" else (harm,)})
+
+
+def test_a_context_goes_by_its_own_name_its_clusters_and_the_servers(tmp_path: Path) -> None:
+    files = kubeconfig(tmp_path / "config", "https://api.prod.example:6443/k8s", "mine")
+    names = ("mine", "c", "https://api.prod.example:6443/k8s", "api.prod.example")
+    assert names_of_context("mine", files) == names
+    other = kubeconfig(tmp_path / "other", "https://elsewhere.example", "mine", "theirs")
+    assert names_of_context("mine", f"{files}:{other}") == names  # the first file that names it counts
+    assert names_of_context("not-there", files) == ("not-there",)
+
+
+@pytest.mark.parametrize("text", ["contexts: {}", "contexts: [1, {name: mine}]", "\0", "- a", "clusters: 7", "a: ["])
+def test_a_kubeconfig_of_another_shape_gives_the_contexts_name_alone(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    assert names_of_context("mine", str(path)) == ("mine",)
+    assert names_of_context("mine", str(tmp_path / "none")) == ("mine",)
+
+
+def test_in_a_pod_it_asks_its_own_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(ClusterError, match="this is no pod that may ask its cluster"):
+        connect(IN_CLUSTER)

@@ -86,9 +86,16 @@ def test_events_are_those_of_the_workload_and_its_pods_also_of_pods_that_are_gon
 
 
 def test_names_from_the_cluster_cannot_leave_the_folder(api: Api, server: FakeApiServer) -> None:
-    hostile = pod("../../etc/x", image=BAD)
+    hostile = pod("x", image=BAD)
+    hostile["spec"]["containers"].append({"name": "../../etc/x", "image": "other"})
     server.has(f"{CORE}/pods", hostile)
-    assert "log-.._.._etc_x-flow.txt" in evidence(api)
+    assert "log-x-.._.._etc_x.txt" in evidence(api)
+
+
+def test_a_name_that_leads_a_request_elsewhere_is_no_name(api: Api, server: FakeApiServer) -> None:
+    server.has(f"{CORE}/pods", pod("../../secrets/x", image=BAD))
+    assert "item 1.metadata.name is no name of an object" in evidence(api)["pods.yaml"]
+    assert not [request for request in server.requests if "/log" in request.path]
 
 
 def test_pods_beyond_the_tenth_are_named_only(api: Api, server: FakeApiServer) -> None:

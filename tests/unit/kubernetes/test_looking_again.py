@@ -25,10 +25,23 @@ def test_a_dry_run_of_a_new_object_is_sent_again(api: Api, server: FakeApiServer
 
 
 def test_a_new_object_is_sent_once(api: Api, server: FakeApiServer) -> None:
-    server.gives("POST", PATH, BUSY, Answer(201, {"kind": "Pod"}))
-    with pytest.raises(AnswerError, match="answered 429"):
+    server.gives("POST", PATH, Answer(503, {"message": "gone"}), Answer(201, {"kind": "Pod"}))
+    with pytest.raises(AnswerError, match="answered 503"):
         api.create(PATH, {})
     assert len(server.asked("POST")) == 1
+
+
+def test_a_new_object_is_sent_again_where_the_answer_says_that_nothing_was_done(
+    api: Api, server: FakeApiServer
+) -> None:
+    server.gives("POST", PATH, BUSY, Answer(201, {"kind": "Pod"}))
+    assert api.create(PATH, {})["kind"] == "Pod"
+
+
+def test_a_deletion_is_sent_again_while_the_server_is_busy_or_gone(api: Api, server: FakeApiServer) -> None:
+    server.gives("DELETE", f"{PATH}/a", BUSY, Answer(0), Answer(200, {"kind": "Status"}))
+    api.delete(f"{PATH}/a", "uid")
+    assert len(server.asked("DELETE")) == 3
 
 
 def test_a_dry_run_of_a_patch_has_less_patience_than_the_patch(api: Api, server: FakeApiServer) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.responder import Responder, open_responder
 from flowdrill.errors import ClusterError
-from flowdrill.model.drill import RollbackPlan
+from flowdrill.model.rollback_plan import RollbackPlan
 from tests.fakes.fake_api_server import Answer, FakeApiServer
 from tests.unit.kubernetes.objects import DEPLOYMENT, workload
 

@@ -10,7 +10,7 @@ def test_told_instants_never_go_back() -> None:
     state = WatchedState(DEPLOYMENT, told.append)
     for source, items in ((Source.WORKLOAD, [workload()]), (Source.REVISIONS, [replica_set()])):
         state.replace(source, items, 100)
-    for source in (Source.PODS, Source.PULLED_EVENTS, Source.ENDPOINTS):
+    for source in (Source.PODS, Source.PULLED_EVENTS, Source.PROBE_EVENTS, Source.ENDPOINTS):
         state.replace(source, [], 100)
     # the second arrived before the first, on another watch, and waited longer for the lock
     state.apply(Source.PODS, "ADDED", pod("a"), 120)

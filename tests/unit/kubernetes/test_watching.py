@@ -155,8 +155,8 @@ def test_a_permission_that_lacks_is_raised_at_once(api: Api, server: FakeApiServ
 
 def test_stopping_ends_every_thread_while_its_watch_is_silent(api: Api, server: FakeApiServer) -> None:
     with watching(api):
-        until(lambda: len(server.asked("WATCH")) == 5)
-        assert sum(thread.name.startswith("watch-") for thread in threading.enumerate()) == 5
+        until(lambda: len(server.asked("WATCH")) == 6)
+        assert sum(thread.name.startswith("watch-") for thread in threading.enumerate()) == 6
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("watch-")]
 
 

@@ -133,7 +133,15 @@ def test_the_tag_of_a_repository_called_like_langflow_is_the_last_resort(registr
     assert "no layer has langflow or lfx installed" in answer.why
 
 
-@pytest.mark.parametrize("content", [b"\x28\xb5\x2f\xfdzstd", b"no tar at all" * 100, gzip.compress(b"x")[:-3]])
+@pytest.mark.parametrize(
+    "content",
+    [b"\x28\xb5\x2f\xfdzstd", b"no tar at all" * 100, gzip.compress(b"x")[:-3]],
+    ids=[
+        "broken zstd",
+        "no archive",
+        "cut gzip",
+    ],  # two processes must call a test alike, and gzip writes the time
+)
 def test_a_layer_that_cannot_be_read_is_a_reason_and_no_error(registry: LoopbackRegistry, content: bytes) -> None:
     answer = found(registry, push_image(registry, installed("lfx-1.0.0"), content))
     assert isinstance(answer, VersionUnknown)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from flowdrill.model.result import Assessment, ChartBin, Measure, Moment, RunFacts, Stage
+from flowdrill.model.measured import Measure, Moment
+from flowdrill.model.result import Assessment, ChartBin, RunFacts, Stage
 from flowdrill.model.status import Status
 
 STABLE = "sha256:" + "3f9a" * 16

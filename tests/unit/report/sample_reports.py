@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowdrill.model.events import End
+from flowdrill.model.noticed import Detection
 from flowdrill.model.result import (
-    Detection,
     ErrorBudget,
     Evidence,
     ImageFacts,

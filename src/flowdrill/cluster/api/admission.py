@@ -103,6 +103,8 @@ def _request(attempt: Attempt, uid: str) -> Json:
     kind: Json = {"group": resource.group, "version": resource.version, "kind": resource.kind}
     if subresource == "scale":
         kind = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+    elif subresource == "eviction":
+        kind = {"group": "policy", "version": "v1", "kind": "Eviction"}
     path = {"group": resource.group, "version": resource.version, "resource": resource.plural}
     below = {"subResource": subresource, "requestSubResource": subresource} if subresource else {}
     named = {"name": attempt.name, "namespace": attempt.namespace}
@@ -157,7 +159,7 @@ def _patched(attempt: Attempt, value: Json, response: Json) -> Json:
         raise _internal(f"the patch is not base64: {error}") from error
     except StatusError as error:
         raise _internal(error.message) from error
-    if attempt.subresource == "scale":
+    if attempt.subresource in ("scale", "eviction"):
         return changed
     malformed = decode_error(attempt.resource, changed)
     if malformed is not None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from flowdrill.cluster.api.admission import Admission, Asks
+from flowdrill.cluster.api.audit import Audited, AuditLog
 from flowdrill.cluster.api.authentication import Authenticator, User
 from flowdrill.cluster.api.authorization import Attributes, Authorizer, forbidden
 from flowdrill.cluster.api.content import Send, begin_stream, form_of, list_of, send_body, send_json, shaped
@@ -43,10 +44,10 @@ class KubernetesApi:
 
     def __init__(
         self, objects: Objects, authenticator: Authenticator, authorizer: Authorizer, logs: PodLogs, version: str,
-        webhooks: Asks | None = None,
+        webhooks: Asks | None = None, audit: AuditLog | None = None,
     ) -> None:  # fmt: skip
         self._objects, self._authenticator, self._authorizer = objects, authenticator, authorizer
-        self._logs, self._version = logs, version
+        self._logs, self._version, self._audit = logs, version, audit
         self._admission = Admission(objects, webhooks or WebhookClient(objects))
         self._streams: set[asyncio.Task[None]] = set()
         self._answers: dict[str, Callable[[Request, Receive, Send, User], Any]] = {
@@ -64,21 +65,25 @@ class KubernetesApi:
         """Answer one request; a refusal is a Status, a defect of ours a Status 500 and a line in the log."""
         if scope["type"] != "http":
             return
-        started = False
+        started, audited = False, Audited(self._objects.now())
 
         async def sending(message: Any) -> None:
             nonlocal started
             started = True
+            if message["type"] == "http.response.start":
+                audited.code = message["status"]
+                if self._audit is not None:
+                    self._audit.end(audited, scope)  # before anybody can know that it is done
             await send(message)
 
         try:
-            await self._answer(scope, receive, sending)
+            await self._answer(scope, receive, sending, audited)
         except StatusError as error:
-            await self._refuse(send, error, started=started)
+            await self._refuse(sending, error, started=started)
         except Exception:  # noqa: BLE001 - one request must not take the cluster down
             _log.exception("%s %s", scope["method"], scope["path"])
             defect = StatusError(500, "InternalError", "the embedded cluster has a defect: see its log")
-            await self._refuse(send, defect, started=started)
+            await self._refuse(sending, defect, started=started)
 
     async def _refuse(self, send: Send, error: StatusError, *, started: bool) -> None:
         if not started:
@@ -87,11 +92,11 @@ class KubernetesApi:
         event = {"type": "ERROR", "object": error.status()}
         await send({"type": "http.response.body", "body": json.dumps(event).encode() + b"\n"})
 
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send, audited: Audited) -> None:
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        user = self._authenticator.user_of(authorization)
-        request = request_of(scope, self._objects.types)
-        user = acted_for(user, scope["headers"], self._authorizer)
+        audited.sender = self._authenticator.user_of(authorization)
+        audited.request = request = request_of(scope, self._objects.types)
+        audited.user = user = acted_for(audited.sender, scope["headers"], self._authorizer)
         verb = request.verb
         self._allow(user, request.attributes)
         if request.resource is None:
@@ -218,6 +223,8 @@ class KubernetesApi:
                 written = Written(self._authenticator.token_request(account, asked), 201)
             case "binding" if resource == PODS:
                 written = Written(bound(self._objects, request, body), 201)
+            case "eviction" if resource == PODS:
+                written = await self._writer(user).evict(request, body)
             case other:
                 raise _not_here(other)
         await self._send_written(request, resource, written, send)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from flowdrill.cluster.api.decoding import mismatch
 from flowdrill.cluster.api.resource_types import NAMESPACES, PODS, Json, ResourceType
-from flowdrill.cluster.api.status_error import conflict
+from flowdrill.cluster.api.schemas import DELETE_OPTIONS
+from flowdrill.cluster.api.status_error import bad_request, conflict
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 CLAIM_PROTECTION = "kubernetes.io/pvc-protection"  # held for as long as a pod uses the claim
@@ -32,6 +34,26 @@ class DeleteOptions:
     uid: str | None = None  # preconditions
     resource_version: str | None = None
     dry_run: bool = False
+
+
+def delete_options_in(given: Json) -> DeleteOptions:
+    """Return what a DeleteOptions object says; StatusError 400."""
+    malformed = mismatch(DELETE_OPTIONS, given)
+    if malformed is not None:
+        raise bad_request(f"DeleteOptions cannot be handled as a DeleteOptions: json: {malformed}")
+    conditions, dry_run = given.get("preconditions") or {}, given.get("dryRun") or []
+    wanted = "Orphan" if given.get("orphanDependents") else given.get("propagationPolicy")
+    if wanted not in (None, "", *Propagation):
+        raise bad_request(f'propagationPolicy: Unsupported value: "{wanted}"')
+    if dry_run not in ([], ["All"]):
+        raise bad_request(f'dryRun: Unsupported value: {str(dry_run)[:40]}: supported values: "All"')
+    return DeleteOptions(
+        grace_seconds=given.get("gracePeriodSeconds"),
+        propagation=Propagation(wanted) if wanted else None,
+        uid=conditions.get("uid"),
+        resource_version=conditions.get("resourceVersion"),
+        dry_run=bool(dry_run),
+    )
 
 
 def check_preconditions(resource: ResourceType, current: Json, options: DeleteOptions) -> None:

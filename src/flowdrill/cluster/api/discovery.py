@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from flowdrill.cluster.api.resource_types import Json, ResourceType
 
 _MORE = {
-    "Pod": (("log", "Pod", ("get",)), ("binding", "Binding", ("create",))),
+    "Pod": (("log", "Pod", ("get",)), ("binding", "Binding", ("create",)), ("eviction", "Eviction", ("create",))),
     "ServiceAccount": (("token", "TokenRequest", ("create",)),),
     "Namespace": (("finalize", "Namespace", ("update",)),),
 }
+_ELSEWHERE = {"Scale": {"group": "autoscaling", "version": "v1"}, "Eviction": {"group": "policy", "version": "v1"}}
 _STATUS_VERBS = ("get", "patch", "update")
 
 
@@ -61,7 +62,7 @@ def _resources(group_version: str, found: list[ResourceType]) -> Json:
         entries.append(entry)
         for name, kind, verbs in _subresources(one):
             below: Json = {"name": f"{one.plural}/{name}", "singularName": "", "namespaced": one.namespaced}
-            below |= {"group": "autoscaling", "version": "v1"} if kind == "Scale" else {}
+            below |= _ELSEWHERE.get(kind, {})
             entries.append(below | {"kind": kind, "verbs": list(verbs)})
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": entries}
 
@@ -91,8 +92,7 @@ def _entry(one: ResourceType) -> Json:
     below = [
         {
             "subresource": name, "verbs": list(verbs),
-            "responseKind": {"group": "autoscaling", "version": "v1", "kind": kind} if kind == "Scale"
-            else {"group": one.group, "version": one.version, "kind": kind},
+            "responseKind": {"group": one.group, "version": one.version, "kind": kind} | _ELSEWHERE.get(kind, {}),
         }
         for name, kind, verbs in _subresources(one)
     ]  # fmt: skip

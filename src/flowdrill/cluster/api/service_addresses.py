@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 
@@ -38,7 +39,7 @@ def allocate_addresses(service: Json, others: Iterable[Json], network: Network) 
     _cluster_ip(spec, name, {one.get("clusterIP") for one in rest}, network)
     taken = {port.get("nodePort") for one in rest for port in one.get("ports") or ()} - {None}
     if spec.get("type") in ("NodePort", "LoadBalancer"):
-        _node_ports(spec, name, taken)
+        _node_ports(spec, name, taken, network)
     else:
         for one in spec.get("ports") or ():
             one.pop("nodePort", None)
@@ -68,11 +69,11 @@ def _is_of(text: str, network: Network) -> bool:
         return False
 
 
-def _node_ports(spec: Json, name: str, taken: set[int]) -> None:
+def _node_ports(spec: Json, name: str, taken: set[int], network: Network) -> None:
     for number, one in enumerate(spec.get("ports") or ()):
         wanted, field = one.get("nodePort"), f"spec.ports[{number}].nodePort"
         if not wanted:
-            one["nodePort"] = wanted = next(port for port in NODE_PORTS if port not in taken)
+            one["nodePort"] = wanted = next(port for port in network.node_ports if port not in taken and _is_free(port))
         elif wanted not in NODE_PORTS:
             message = f"Invalid value: {wanted}: provided port is not in the valid range. The range of valid ports is "
             raise invalid(SERVICES, name, [(field, "FieldValueInvalid", f"{message}30000-32767")])
@@ -80,3 +81,14 @@ def _node_ports(spec: Json, name: str, taken: set[int]) -> None:
             message = f"Invalid value: {wanted}: provided port is already allocated"
             raise invalid(SERVICES, name, [(field, "FieldValueInvalid", message)])
         taken.add(wanted)
+
+
+def _is_free(port: int) -> bool:
+    """Whether nobody else on this machine has the port: their answers would be taken for the Service's."""
+    with socket.socket() as one:
+        try:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

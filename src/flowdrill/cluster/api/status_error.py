@@ -75,6 +75,11 @@ def expired(message: str) -> StatusError:
     return StatusError(410, "Expired", message)
 
 
+def too_many_requests(message: str, causes: Sequence[Json]) -> StatusError:
+    """429. `causes`: `reason` and `message`, without a field."""
+    return StatusError(429, "TooManyRequests", message, {"causes": list(causes)})
+
+
 def method_not_allowed(message: str = "the server does not allow this method on the requested resource") -> StatusError:
     """Return 405."""
     return StatusError(405, "MethodNotAllowed", message)

@@ -11,13 +11,13 @@ from flowdrill.cluster.api.admission import Admission
 from flowdrill.cluster.api.apply import applied, record_update
 from flowdrill.cluster.api.attempt import Attempt, Operation
 from flowdrill.cluster.api.authentication import User
-from flowdrill.cluster.api.decoding import decode_error, mismatch, unknown_fields, without_nulls
-from flowdrill.cluster.api.deletion import DeleteOptions, Propagation
+from flowdrill.cluster.api.decoding import decode_error, unknown_fields, without_nulls
+from flowdrill.cluster.api.deletion import DeleteOptions, delete_options_in
+from flowdrill.cluster.api.eviction import evicted, eviction_asked
 from flowdrill.cluster.api.objects import Objects, Part
 from flowdrill.cluster.api.patching import patched
 from flowdrill.cluster.api.request import Request, object_in
 from flowdrill.cluster.api.resource_types import LEASES, NAMESPACES, PODS, Json, ResourceType
-from flowdrill.cluster.api.schemas import DELETE_OPTIONS
 from flowdrill.cluster.api.status_error import bad_request, conflict, invalid, not_found
 from flowdrill.cluster.api.subresources import replicas_of, scale_asked, scale_of
 
@@ -99,6 +99,16 @@ class Writer:
             done: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": about}
             return Written(done, warnings=warnings)
         raise conflict(resource, name)
+
+    async def evict(self, request: Request, body: bytes) -> Written:
+        """POST of a pod's eviction."""
+        given = object_in(body, request.media_type)
+        asked = eviction_asked(request, given)
+        attempt = self._attempt(Operation.CREATE, request, PODS, given, None)
+        attempt = replace(attempt, dry_run=asked.options.dry_run)
+        _, told = await self._admission.changed(attempt)
+        told += await self._admission.allow(attempt)
+        return Written(evicted(self._objects, asked), 201, told)
 
     async def scale(self, request: Request, resource: ResourceType, body: bytes) -> Written:
         """PUT or PATCH of a workload's Scale."""
@@ -233,25 +243,14 @@ class Writer:
 def delete_options(request: Request, body: bytes) -> DeleteOptions:
     """Return how to delete, from the body and the query; StatusError 400."""
     given = object_in(body, request.media_type) if body.strip() else {}
-    malformed = mismatch(DELETE_OPTIONS, given)
-    if malformed is not None:
-        raise bad_request(f"DeleteOptions cannot be handled as a DeleteOptions: json: {malformed}")
-    conditions, dry_run = given.get("preconditions") or {}, given.get("dryRun") or []
-    wanted = given.get("propagationPolicy") or request.query.get("propagationPolicy")
-    if given.get("orphanDependents"):
-        wanted = "Orphan"
-    if wanted not in (None, "", *Propagation):
-        raise bad_request(f'propagationPolicy: Unsupported value: "{wanted}"')
-    if dry_run not in ([], ["All"]):
-        raise bad_request(f'dryRun: Unsupported value: {str(dry_run)[:40]}: supported values: "All"')
-    grace = given.get("gracePeriodSeconds")
-    grace = request.number("gracePeriodSeconds") if grace is None else grace
-    return DeleteOptions(
-        grace_seconds=grace,
-        propagation=Propagation(wanted) if wanted else None,
-        uid=conditions.get("uid"),
-        resource_version=conditions.get("resourceVersion"),
-        dry_run=request.dry_run or bool(dry_run),
+    if given.get("propagationPolicy") in (None, ""):
+        given |= {"propagationPolicy": request.query.get("propagationPolicy")}
+    options = delete_options_in(given)
+    grace = options.grace_seconds
+    return replace(
+        options,
+        grace_seconds=request.number("gracePeriodSeconds") if grace is None else grace,
+        dry_run=request.dry_run or options.dry_run,
     )
 
 

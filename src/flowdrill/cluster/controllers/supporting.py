@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flowdrill.cluster.api.objects import Objects
 from flowdrill.cluster.controllers.claims import ClaimController
+from flowdrill.cluster.controllers.disruption_budgets import DisruptionBudgetController
 from flowdrill.cluster.controllers.endpoint_slices import EndpointSliceController
 from flowdrill.cluster.controllers.endpoints import EndpointsController
 from flowdrill.cluster.controllers.event_expiry import EventExpiry
@@ -25,6 +26,7 @@ def supporting_controllers(objects: Objects, issue: Callable[..., str], authorit
     return (
         Scheduler(objects, EventRecorder(objects, SCHEDULER)),
         ClaimController(objects),
+        DisruptionBudgetController(objects),
         EndpointsController(objects),
         EndpointSliceController(objects),
         GarbageCollector(objects),

@@ -111,8 +111,10 @@ class _Exchange:
 class RegistryApp:
     """An ASGI application."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, is_down: Callable[[], bool] = lambda: False) -> None:
+        """`is_down` is asked before each request: while it is True, every answer is 503."""
         self.storage = storage
+        self._is_down = is_down
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; refusals are the specification's error documents."""
@@ -136,6 +138,8 @@ class RegistryApp:
         await exchange.answer_json(errors, refusal.status)
 
     async def _answer(self, exchange: _Exchange) -> None:
+        if self._is_down():
+            raise RefusedError(503, "UNAVAILABLE", "the registry is switched off")
         if exchange.path in ("/v2/", "/v2"):
             await exchange.answer_json({})
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from types import FrameType
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.ports import Tell
 
+_SHOW_CURSOR = b"\x1b[?25h"  # a live view hides it
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: a closed terminal
 
 
@@ -39,11 +42,23 @@ def signals_raised() -> Iterator[None]:
 
 
 @contextmanager
-def signals_told(tell: Tell) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP are told as StopAsked and do not end the process."""
+def signals_told(tell: Tell, hand_over: Callable[[], str | None] = lambda: None) -> Iterator[None]:
+    """While inside, SIGINT, SIGTERM and SIGHUP are told as StopAsked and do not end the process. From the second one on
+    `hand_over` is asked, too: where it returns who goes on in this run's place, this process says so and ends at
+    once."""
+    heard = 0
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        tell(StopAsked(arrived_ns=time.monotonic_ns(), signal=signal.Signals(number).name))
+        nonlocal heard
+        heard += 1
+        name = signal.Signals(number).name
+        whom = hand_over() if heard > 1 else None
+        if whom is not None:
+            words = f"\nflowdrill: {name} again: the guard puts everything back ({whom})\n"
+            if select.select([], [2], [], 0)[1]:  # somebody reads it
+                os.write(2, _SHOW_CURSOR + words.encode())
+            os._exit(128 + number)
+        tell(StopAsked(arrived_ns=time.monotonic_ns(), signal=name))
 
     with _handled(on_signal):
         yield

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import socket
 from collections.abc import Iterable, Sequence
 
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.target import FoundTarget, find_target
+from flowdrill.edges.kubernetes.watch_events import watch_event
 from flowdrill.errors import ClusterError, PlanError
 from flowdrill.model.drill import Target
+from flowdrill.model.json_shapes import inside
+
+_LOOPBACK = "127.0.0.1"
+_CONNECT_SECONDS = 5.0
 
 
 def deploy_target(
@@ -29,6 +34,7 @@ def deploy_target(
         for item in items:
             if item["kind"] == "Service":
                 _refuse_unserved(api, item)
+                _refuse_diverted(api, item)
     finally:
         api.close()
 
@@ -37,13 +43,14 @@ def _path_of(api: Api, item: Json) -> str:
     """The object's path, as the cluster's discovery names its kind."""
     version, kind, meta = str(item["apiVersion"]), item["kind"], item["metadata"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    known = [one for one in api.get(root)["resources"] if one["kind"] == kind and "/" not in one["name"]]
+    resources = api.get(root).get("resources") or ()
+    known = [one for one in resources if one.get("kind") == kind and "/" not in one["name"]]
     if not known:
         raise PlanError(
             f"the cluster knows no {kind} of {version}",
             "leave the object out of embedded.manifests: the target must do without it here",
         )
-    space = f"namespaces/{meta.get('namespace', 'default')}/" if known[0]["namespaced"] else ""
+    space = f"namespaces/{meta.get('namespace', 'default')}/" if known[0].get("namespaced") else ""
     return f"{root}/{space}{known[0]['name']}/{meta['name']}"
 
 
@@ -66,6 +73,27 @@ def _refuse_unserved(api: Api, service: Json) -> None:
         )
 
 
+def _refuse_diverted(api: Api, service: Json) -> None:
+    """Packet rules of another Kubernetes on this machine (a kube-proxy's; they outlive it) take connections to a node
+    port away from whoever listens on it."""
+    name, namespace = service["metadata"]["name"], service["metadata"].get("namespace", "default")
+    endpoints = api.get(f"/api/v1/namespaces/{namespace}/endpoints/{name}")
+    if not any(one.get("addresses") for one in endpoints.get("subsets") or ()):
+        return
+    for port in [one["nodePort"] for one in service["spec"].get("ports") or () if one.get("nodePort")]:
+        try:
+            socket.create_connection((_LOOPBACK, port), _CONNECT_SECONDS).close()
+        except ConnectionResetError:
+            continue  # it has arrived, and no pod took it
+        except OSError as error:
+            raise ClusterError(
+                f"service/{name} in namespace {namespace} listens on {_LOOPBACK}:{port}, but connections to it do not "
+                f"arrive ({error})",
+                f"rules of another Kubernetes on this machine may take them (`iptables-save | grep {port}`): remove "
+                "its Service, or give this one another nodePort",
+            ) from error
+
+
 def _await_ready(api: Api, target: FoundTarget, limit_seconds: int) -> None:
     query = (
         ("watch", "true"),
@@ -75,7 +103,9 @@ def _await_ready(api: Api, target: FoundTarget, limit_seconds: int) -> None:
     seen = "nothing"
     with api.stream(target.collection, query, silence_seconds=limit_seconds) as stream:
         for line in stream.lines():
-            workload = json.loads(line)["object"]
+            workload = watch_event(target.collection, line).item
+            if workload is None:
+                continue
             if is_ready(workload):
                 return
             seen = ready_counts(workload)
@@ -91,7 +121,7 @@ def is_ready(workload: Json) -> bool:
     meta, status = workload["metadata"], workload.get("status") or {}
     wanted = (workload.get("spec") or {}).get("replicas", 1)
     counts = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")}
-    return bool(status.get("observedGeneration", 0) >= meta["generation"] and counts == {wanted})
+    return bool((status.get("observedGeneration") or 0) >= (meta.get("generation") or 0) and counts == {wanted})
 
 
 def ready_counts(workload: Json) -> str:
@@ -102,6 +132,6 @@ def ready_counts(workload: Json) -> str:
 
 def _reasons(pods: Iterable[Json], container: str) -> str:
     statuses = [one for pod in pods for one in (pod.get("status") or {}).get("containerStatuses") or ()]
-    waiting = [one["state"]["waiting"] for one in statuses if one["name"] == container and "waiting" in one["state"]]
-    reasons = {one.get("reason") for one in waiting}
+    waiting = [inside(one, "state", "waiting") for one in statuses if one.get("name") == container]
+    reasons = {one["reason"] for one in waiting if one.get("reason")}
     return f" ({printable(', '.join(sorted(map(str, reasons))))})" if reasons else ""

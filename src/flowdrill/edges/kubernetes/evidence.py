@@ -93,7 +93,7 @@ def _logs(api: Api, target: FoundTarget, pod: Json, secrets: frozenset[str]) -> 
     """Every container's log, and the log before its last restart."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}
     statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    restarted = {one["name"] for one in statuses if one.get("restartCount")}
+    restarted = {one.get("name") for one in statuses if one.get("restartCount")}
     for container in [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]:
         of = container["name"]
         query = (("container", of), ("timestamps", "true"), ("tailLines", "5000"))

@@ -10,6 +10,7 @@ from flowdrill.analysis.provider_mode import provider_release
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.deploying import is_ready, ready_counts
+from flowdrill.edges.kubernetes.fence import Fence
 from flowdrill.edges.kubernetes.pod_log import log_end
 from flowdrill.edges.kubernetes.provider_deployment import ProviderDeployment
 from flowdrill.edges.kubernetes.provider_manifest import held_up_by, started_by
@@ -27,12 +28,17 @@ _LOG_BYTES = 16 * 1024 * 1024  # of one pod: about 130,000 requests
 
 
 def open_provider(
-    context: str, plan: ProviderPlan, target: Target, *, kubeconfig: str | None = None
-) -> KubernetesProvider:
-    """Connect to the cluster of `context` and find the provider there."""
+    context: str, plan: ProviderPlan, target: Target, *, kubeconfig: str | None = None, fence: Fence | None = None,
+    made_by_run: bool = False,
+) -> KubernetesProvider:  # fmt: skip
+    """Connect to the cluster of `context` and find the provider there; `made_by_run`: it is one that a drill has
+    started, and is to be taken away. `fence` may keep it from writing."""
     connection = connect(context, kubeconfig)
-    api = Api(connection.client, connection.server)
+    api = Api(connection.client, connection.server, fence=fence)
     try:
+        if made_by_run:
+            own = ProviderDeployment(api, plan, target)
+            return KubernetesProvider(api, own.found("", ""), own)
         return find_provider(api, plan, target, context)
     except FlowdrillError:
         api.close()

@@ -15,6 +15,7 @@ from flowdrill.edges.kubernetes.refusals import AnswerError, UnreachableError, p
 from flowdrill.edges.kubernetes.target import FoundTarget, workloads_path
 from flowdrill.errors import ClusterError, ForbiddenError
 from flowdrill.model.drill import ProviderPlan, Target
+from flowdrill.model.json_shapes import inside
 from flowdrill.model.run_label import RUN_LABEL, run_label
 from flowdrill.model.workload import WorkloadKind
 
@@ -148,7 +149,7 @@ class ProviderDeployment:
 
     def _mixed(self, port: ServedPort, target: Json, labels: dict[str, str]) -> str | None:
         """Return why the stand-in would get what is meant for others, or others what is meant for it; or None."""
-        template = target["spec"]["template"]["metadata"].get("labels") or {}
+        template = inside(target, "spec", "template", "metadata").get("labels") or {}
         if port.labels.items() <= template.items():
             return f"chooses the pods of {self._target.workload}: they would be asked in the model provider's place"
         users = (target["spec"].get("selector") or {}).get("matchLabels") or {}

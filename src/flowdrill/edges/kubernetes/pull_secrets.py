@@ -12,6 +12,7 @@ from flowdrill.edges.kubernetes.looking import looked_at, object_name
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.model.json_shapes import as_mapping, as_mappings, as_text, inside
+from flowdrill.model.json_text import parsed_json
 from flowdrill.model.surroundings import Opponent, PullSecret
 
 _KEYS = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
@@ -83,8 +84,8 @@ def _config(encoded: str, *, wrapped: bool) -> str | None:
     """The Docker configuration; the older form is only what the newer one has below `auths`."""
     try:
         text = base64.b64decode(encoded, validate=True).decode("utf-8")
-        content = json.loads(text)
-    except (binascii.Error, ValueError, RecursionError):  # whose messages may hold a part of the secret
+        content = parsed_json(text)
+    except (binascii.Error, ValueError):  # whose messages may hold a part of the secret
         return None
     if not isinstance(content, dict):
         return None

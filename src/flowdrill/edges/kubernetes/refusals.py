@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from flowdrill.analysis.printable import printable
 from flowdrill.errors import ClusterAwayError, ClusterError, ForbiddenError
 from flowdrill.model.access import Subject
+from flowdrill.model.json_text import parsed_json
 
 __all__ = ["AnswerError", "BusyError", "UnreachableError", "printable", "refusal", "server_message"]
 
@@ -39,7 +39,7 @@ def server_message(body: bytes) -> str:
     """Return the message of a Status object, or of whatever a proxy in between sent."""
     text = body.decode("utf-8", "replace")
     try:
-        message = json.loads(text)["message"]
+        message = parsed_json(text)["message"]
     except (ValueError, TypeError, KeyError):
         message = text
     return printable(str(message)) or "no reason given"

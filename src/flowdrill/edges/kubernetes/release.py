@@ -8,6 +8,7 @@ from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.workload_changes import release_of
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.target import FoundTarget
+from flowdrill.model.json_shapes import inside
 from flowdrill.model.release import Release
 from flowdrill.model.scenario import WorkloadChanges
 
@@ -17,8 +18,12 @@ def release_on(api: Api, target: FoundTarget, changes: WorkloadChanges, read_sou
     pod = api.get(target.path)["spec"]["template"]["spec"]
     container = next(one for one in pod["containers"] if one["name"] == target.container)
     names = dict.fromkeys(_mounted_config_maps(pod, container)) if changes.config_map is not None else {}
-    texts = {name: dict(api.get(f"{target.core('configmaps')}/{name}").get("data") or {}) for name in names}
+    texts = {name: _texts(api.get(f"{target.core('configmaps')}/{name}")) for name in names}
     return release_of(changes, container, texts, target.label, read_source)
+
+
+def _texts(config_map: Json) -> dict[str, str]:
+    return {key: text for key, text in inside(config_map, "data").items() if isinstance(text, str)}
 
 
 def _mounted_config_maps(pod: Json, container: Json) -> Iterable[str]:

@@ -12,7 +12,7 @@ from flowdrill.edges.kubernetes.refusals import AnswerError, printable
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.errors import ClusterError, FlowdrillError, ForbiddenError
 from flowdrill.model.access import Subject
-from flowdrill.model.drill import RollbackPlan
+from flowdrill.model.rollback_plan import RollbackPlan
 
 _MOST_NAMES = 10
 _CLUSTER_ID = "/api/v1/namespaces/kube-system"  # made once a cluster: its uid tells two clusters apart
@@ -87,7 +87,7 @@ def _with_own_kubeconfig(api: Api, target: FoundTarget, plan: RollbackPlan, file
         connection = connect(context, str(file))
     except ClusterError as error:
         raise ClusterError(f"rollback.kubeconfig: {error.problem}", _own_remedy(error.remedy)) from error
-    own = Api(connection.client, connection.server)
+    own = Api(connection.client, connection.server, fence=api.fence)
     name = f"context {printable(context)} of {file}"
     try:
         doubt = _doubt(api, own, target, name)

@@ -29,21 +29,26 @@ def revision_limit_of(workload: Json) -> int:
 
 def revisions_of(target: FoundTarget, workload: Json, kept: Iterable[Json]) -> tuple[Revision, ...]:
     """Return the workload's revisions among `kept` (ReplicaSets or ControllerRevisions), newest first; at most 100."""
-    own = [one for one in kept if is_owned_by(one, {target.uid})]
-    own.sort(key=lambda one: (_number(target.kind, one) or 0, _created(one)), reverse=True)
-    current = _current(target.kind, workload, own)
+    own = sorted_revisions(target, kept)
+    current = current_of(target.kind, workload, own)
     now = inside(workload, "spec", "template")
     return tuple(_revision(target, now, one, current=one is current) for one in own[:_MOST_REVISIONS])
 
 
+def sorted_revisions(target: FoundTarget, kept: Iterable[Json]) -> list[Json]:
+    """Return the workload's revisions among `kept`, newest first."""
+    own = [one for one in kept if is_owned_by(one, {target.uid})]
+    return sorted(own, key=lambda one: (number_of(target.kind, one) or 0, _created(one)), reverse=True)
+
+
 def _revision(target: FoundTarget, now: Json, one: Json, *, current: bool) -> Revision:
     kind = "replicaset" if target.kind is WorkloadKind.DEPLOYMENT else "controllerrevision"
-    then = _template(target.kind, one)
+    then = template_of(target.kind, one)
     cause = as_text(inside(one, "metadata", "annotations").get(CHANGE_CAUSE))
     containers = as_mappings(inside(then, "spec").get("containers"))
     return Revision(
         name=f"{kind}/{printable(str(one['metadata'].get('name')))}",
-        number=_number(target.kind, one),
+        number=number_of(target.kind, one),
         image=printable(image_of(containers, target.container) or ""),
         created=printable(_created(one)),
         current=current,
@@ -52,7 +57,8 @@ def _revision(target: FoundTarget, now: Json, one: Json, *, current: bool) -> Re
     )
 
 
-def _number(kind: WorkloadKind, one: Json) -> int | None:
+def number_of(kind: WorkloadKind, one: Json) -> int | None:
+    """Return a revision's number, None where it has none that is one."""
     if kind is WorkloadKind.STATEFULSET:
         return as_count(one.get("revision"))
     text = as_text(inside(one, "metadata", "annotations").get(NUMBER))
@@ -63,8 +69,8 @@ def _created(one: Json) -> str:
     return as_text(inside(one, "metadata").get("creationTimestamp")) or ""
 
 
-def _template(kind: WorkloadKind, one: Json) -> Json:
-    """The pod template as the workload has it: without what the controllers put in for themselves."""
+def template_of(kind: WorkloadKind, one: Json) -> Json:
+    """Return a revision's pod template as the workload has it: without what the controllers put in for themselves."""
     if kind is WorkloadKind.STATEFULSET:
         return {key: value for key, value in inside(one, "data", "spec", "template").items() if key != "$patch"}
     template = inside(one, "spec", "template")
@@ -73,7 +79,7 @@ def _template(kind: WorkloadKind, one: Json) -> Json:
     return {**template, "metadata": {**meta, "labels": labels}}
 
 
-def _current(kind: WorkloadKind, workload: Json, own: list[Json]) -> Json | None:
+def current_of(kind: WorkloadKind, workload: Json, own: list[Json]) -> Json | None:
     """The revision that holds the workload's template: the one that a StatefulSet names (what a ControllerRevision
     holds was written by an older API server, perhaps, with fewer defaults), else the newest with an equal one."""
     meta, status = inside(workload, "metadata"), inside(workload, "status")
@@ -83,7 +89,7 @@ def _current(kind: WorkloadKind, workload: Json, own: list[Json]) -> Json | None
         if named:
             return named[0]
     now = _without_empty_labels(inside(workload, "spec", "template"))
-    return next((one for one in own if _without_empty_labels(_template(kind, one)) == now), None)
+    return next((one for one in own if _without_empty_labels(template_of(kind, one)) == now), None)
 
 
 def _without_empty_labels(template: Json) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.kubernetes.snapshot import image_of, is_owned_by, is_ready
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.errors import ClusterError
+from flowdrill.model.json_shapes import as_mappings, inside
 from flowdrill.model.workload import WorkloadKind
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -24,6 +23,19 @@ def delete_revisions(api: Api, target: FoundTarget, image: str) -> tuple[str, ..
         results = [_delete(api, target, workload, one) for one in holding]
         left = tuple(reason for reason, _ in results if reason)
         if not any(changed_meanwhile for _, changed_meanwhile in results):
+            break
+    return left
+
+
+def delete_revision(api: Api, target: FoundTarget, name: str) -> str | None:
+    """Delete the workload's revision of this name; return why it is left, or None when it is gone."""
+    for _ in range(_TRIES):
+        workload, revisions = api.get(target.path), api.items(target.revisions, target.selector)
+        named = [one for one in revisions if is_owned_by(one, {target.uid}) and one["metadata"]["name"] == name]
+        if not named:
+            return None
+        left, changed_meanwhile = _delete(api, target, workload, named[0])
+        if not changed_meanwhile:
             break
     return left
 
@@ -89,6 +101,5 @@ def _in_use(target: FoundTarget, workload: Json, revision: Json) -> str | None:
 
 def _image(revision: Json, target: FoundTarget) -> str | None:
     """The image of the target container in a ReplicaSet's template, or in a ControllerRevision's patch."""
-    holder: Any = revision.get("spec") or (revision.get("data") or {}).get("spec") or {}
-    pod_spec = (holder.get("template") or {}).get("spec") or {}
-    return image_of(pod_spec.get("containers") or (), target.container)
+    holder = inside(revision, "spec") or inside(revision, "data", "spec")
+    return image_of(as_mappings(inside(holder, "template", "spec").get("containers")), target.container)

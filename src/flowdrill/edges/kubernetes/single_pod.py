@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.evidence import read_log
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable
 from flowdrill.edges.kubernetes.snapshot import pod_snapshot
+from flowdrill.edges.kubernetes.watch_events import watch_event
 from flowdrill.errors import ClusterError
 from flowdrill.model.workload import PodSnapshot
 
@@ -73,7 +73,10 @@ class SinglePod:
         )
         with self._api.stream(f"{self._path}/pods", query, silence_seconds=limit_seconds + 5) as stream:
             for line in stream.lines():
-                start = self._start(json.loads(line)["object"])
+                event = watch_event(f"{self._path}/pods", line)
+                if event.item is None:
+                    continue
+                start = self._start(event.item)
                 if start.ready or start.failed is not None or start.watched_seconds >= limit_seconds:
                     return start
         return self._start(self._pod())
@@ -90,7 +93,7 @@ class SinglePod:
     def complaint(self) -> str:
         """Return the newest warning about the pod, on one line; "" when there is none."""
         events = [one for one in self._api.items(f"{self._path}/events") if one.get("type") == "Warning"]
-        newest = max(events, key=lambda one: int(one["metadata"]["resourceVersion"]), default=None)
+        newest = max(events, key=_age, default=None)
         return "" if newest is None else printable(f"{newest.get('reason')}: {newest.get('message')}")
 
     def log_lines(self, most: int, seen: PodSnapshot, secrets: frozenset[str]) -> tuple[str, ...]:
@@ -113,6 +116,12 @@ class SinglePod:
             )
         failed = None if seen.ready else pod_failure(seen, frozenset())
         return PodStart(seen, status.get("podIP"), seen.ready, failed, time.monotonic() - self._created)
+
+
+def _age(item: Json) -> tuple[int, str]:
+    """Versions are whole numbers on every API server that there is, and grow."""
+    version = str(item["metadata"].get("resourceVersion"))
+    return len(version), version
 
 
 def _remove(api: Api, path: str, name: str) -> None:

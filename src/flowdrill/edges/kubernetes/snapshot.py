@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from flowdrill.edges.kubernetes.api import Json
+from flowdrill.edges.kubernetes.field_managers import image_set_by, template_digest
+from flowdrill.edges.kubernetes.probe_events import first_probe_failures
 from flowdrill.model.workload import PodSnapshot, WorkloadKind, WorkloadSnapshot
 
 CHANGE_CAUSE = "kubernetes.io/change-cause"
@@ -20,6 +22,7 @@ class Seen:
     pods: Collection[Json]
     pulled_events: Collection[Json]
     endpoints: Collection[Json]  # EndpointSlices or Endpoints
+    probe_events: Collection[Json] = ()
 
 
 def workload_snapshot(kind: WorkloadKind, container: str, seen: Seen) -> WorkloadSnapshot:
@@ -53,6 +56,8 @@ def workload_snapshot(kind: WorkloadKind, container: str, seen: Seen) -> Workloa
             one.get("type") == "Progressing" and one.get("reason") == "ProgressDeadlineExceeded"
             for one in status.get("conditions") or ()
         ),
+        image_set_by=image_set_by(meta.get("managedFields"), container),
+        template_digest=template_digest(spec["template"]),
     )
 
 
@@ -90,19 +95,23 @@ def manifest_digest(image_id: str) -> str | None:
 
 def pod_snapshot(pod: Json, container: str) -> PodSnapshot:
     """Return a pod that belongs to no workload; what its Services and its events say is left out."""
-    return _pod(pod, container, (), ())
+    return _pod(pod, container, (), (), {})
 
 
 def _pods(kind: WorkloadKind, container: str, seen: Seen) -> tuple[PodSnapshot, ...]:
     pulled, served = _pulled_pods(seen.pulled_events, container), _served_pods(seen.endpoints)
+    probes = first_probe_failures(seen.probe_events, container)
     owned = owned_pods(kind, seen.workload, seen.revisions, seen.pods)
     active = [pod for pod in owned if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}]
     return tuple(
-        _pod(pod, container, pulled, served) for pod in sorted(active, key=lambda pod: str(pod["metadata"]["name"]))
+        _pod(pod, container, pulled, served, probes)
+        for pod in sorted(active, key=lambda pod: str(pod["metadata"]["name"]))
     )
 
 
-def _pod(pod: Json, container: str, pulled: Collection[str], served: Collection[str]) -> PodSnapshot:
+def _pod(
+    pod: Json, container: str, pulled: Collection[str], served: Collection[str], probes: Mapping[str, str]
+) -> PodSnapshot:
     meta, status = pod["metadata"], pod.get("status") or {}
     labels = meta.get("labels") or {}
     statuses = status.get("containerStatuses") or ()
@@ -124,6 +133,7 @@ def _pod(pod: Json, container: str, pulled: Collection[str], served: Collection[
         restarts=mine.get("restartCount") or 0,
         waiting_reason=(state.get("waiting") or {}).get("reason"),
         ended=_ended(state) or _ended(mine.get("lastState") or {}),
+        failed_probe=probes.get(meta["uid"]),
     )
 
 

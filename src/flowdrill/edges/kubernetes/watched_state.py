@@ -21,6 +21,7 @@ class Source(StrEnum):
     REVISIONS = "revisions"
     PODS = "pods"
     PULLED_EVENTS = "events"
+    PROBE_EVENTS = "probe events"
     ENDPOINTS = "endpoints"
 
 
@@ -34,6 +35,7 @@ def snapshot_of(target: FoundTarget, items: dict[Source, dict[str, Json]]) -> Wo
         revisions=items.get(Source.REVISIONS, {}).values(),
         pods=items.get(Source.PODS, {}).values(),
         pulled_events=items.get(Source.PULLED_EVENTS, {}).values(),
+        probe_events=items.get(Source.PROBE_EVENTS, {}).values(),
         endpoints=items.get(Source.ENDPOINTS, {}).values(),
     )
     return workload_snapshot(target.kind, target.container, seen)
@@ -53,7 +55,7 @@ class WatchedState:
     def replace(self, source: Source, items: list[Json], arrived_ns: int) -> None:
         """Take a list as the whole truth about `source`."""
         with self.lock:
-            self.items[source] = {item["metadata"]["uid"]: _slim(item) for item in items}
+            self.items[source] = {item["metadata"]["uid"]: _slim(source, item) for item in items}
             self._tell_if_new(arrived_ns)
 
     def apply(self, source: Source, kind: str, item: Json, arrived_ns: int) -> None:
@@ -63,7 +65,7 @@ class WatchedState:
             if kind == "DELETED":
                 known.pop(item["metadata"]["uid"], None)
             else:
-                known[item["metadata"]["uid"]] = _slim(item)
+                known[item["metadata"]["uid"]] = _slim(source, item)
             self._tell_if_new(arrived_ns)
 
     def _tell_if_new(self, arrived_ns: int) -> None:
@@ -77,7 +79,8 @@ class WatchedState:
             self.tell(WorkloadChanged(self.last_told_ns, snapshot))
 
 
-def _slim(item: Json) -> Json:
-    """Without managedFields, the largest part of many objects and of no use here."""
-    item["metadata"].pop("managedFields", None)
+def _slim(source: Source, item: Json) -> Json:
+    """Without managedFields, the largest part of many objects; the workload's own say who has set its image."""
+    if source is not Source.WORKLOAD:
+        item["metadata"].pop("managedFields", None)
     return item

@@ -3,20 +3,24 @@ anew when that is too old (410 Gone), and say so when a source has been silent f
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from flowdrill.edges.kubernetes.api import Api, Json, Query, Stream
-from flowdrill.edges.kubernetes.refusals import AnswerError, printable
+from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.kubernetes.target import FoundTarget
+from flowdrill.edges.kubernetes.watch_events import watch_event
 from flowdrill.edges.kubernetes.watched_state import Source, WatchedState
 from flowdrill.engine.facts import WatchLost
 from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterError, ForbiddenError
+from flowdrill.model.json_shapes import as_mapping
 from flowdrill.model.workload import WorkloadKind
 
+S = TypeVar("S", bound=str)
+S_contra = TypeVar("S_contra", bound=str, contravariant=True)
 _WATCH_SECONDS = 20  # the server ends a watch after this; a dead connection is found soon after
 _SILENCE_SECONDS = 25.0
 _STOP_SECONDS = 10.0
@@ -24,22 +28,35 @@ _SHORTEST_WATCH = 1.0  # seconds; a server that ends watches sooner is not asked
 _PAUSE_FIRST, _PAUSE_LONGEST = 0.1, 5.0
 
 
+class TakesIn(Protocol[S_contra]):
+    """What a watch brings its news to. Called from the watch's thread."""
+
+    def replace(self, source: S_contra, items: list[Json], arrived_ns: int) -> None:
+        """Take a list as the whole truth about `source`."""
+        ...
+
+    def apply(self, source: S_contra, kind: str, item: Json, arrived_ns: int) -> None:
+        """Take one event of a watch: ADDED, MODIFIED or DELETED."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Generic[S]):
     """Where a source is listed and watched."""
 
-    source: Source
+    source: S
     path: str
-    query: Query
+    query: Query = ()
 
 
-def listings(api: Api, target: FoundTarget) -> tuple[Listing, ...]:
+def listings(api: Api, target: FoundTarget) -> tuple[Listing[Source], ...]:
     """Return where everything about the target is found on this cluster."""
-    pods = "involvedObject.kind=Pod,reason=Pulled"
+    about_pods = "involvedObject.kind=Pod,reason="
     found = [
         Listing(Source.WORKLOAD, target.collection, (("fieldSelector", f"metadata.name={target.name}"),)),
         Listing(Source.PODS, target.core("pods"), target.selector),
-        Listing(Source.PULLED_EVENTS, target.core("events"), (("fieldSelector", pods),)),
+        Listing(Source.PULLED_EVENTS, target.core("events"), (("fieldSelector", f"{about_pods}Pulled"),)),
+        Listing(Source.PROBE_EVENTS, target.core("events"), (("fieldSelector", f"{about_pods}Unhealthy"),)),
         Listing(Source.ENDPOINTS, _endpoints_path(api, target), ()),
     ]
     if target.kind is WorkloadKind.DEPLOYMENT:
@@ -68,7 +85,7 @@ class WorkloadWatch:
         state = WatchedState(target, tell)
         if target.kind is WorkloadKind.STATEFULSET:
             state.items[Source.REVISIONS] = {}  # its pods are its own
-        self._watches = [_Watch(api, listing, state, tell, lost_after_seconds) for listing in listings(api, target)]
+        self._watches = [ListWatch(api, listing, state, tell, lost_after_seconds) for listing in listings(api, target)]
         for watch in self._watches:
             watch.list_anew()
         for watch in self._watches:
@@ -84,18 +101,20 @@ class WorkloadWatch:
 
 
 @dataclass(slots=True)
-class _Watch:
-    """One source: its thread, where it is, and since when it has been failing."""
+class ListWatch(Generic[S]):
+    """One source: its thread, where it is, and since when it has been failing. The thread lists by itself where nobody
+    has yet."""
 
     api: Api
-    listing: Listing
-    state: WatchedState
+    listing: Listing[S]
+    state: TakesIn[S]
     tell: Tell
     lost_after_seconds: float
     thread: threading.Thread = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
     resource_version: str | None = None
     good_at: float = 0.0  # when the API server last answered
+    may_be_missing: bool = False  # a cluster that does not serve it has none of it
     stream: Stream | None = None
 
     def __post_init__(self) -> None:
@@ -103,15 +122,23 @@ class _Watch:
         self.thread = threading.Thread(target=self._run, name=f"watch-{self.listing.source}", daemon=True)
 
     def stop(self) -> None:
+        """Have the thread end soon. Harmless when it has ended."""
         self.stopping.set()
         stream = self.stream
         if stream is not None:
             stream.cut()
 
     def list_anew(self) -> None:
-        answer = self.api.get(self.listing.path, self.listing.query)
+        """List, and hand it on; ClusterError or ForbiddenError when it cannot be had."""
+        try:
+            answer = self.api.get(self.listing.path, self.listing.query)
+        except AnswerError as error:
+            if error.status != 404 or not self.may_be_missing:
+                raise
+            answer = {"metadata": {"resourceVersion": None}}
+            self.stopping.set()  # there will be nothing to follow
         self.state.replace(self.listing.source, list(answer.get("items") or ()), time.monotonic_ns())
-        self.resource_version = str(answer["metadata"]["resourceVersion"])
+        self.resource_version = str(as_mapping(answer.get("metadata")).get("resourceVersion"))
         self.good_at = time.monotonic()
 
     def _run(self) -> None:
@@ -121,7 +148,8 @@ class _Watch:
             try:
                 if self.resource_version is None:
                     self.list_anew()
-                self._follow()
+                if not self.stopping.is_set():
+                    self._follow()
             except ClusterError as error:
                 problem = error.problem
             if self.stopping.is_set():
@@ -162,20 +190,8 @@ class _Watch:
             self.stream = None
 
     def _take(self, line: bytes, arrived_ns: int) -> None:
-        try:
-            event = json.loads(line)
-            kind, item = str(event["type"]), event["object"]
-            if kind == "ERROR":
-                raise _error_in_stream(item)
-            if kind != "BOOKMARK":
-                self.state.apply(self.listing.source, kind, item, arrived_ns)
-            self.resource_version = str(item["metadata"]["resourceVersion"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise AnswerError(f"no event of a watch: {printable(repr(error))}", "try again", 500) from error
+        event = watch_event(self.listing.path, line)
+        if event.item is not None:
+            self.state.apply(self.listing.source, event.kind, event.item, arrived_ns)
+        self.resource_version = event.resource_version
         self.good_at = time.monotonic()
-
-
-def _error_in_stream(status: Json) -> AnswerError:
-    code = status.get("code")
-    message = printable(str(status.get("message")))
-    return AnswerError(f"the watch ended: {message}", "try again", code if isinstance(code, int) else 500)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from flowdrill.analysis.header_secret import unfit_for_a_header
 from flowdrill.analysis.redaction import redact
 from flowdrill.engine.facts import LoadDied, RecordsArrived
 from flowdrill.engine.ports import Clock, Tell
@@ -82,6 +85,7 @@ class LocustLoad:
             return
         self._stopping.set()
         self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)  # one that was stopped would not hear it
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -152,7 +156,8 @@ class LocustLoad:
             process.kill()
         finally:
             os.close(records_end)
-            outcomes.close()
+            with suppress(OSError):  # on a disk that is full: then that is told already
+                outcomes.close()
         try:
             exit_code = process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -174,6 +179,7 @@ class LocustLoad:
             tell(RecordsArrived(arrived_ns, tuple(records)))
             self._first_record.set()
             self._settled.set()
+        os.fsync(outcomes.fileno())  # on the disk before the run says that it has ended
 
     def _last_words(self) -> str:
         tail = (self._folder / LOG_FILE).read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
@@ -187,10 +193,10 @@ def api_key_of(plan: LoadPlan, environ: Mapping[str, str]) -> str | None:
     if variable is None:
         return None
     key = environ.get(variable, "")
-    if key and key.isascii() and key.isprintable():
+    unfit = unfit_for_a_header(key)
+    if unfit is None:
         return key
     raise PlanError(
-        f"load.api_key_from: the environment variable {variable} "
-        + ("holds characters that no HTTP header can carry" if key else "is not set or empty"),
+        f"load.api_key_from: the environment variable {variable} {unfit}",
         f"Export {variable} with the service's API key, or leave load.api_key_from out.",
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from flowdrill.analysis.scenario_sources import scenario_sources
 from flowdrill.edges.planfiles.yaml_lines import Data, YamlText, laid_over, parse_model, plain_data
 from flowdrill.errors import PlanError
 from flowdrill.model.advisories import Advisories
@@ -24,9 +26,23 @@ class ScenarioFolder:
 
     scenario: Scenario
     folders: tuple[Path, ...]
+    kept: Mapping[str, bytes] = field(default_factory=dict)  # files that were read already, and are not read again
+
+    def with_files_read(self) -> ScenarioFolder:
+        """Return the same with every file in memory that its changes are made from: what is in them now is what will
+        be done. A file that is missing is left for `read_source` to tell."""
+        kept = {}
+        for name in scenario_sources(self.scenario):
+            try:
+                kept[name] = self.read_source(name)
+            except PlanError:
+                continue
+        return replace(self, kept=kept)
 
     def read_source(self, name: str) -> bytes:
         """Return a file of the first folder that has it; PlanError when none does, or when it lies outside."""
+        if name in self.kept:
+            return self.kept[name]
         for folder in self.folders:
             path = (folder / name).resolve()
             if not path.is_relative_to(folder.resolve()):

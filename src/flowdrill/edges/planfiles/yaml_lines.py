@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -93,14 +94,40 @@ def _refused(value: object) -> object:
     raise _NotPlainError(f"{value!r} is read as a {type(value).__name__} by YAML")
 
 
+def plain_documents(source: YamlText) -> list[object]:
+    """Return what every document of the YAML holds, as JSON could say it; PlanError when it is no such YAML."""
+    documents = [data for _, data in _loaded(source, _every_node)]
+    try:
+        json.dumps(documents, default=_refused, allow_nan=False)
+    except (_NotPlainError, ValueError) as error:
+        raise PlanError(f"{source.name}: {error}", "put quotes around it to make it text") from error
+    return documents
+
+
+def _every_node(loader: _NoDuplicates) -> Iterator[yaml.Node | None]:
+    while loader.check_node():
+        yield loader.get_node()
+
+
 def _composed(source: YamlText) -> tuple[yaml.Node, Data]:
+    found = _loaded(source, lambda loader: [loader.get_single_node()])
+    for node, data in found:
+        if node is not None and isinstance(data, dict):
+            return node, data
+    raise PlanError(f"{source.name}: holds no mapping of keys to values", "see the examples in drills/")
+
+
+def _loaded(
+    source: YamlText, nodes: Callable[[_NoDuplicates], Iterable[yaml.Node | None]]
+) -> list[tuple[yaml.Node | None, object]]:
+    """Each node, and what it holds. Whatever is wrong with the text, PyYAML may raise anything at all."""
     if len(source.text) > _MAX_CHARACTERS:
         raise PlanError(f"{source.name}: larger than {_MAX_CHARACTERS} characters", "a plan is a page of YAML")
     try:
         loader = _NoDuplicates(source.text)
         try:
-            node = loader.get_single_node()
-            data = loader.construct_document(node) if node is not None else None
+            found = nodes(loader)
+            return [(node, None if node is None else loader.construct_document(node)) for node in found]
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -109,9 +136,6 @@ def _composed(source: YamlText) -> tuple[yaml.Node, Data]:
         raise PlanError(f"{source.name}:{line}: {error.problem or error.context}", "mend the YAML") from error
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise PlanError(f"{source.name}: not readable as YAML: {error}", "mend the YAML") from error
-    if node is None or not isinstance(data, dict):
-        raise PlanError(f"{source.name}: holds no mapping of keys to values", "see the examples in drills/")
-    return node, data
 
 
 def _said(kind: str, message: str, location: Location, model: type[BaseModel]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowdrill.analysis.component_changes import ReadSource
@@ -78,11 +79,13 @@ def beside_stable(image: NewImage, stable: StoredImage, name: str, changes: tupl
     return PreparedImage(made, image.manifest.media_type, document, image.blobs)
 
 
-def push_prepared(repository: Repository, prepared: PreparedImage) -> None:
-    """Push the new blobs, then the manifest under its tag."""
+def push_prepared(repository: Repository, prepared: PreparedImage, may_write: Callable[[], None]) -> None:
+    """Push the new blobs, then the manifest under its tag: nobody sees anything before. `may_write` raises when it may
+    not be pushed now."""
     reference = prepared.image.reference
     for content in prepared.new_blobs:
         repository.push_blob(content)
+    may_write()
     repository.put_manifest(prepared.manifest, prepared.media_type, str(reference.tag))
 
 

@@ -15,7 +15,14 @@ from flowdrill.edges.registry.flow_image import FlowImage, FlowRuntime, make_flo
 from flowdrill.edges.registry.langflow_version import VersionFinder
 from flowdrill.edges.registry.program_image import prepare_program
 from flowdrill.edges.registry.pulling import pullable
-from flowdrill.errors import ContentDamagedError, ImageIncompleteError, ImageMissingError, PlanError, RegistryError
+from flowdrill.errors import (
+    ContentDamagedError,
+    ImageIncompleteError,
+    ImageMissingError,
+    PlanError,
+    RegistryAwayError,
+    RegistryError,
+)
 from flowdrill.model.image_health import ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
@@ -40,14 +47,17 @@ class ImageRegistry:
     """Images by reference, in whatever registries the references name."""
 
     def __init__(
-        self, connect: Callable[[str], RegistryClient], read_source: ReadSource, platform: str | None = None
-    ) -> None:
+        self, connect: Callable[[str], RegistryClient], read_source: ReadSource, platform: str | None = None,
+        may_write: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         """`connect` returns a client of a host; `read_source` a file of the scenario's folder; `platform` (such as
-        linux/arm64) chooses from an index, None takes this machine's, else linux/amd64."""
+        linux/arm64) chooses from an index, None takes this machine's, else linux/amd64; `may_write` raises when nothing
+        may be written now."""
         self._connect = connect
         self._clients: dict[str, RegistryClient] = {}
         self._read_source = read_source
         self._platform = platform
+        self._may_write = may_write
         self._examiner = ImageExaminer(self._repository)
         self._versions = VersionFinder()
 
@@ -110,7 +120,7 @@ class ImageRegistry:
 
     def push(self, prepared: PreparedImage) -> None:
         """Push a prepared image beside the stable one."""
-        push_prepared(self._repository(prepared.image.reference), prepared)
+        push_prepared(self._repository(prepared.image.reference), prepared, self._may_write)
 
     def make_flow_image(
         self, flow: bytes, file_name: str, base: ImageReference, to: ImageReference,
@@ -134,6 +144,7 @@ class ImageRegistry:
 
     def delete(self, broken: BrokenImage) -> tuple[str, ...]:
         """Delete the broken image's tag, manifest and own blobs; return what is left behind, each with the reason.
+        RegistryAwayError when the registry is not there to be asked.
         Nothing that the stable image needs is deleted."""
         repository = self._repository(broken.reference)
         digest, tag = broken.reference.digest, broken.reference.tag
@@ -141,10 +152,13 @@ class ImageRegistry:
             return (f"{broken.reference}: is not the drill's own image",)
         try:
             needed = self._needed_by(repository, broken.stable)
+        except RegistryAwayError:
+            raise
         except RegistryError as error:
             return (f"{broken.reference}: {error.problem} (so nothing is known to be safe to delete)",)
         if digest in needed:
             return (f"{broken.reference}: belongs to the stable image",)
+        self._may_write()
         refusal = _refusal(partial(repository.delete_manifest, digest))
         if tag is not None:
             # most registries drop the tag with its manifest; some keep it, some delete nothing but tags
@@ -157,6 +171,10 @@ class ImageRegistry:
             # many registries refuse: a blob that nothing refers to is for their garbage collection, and does no harm
             _refusal(partial(repository.delete_blob, blob))
         return ()
+
+    def repository_of(self, reference: ImageReference) -> Repository:
+        """Return the repository that a reference names."""
+        return self._repository(reference)
 
     def close(self) -> None:
         """Close idle connections."""

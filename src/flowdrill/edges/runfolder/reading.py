@@ -8,11 +8,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from flowdrill.analysis.provider_log import provider_requests
-from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, OUTCOMES, PLAN
-from flowdrill.edges.runfolder.outcome_file import read_outcomes
+from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
+from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
-from flowdrill.model.events import Event, event_from_json
 from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog, ProviderRequest
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
@@ -21,42 +21,63 @@ _NOT_ONE = "name a folder that `flowdrill run` wrote: it holds plan.json and eve
 
 
 def read_run(folder: Path) -> RunRecord:
-    """Return what the folder holds; RunFolderError when it is no run folder or is damaged. A last line that was cut
-    off in mid-write is dropped."""
+    """Return what the folder holds; RunFolderError when it is no run folder or is damaged. What was torn at the end of
+    a file when the run was cut off is dropped, and the file is named in the record. What the guard wrote after the
+    harness had died follows what the harness wrote."""
+    drill, scenario = _plan(folder / PLAN)
     try:
-        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        lines = (folder / EVENTS).read_bytes().split(b"\n")
-        records = read_outcomes(folder / OUTCOMES) if (folder / OUTCOMES).exists() else ()
-        provider = ProviderLog(*(_provider_requests(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG)))
+        events = read_events(folder / EVENTS)
+        guard = read_events(folder / GUARD_EVENTS) if (folder / GUARD_EVENTS).exists() else EventsRead((), torn=False)
+        outcomes = read_outcomes(folder / OUTCOMES) if (folder / OUTCOMES).exists() else OutcomesRead((), torn=False)
+        baseline, outage = (_provider_log(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG))
     except OSError as error:
         raise RunFolderError(f"{error.filename}: {error.strerror}", _NOT_ONE) from error
-    except ValueError as error:
-        raise RunFolderError(f"{folder / PLAN}: {error}", _NOT_ONE) from error
+    if not events.events:
+        raise RunFolderError(
+            f"{folder / EVENTS}: holds no whole event: the run was cut off before its first one was kept",
+            f"where there is an undo.json in {folder}, see how the workload stands; else nothing was touched",
+        )
+    torn = {
+        EVENTS: events.torn,
+        GUARD_EVENTS: guard.torn,
+        OUTCOMES: outcomes.torn,
+        f"{EVIDENCE}/{BASELINE_LOG}": baseline[1],
+        f"{EVIDENCE}/{OUTAGE_LOG}": outage[1],
+    }
+    return RunRecord(
+        drill,
+        scenario,
+        merged(events.events, guard.events),
+        outcomes.records,
+        ProviderLog(baseline[0], outage[0]),
+        tuple(name for name, is_torn in torn.items() if is_torn),
+    )
+
+
+def _plan(path: Path) -> tuple[Drill, Scenario]:
     try:
-        drill = Drill.model_validate_json(json.dumps(_plain(plan, "drill")))
-        scenario = Scenario.model_validate_json(json.dumps(_plain(plan, "scenario")))
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunFolderError(f"{path}: {error.strerror}", _NOT_ONE) from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{path}: {error}", _NOT_ONE) from error
+    try:
+        drill = Drill.model_validate_json(json.dumps(_plain(path, plan, "drill")))
+        scenario = Scenario.model_validate_json(json.dumps(_plain(path, plan, "scenario")))
     except ValidationError as error:
-        raise RunFolderError(f"{folder / PLAN}: not a plan of this version: {error}", _NOT_ONE) from error
-    return RunRecord(drill, scenario, _events(folder / EVENTS, lines), records, provider)
+        raise RunFolderError(f"{path}: not a plan of this version: {error}", _NOT_ONE) from error
+    return drill, scenario
 
 
-def _provider_requests(path: Path) -> tuple[ProviderRequest, ...] | None:
-    return provider_requests(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else None
-
-
-def _plain(plan: object, key: str) -> object:
+def _plain(path: Path, plan: object, key: str) -> object:
     if not isinstance(plan, dict) or key not in plan:
-        raise RunFolderError(f"{PLAN}: has no {key!r}", _NOT_ONE)
+        raise RunFolderError(f"{path}: has no {key!r}", _NOT_ONE)
     return plan[key]
 
 
-def _events(path: Path, lines: list[bytes]) -> tuple[Event, ...]:
-    events: list[Event] = []
-    for number, line in enumerate(lines[:-1], 1):  # what follows the last line end was never finished
-        try:
-            events.append(event_from_json(line))
-        except ValueError as error:
-            raise RunFolderError(f"{path}:{number}: not an event of this version", _NOT_ONE) from error
-    if not events:
-        raise RunFolderError(f"{path}: holds no event", _NOT_ONE)
-    return tuple(events)
+def _provider_log(path: Path) -> tuple[tuple[ProviderRequest, ...] | None, bool]:
+    """The requests of a log, None where there is none; and whether a line at its end was torn, and is left out."""
+    if not path.exists():
+        return None, False
+    text, line_end, rest = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    return provider_requests(text + line_end), bool(rest)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from flowdrill.model.events import (
+    Acknowledged,
+    AlertEnded,
+    AlertStageSeen,
     BaselineHeld,
     BrokenImageMade,
     Checked,
@@ -10,12 +13,19 @@ from flowdrill.model.events import (
     Detected,
     Event,
     ImageSet,
+    Injected,
+    LimitLook,
+    LimitReached,
+    LimitsInForce,
     Noted,
+    ObstaclePut,
+    ObstacleTaken,
     PhaseStarted,
     RecoveryHeld,
     RolledBack,
     RunEnded,
     RunStarted,
+    SourceChanged,
     UndoRegistered,
 )
 from flowdrill.model.quantity import format_ratio
@@ -38,14 +48,37 @@ def line_of(event: Event) -> str | None:  # noqa: C901, PLR0912 - one case an ev
         case BaselineHeld():
             normal = format_ratio(event.normal_bad_ratio)
             return f"steady: {event.bad} of {event.finished} requests bad; up to {normal} pass for normal"
-        case UndoRegistered(where=where):
-            return f"the undo is written down in the run folder and in {where}"
+        case UndoRegistered(where=where, digest=digest):
+            return f"the undo is written down in the run folder and in {where} ({digest})"
         case BrokenImageMade(reference=reference, changes=changes):
             return f"broken image {reference}: {'; '.join(changes)}"
-        case ImageSet(purpose=purpose, image=image, identity=identity):
-            return f"image set to {purpose}: {image}" + (f" (as {identity})" if identity else "")
+        case ImageSet(image=image, identity=identity, how=how, by_people=True):
+            return f"rolled back by {identity or 'somebody'}: {how} ({image})"
+        case ImageSet(purpose=purpose, image=image, identity=identity, how=how):
+            who = f" (as {identity})" if identity else ""
+            return f"image set to {purpose}: {image}{who}" + (f", {how}" if how else "")
         case Detected(detector=detector):
             return f"detected by {detector}"
+        case AlertStageSeen(alert=alert, stage=stage, says=says):
+            return f"alert {alert}: {stage}" + (f" ({says})" if says else "")
+        case AlertEnded(alert=alert, says=says):
+            return f"alert {alert}: {says}"
+        case SourceChanged(source=source, problem=problem):
+            return f"{source}: {problem or 'back'}"
+        case Acknowledged(by=by, how=how):
+            return f"acknowledged by {by} ({how})"
+        case Injected(text=text, by=by):
+            return f"{by} says: {text}"
+        case ObstaclePut(obstacle=obstacle, what=what):
+            return f"in the way: {obstacle}: {what}"
+        case ObstacleTaken(obstacle=obstacle, problem=problem):
+            return f"out of the way: {obstacle}" + (f": {problem}" if problem else "")
+        case LimitsInForce(limits=limits):
+            return f"limits that stop the drill: {', '.join(one.name for one in limits)}"
+        case LimitLook(limit=limit, problem=str(problem)):
+            return f"limit {limit} is not watched: {problem}"
+        case LimitReached(limit=limit, observed=observed):
+            return f"LIMIT {limit} reached: {observed}: everything is put back"
         case Decided(by=by):
             return f"roll back decided by {by}"
         case RolledBack():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -12,8 +13,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from flowdrill.edges.terminal.facilitator import WARNING, Facilitator
 from flowdrill.edges.terminal.lines import line_of, visible
 from flowdrill.engine.facts import Fact, RecordsArrived, WorkloadChanged
+from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event, PhaseStarted
 from flowdrill.model.outcome import Reason, RecordKind
 from flowdrill.model.quantity import format_ratio
@@ -24,8 +27,10 @@ _WINDOW_NS = 2_000_000_000
 class LiveView:
     """Shows a run on stderr. Plain lines, each with its second, where stderr is no terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, game_day: Drill | None = None) -> None:
+        """`game_day`: the drill, where people are to notice and to act; then it is the facilitator's view."""
         self._console = console
+        self._facilitator = None if game_day is None else Facilitator(game_day)
         self._started_ns = time.monotonic_ns()
         self._recent: deque[tuple[int, bool]] = deque()  # (arrived_ns, bad) of the last seconds
         self._phase = "starting"
@@ -36,24 +41,39 @@ class LiveView:
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
-            self._live.start()
+            with suppress(OSError):  # a terminal that is gone
+                self._live.start()
+        elif self._facilitator is not None:
+            with suppress(OSError, ValueError):
+                self._print(WARNING)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._console.is_terminal:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
 
     def emit(self, event: Event) -> None:
-        """Print an event's line, if it has one. A terminal that is gone ends the view, never the run."""
-        if isinstance(event, PhaseStarted):
-            self._phase = event.phase
-        line = line_of(event)
-        if line is None or self._gone:
+        """Print an event's line, if it has one. A terminal that is gone ends the view, never the run; and so does a
+        defect of the view itself."""
+        if self._gone:
             return
         try:
-            self._console.print(Text(f"{self._seconds():7.2f}s  {visible(line)}"), soft_wrap=True)
-        except (OSError, ValueError):  # a closed pipe, a closed file
+            self._show(event)
+        except Exception:  # noqa: BLE001 - a closed pipe, a closed file, or our own mistake: the run is recorded elsewhere
             self._gone = True
+
+    def _show(self, event: Event) -> None:
+        if isinstance(event, PhaseStarted):
+            self._phase = event.phase
+        if self._facilitator is not None:
+            self._facilitator.see(event)
+        line = line_of(event)
+        if line is not None:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(f"{self._seconds():7.2f}s  {visible(line)}"), soft_wrap=True)
 
     def told(self, tell: Callable[[Fact], None]) -> Callable[[Fact], None]:
         """Return a `tell` that shows what passes through it. It is called from the edges' threads."""
@@ -90,4 +110,6 @@ class LiveView:
         text.append(f"  {self._total} requests, {self._bad} bad; last 2 s: ")
         text.append(f"{ratio} bad" if recent else ratio, style="bold red" if bad else "green")
         text.append(f"   {visible(self._workload)}", style="dim")
+        if self._facilitator is not None:
+            text.append_text(self._facilitator.text(time.monotonic_ns()))
         return text

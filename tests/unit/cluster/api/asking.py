@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 from flowdrill.cluster.api.admission import Asks
 from flowdrill.cluster.api.app import KubernetesApi
+from flowdrill.cluster.api.audit import AuditLog
 from flowdrill.cluster.api.authentication import Authenticator
 from flowdrill.cluster.api.authorization import Authorizer
 from flowdrill.cluster.api.bootstrap import bootstrap
@@ -56,7 +58,7 @@ class NoLogs:
 class Asked:
     """An API with the namespaces of every cluster and `shop`."""
 
-    def __init__(self, webhooks: Asks | None = None) -> None:
+    def __init__(self, webhooks: Asks | None = None, audit_file: Path | None = None) -> None:
         self.clock = Clock()
         self.objects = fresh_objects(self.clock)
         bootstrap(self.objects)
@@ -65,7 +67,10 @@ class Asked:
         self.authenticator = Authenticator(
             self.objects, ADMIN, b"a key for signing", lambda: self.clock.now().timestamp()
         )
-        self.api = KubernetesApi(self.objects, self.authenticator, self.authorizer, NoLogs(), "v1.36.0", webhooks)
+        audit = None if audit_file is None else AuditLog(audit_file, self.clock.now, largest_bytes=4000)
+        self.api = KubernetesApi(
+            self.objects, self.authenticator, self.authorizer, NoLogs(), "v1.36.0", webhooks, audit
+        )
 
     def ask(
         self, method: str, path: str, body: Any = None, *, kind: str = "application/json", token: str | None = ADMIN,

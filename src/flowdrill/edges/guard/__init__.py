@@ -1,0 +1,1 @@
+"""The guard: a process beside the harness that puts everything back when the harness cannot."""

@@ -1,0 +1,1 @@
+"""The ways back that a drill can take."""
