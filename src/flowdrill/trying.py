@@ -24,6 +24,7 @@ from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.embedded import base_image, embedded_cluster
 from flowdrill.errors import PlanError, RegistryError
+from flowdrill.model.container_fields import with_fields
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.outcome import Reason
@@ -252,8 +253,7 @@ def _flow_id(stable: _Stable) -> str:
 
 
 def _released(container: Json, release: Release) -> Json:
-    changed = container | dict(release.broken_fields)
-    return {name: value for name, value in changed.items() if value is not None}
+    return with_fields(container, release.broken_fields)
 
 
 def _answers(start: PodStart, question: _Question, say: Say) -> tuple[TriedAnswer, ...]:

@@ -14,8 +14,10 @@ from kubernetes.client.exceptions import ApiException
 from pydantic import TypeAdapter
 
 from flowdrill.edges.kubernetes.target_workload import open_workload
+from flowdrill.engine.template_check import container_of
 from flowdrill.errors import ClusterError, DrillRefusedError, ForbiddenError, PlanError
 from flowdrill.model.access import Actor
+from flowdrill.model.container_fields import has_fields, variables_of
 from flowdrill.model.drill import Target
 from flowdrill.model.rollback_plan import RollbackPlan
 from flowdrill.model.undo import Undo
@@ -185,6 +187,29 @@ def test_a_break_that_arrives_after_the_workload_was_outdated_is_refused(
     after = apps.read_namespaced_deployment(name, real.namespace)
     assert (after.metadata.labels or {}) == (before.metadata.labels or {})
     assert real.workload.template() == template
+
+
+def test_of_the_variables_only_those_of_a_release_are_set_and_put_back(real: RealBench, real_cluster: Cluster) -> None:
+    apps, name = client.AppsV1Api(real_cluster.api), real.workload.snapshot().name
+    template = real.workload.template()
+    env = container_of(template, "flow")["env"]
+    names = ["API_KEY", "COLOUR", "NEW"]
+    reference = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
+    release = [{"name": "NEW", "value": ""}, {"name": "COLOUR", "valueFrom": reference}]  # without API_KEY, the first
+    real.workload.break_image(real.broken, "break", fields={"env": variables_of(release, names)}, over=template)
+    broken = container_of(real.workload.template(), "flow")
+    assert has_fields(broken, {"env": variables_of(release, names)})
+    assert [one["name"] for one in broken["env"]] == ["NEW", "COLOUR"]
+    theirs: dict[str, Any] = {"name": "flow", "env": [{"name": "THEIRS", "value": "1"}]}
+    patch = {"spec": {"template": {"spec": {"containers": [theirs]}}}}
+    apps.patch_namespaced_deployment(name, real.namespace, patch)
+    real.workload.set_image(real.stable, None, fields={"env": variables_of(env, names)})
+    now = container_of(real.workload.template(), "flow")
+    assert {one["name"]: one for one in now["env"]} == {one["name"]: one for one in [*env, *theirs["env"]]}
+    assert [one["name"] for one in now["env"] if one["name"] != "THEIRS"] == [one["name"] for one in env]
+    theirs["env"] = [{"name": "THEIRS", "$patch": "delete"}]
+    apps.patch_namespaced_deployment(name, real.namespace, patch)
+    assert container_of(real.workload.template(), "flow") == container_of(template, "flow")
 
 
 def test_a_break_is_refused_when_the_template_is_another_one_and_sent_again_when_it_is_not(real: RealBench) -> None:

@@ -17,7 +17,8 @@ from flowdrill.engine.facts import WatchLost, WorkloadChanged
 from flowdrill.engine.ports import Tell
 from flowdrill.errors import ClusterAwayError, ClusterError, DrillRefusedError, ForbiddenError, UndoRefusedError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
-from flowdrill.model.release import NO_FIELDS, Fields, Release
+from flowdrill.model.container_fields import NO_FIELDS, Fields, with_fields
+from flowdrill.model.release import Release
 from flowdrill.model.scenario import WorkloadChanges
 from flowdrill.model.standing import REVISION_LIMIT, Standing, StandingObject, StrayPod
 from flowdrill.model.surroundings import Opponent, PullSecret, Revision, Surroundings
@@ -233,7 +234,7 @@ class FakeWorkload:
     ) -> None:
         self._time.pass_seconds(self._patch_seconds)
         self.would_accept(image, fields=fields, by=by)
-        kept = {name: value for name, value in {**self.container, **fields}.items() if value is not None}
+        kept = with_fields(self.container, fields)
         self.patches.append((image, change_cause, self.responder if by is Actor.RESPONDER else None))
         self._set(image, kept, change_cause)
 

@@ -39,7 +39,7 @@ def environ_of(cluster: RunningCluster) -> dict[str, str]:
 def game_day(tmp_path: Path, **rollback: Any) -> Path:
     plan = yaml.safe_load((ROOT / "drills/edge-missing.yaml").read_text())
     manifests = (ROOT / "drills" / plan["embedded"]["manifests"]).read_text()
-    (tmp_path / "target.yaml").write_text(manifests.replace("30786", PORT))
+    (tmp_path / "target.yaml").write_text(manifests.replace("30786", PORT).replace("replicas: 2", "replicas: 1"))
     plan["embedded"] = {"manifests": "target.yaml", "flow": str(ROOT / "drills" / plan["embedded"]["flow"])}
     plan["load"]["url"] = f"http://127.0.0.1:{PORT}"
     plan["scenario"] = str(ROOT / "scenarios/edge-missing")
@@ -123,7 +123,7 @@ def test_somebody_notices_and_undoes_the_rollout_with_kubectl(cluster: RunningCl
 
 @pytest.mark.catalogue
 def test_when_nobody_acts_the_drill_takes_over_and_fails(cluster: RunningCluster, tmp_path: Path) -> None:
-    with running_drill(game_day(tmp_path, take_over_after="15s"), tmp_path / "reports", cluster) as process:
+    with running_drill(game_day(tmp_path, take_over_after="45s"), tmp_path / "reports", cluster) as process:
         result, errors = result_of(process)
     assert process.returncode == 1, errors
     assert result["verdict"] == "fail"

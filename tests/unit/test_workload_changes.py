@@ -10,6 +10,7 @@ import pytest
 from flowdrill.analysis.flow_changes import no_sources
 from flowdrill.analysis.workload_changes import beside_the_container, release_of
 from flowdrill.errors import PlanError
+from flowdrill.model.container_fields import with_fields
 from flowdrill.model.release import Release
 from flowdrill.model.scenario import WorkloadChanges
 
@@ -51,15 +52,16 @@ def test_without_changes_the_release_is_its_image_alone() -> None:
 
 def test_variables_are_set_in_their_places_and_new_ones_at_the_end() -> None:
     found = release({"env": {"set": {"LEVEL": "debug", "NEW": "1"}}})
-    assert found.broken_fields == {"env": [SECRET, {"name": "LEVEL", "value": "debug"}, {"name": "NEW", "value": "1"}]}
-    assert found.stable_fields == {"env": CONTAINER["env"]}
+    level, new = {"name": "LEVEL", "value": "debug"}, {"name": "NEW", "value": "1"}
+    assert with_fields(CONTAINER, found.broken_fields)["env"] == [SECRET, level, new]
+    assert with_fields(with_fields(CONTAINER, found.broken_fields), found.stable_fields) == CONTAINER
     assert found.changes == ("deployment/app: env LEVEL=debug", "deployment/app: env NEW=1")
 
 
 def test_a_reference_to_a_secret_is_replaced_by_the_value_and_comes_back() -> None:
     found = release({"env": {"set": {"KEY": "plain"}}})
-    assert found.broken_fields["env"][0] == {"name": "KEY", "value": "plain"}
-    assert found.stable_fields["env"][0] == SECRET
+    assert with_fields(CONTAINER, found.broken_fields)["env"][0] == {"name": "KEY", "value": "plain"}
+    assert with_fields(with_fields(CONTAINER, found.broken_fields), found.stable_fields) == CONTAINER
 
 
 def test_a_secret_value_is_in_no_line() -> None:
@@ -69,14 +71,30 @@ def test_a_secret_value_is_in_no_line() -> None:
 
 def test_a_variable_is_unset() -> None:
     found = release({"env": {"unset": ["KEY"]}})
-    assert found.broken_fields == {"env": [{"name": "LEVEL", "value": "info"}]}
+    assert with_fields(CONTAINER, found.broken_fields)["env"] == [{"name": "LEVEL", "value": "info"}]
+    assert with_fields(with_fields(CONTAINER, found.broken_fields), found.stable_fields) == CONTAINER
     assert found.changes == ("deployment/app: env without KEY",)
 
 
 def test_a_container_without_variables_gets_its_first_and_loses_it_again() -> None:
     found = release({"env": {"set": {"A": "1"}}}, env=None)
-    assert found.broken_fields == {"env": [{"name": "A", "value": "1"}]}
-    assert found.stable_fields == {"env": None}
+    bare = {name: value for name, value in CONTAINER.items() if name != "env"}
+    changed = with_fields(bare, found.broken_fields)
+    assert changed["env"] == [{"name": "A", "value": "1"}]
+    assert with_fields(changed, found.stable_fields) == bare
+
+
+def test_variables_that_have_one_name_cannot_be_told_apart_and_are_put_back_as_a_whole() -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    found = release({"env": {"set": {"B": "1"}}}, env=twice)
+    assert found.stable_fields == {"env": twice}
+    assert found.broken_fields == {"env": [*twice, {"name": "B", "value": "1"}]}
+
+
+def test_what_the_undo_holds_of_other_variables_is_their_names_alone() -> None:
+    found = release({"env": {"set": {"NEW": "1"}}}, env=[{"name": "TOKEN", "value": "hunter2hunter2"}])
+    assert "TOKEN" in str(found.stable_fields)
+    assert "hunter2" not in str(found.stable_fields) + str(found.broken_fields)
 
 
 def test_a_variable_that_is_not_there_lists_those_that_are() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowdrill.analysis.printable import printable
+from flowdrill.model.container_fields import has_fields
 from flowdrill.model.drill import Target
 from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.model.images import BrokenImage
@@ -31,7 +32,7 @@ def unwitnessed_because(undo: Undo, kept: Iterable[Mapping[str, Any]], ledger: L
     if foreign:
         return printable(f"it would delete {foreign[0].reference}, which does not look like a drill's image")
     holding = [one for one in kept if one.get("image") == undo.image]
-    if any(_has_fields(one, undo) for one in holding):
+    if any(has_fields(one, undo.fields) for one in holding):
         return None
     if holding:
         return "the kept revisions with its image have other values of " + printable(", ".join(sorted(undo.fields)))
@@ -50,10 +51,6 @@ def _is_own(image: BrokenImage, undo: Undo) -> bool:
     reference, tagged = image.reference, _DRILLS_TAG.fullmatch(image.reference.tag or "")
     digest = (reference.digest or "").partition(":")[2]
     return reference.name == stable.name and tagged is not None and digest.startswith(tagged[1])
-
-
-def _has_fields(container: Mapping[str, Any], undo: Undo) -> bool:
-    return all((container.get(name) or None) == (value or None) for name, value in undo.fields.items())
 
 
 def _is_verified(undo: Undo, ledger: Ledger) -> bool:

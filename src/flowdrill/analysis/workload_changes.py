@@ -12,7 +12,8 @@ from flowdrill.analysis.flow_changes import changed_flow
 from flowdrill.analysis.flow_graph import is_flow_text
 from flowdrill.analysis.redaction import redact
 from flowdrill.errors import PlanError
-from flowdrill.model.release import Beside, Fields, Release
+from flowdrill.model.container_fields import variables_of
+from flowdrill.model.release import Beside, Release
 from flowdrill.model.scenario import ConfigMapChange, EnvChanges, WorkloadChanges
 
 Json = dict[str, Any]
@@ -34,7 +35,8 @@ def release_of(
     where = f"{workload}: changes.workload"
     fields: Json = {}
     lines: list[str] = []
-    env, env_lines = _env(changes.env, list(container.get("env") or ()), f"{where}.env")
+    variables = list(container.get("env") or ())
+    env, env_lines = _env(changes.env, variables, f"{where}.env")
     if env_lines:
         fields["env"] = env
         lines += env_lines
@@ -51,7 +53,10 @@ def release_of(
             raise PlanError(
                 f"{where}: {name} is already as the scenario sets it", "mend the scenario: it changes nothing"
             )
-    stable: Fields = {name: container.get(name) for name in fields}
+    stable: Json = {name: container.get(name) for name in fields}
+    if "env" in fields and len({one["name"] for one in variables}) == len(variables):  # else they cannot be told apart
+        names = [*changes.env.unset, *changes.env.set]
+        stable["env"], fields["env"] = variables_of(variables, names), variables_of(env, names)
     broken: Beside = {}
     kept: Beside = {}
     if changes.config_map is not None:

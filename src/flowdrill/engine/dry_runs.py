@@ -11,7 +11,7 @@ from flowdrill.engine.findings import Findings
 from flowdrill.engine.ports import LookPorts
 from flowdrill.errors import ClusterAwayError, FlowdrillError
 from flowdrill.model.access import Actor
-from flowdrill.model.release import Fields
+from flowdrill.model.container_fields import Fields
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.status import Status
 

@@ -10,6 +10,7 @@ from flowdrill.engine.facts import Fact
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.alerts import AlertRule, Silence
 from flowdrill.model.audited_change import AuditedChange
+from flowdrill.model.container_fields import NO_FIELDS, Fields
 from flowdrill.model.events import ClockPair, Event
 from flowdrill.model.image_health import ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference
@@ -19,7 +20,7 @@ from flowdrill.model.ledger import Ledger, LedgerEntry
 from flowdrill.model.limits_plan import LimitName
 from flowdrill.model.obstacle import ObstacleLook, ObstacleScene
 from flowdrill.model.provider_log import WrittenLog
-from flowdrill.model.release import NO_FIELDS, Fields, Release
+from flowdrill.model.release import Release
 from flowdrill.model.rollback import RollbackRequest, RollbackTaken
 from flowdrill.model.scanner_report import ScannerReport
 from flowdrill.model.scenario import ProviderChange, Scenario, WorkloadChanges
@@ -77,7 +78,7 @@ class Workload(Protocol):
     def set_image(
         self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS
     ) -> None:
-        """Patch the container's image and other `fields` of it (whole; None removes one), and the change-cause
+        """Patch the container's image and other `fields` of it, and the change-cause
         annotation (None removes it). Returns once accepted. `by`: who sends it."""
         ...
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import RestorePorts
+from flowdrill.model.container_fields import Fields
 from flowdrill.model.events import ImageSet, Purpose
 from flowdrill.model.instant import Instant
-from flowdrill.model.release import Fields
 
 
 def break_release(image: str, change_cause: str, cleared: Cleared, ports: RestorePorts, tell: Narrator) -> Instant:

@@ -20,6 +20,7 @@ from flowdrill.engine.ports import RestorePorts
 from flowdrill.engine.release_setting import restore_release
 from flowdrill.engine.template_check import container_of
 from flowdrill.errors import FlowdrillError, NotRestoredError, TakenOverError
+from flowdrill.model.container_fields import has_fields
 from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.release import pods_read_at_start
 from flowdrill.model.status import Status
@@ -186,4 +187,4 @@ def _fields_left(undo: Undo, ports: RestorePorts) -> bool:
     """Whether something of the container is still as the release has it: a rollback by somebody else may bring back the
     image alone."""
     now = container_of(ports.workload.template(), undo.container) if undo.fields else {}
-    return any((now.get(name) or None) != (value or None) for name, value in undo.fields.items())
+    return not has_fields(now, undo.fields)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-Fields = Mapping[str, Any]  # of a container in a pod template, as Kubernetes' JSON has them; None: the field goes
+from flowdrill.model.container_fields import Fields
+
 Beside = Mapping[str, Mapping[str, Any]]  # strategic merge patches that set values, by object: configmap/NAME
 
 
@@ -31,23 +32,8 @@ class Release:
 
 
 IMAGE_ONLY = Release()
-NO_FIELDS: Fields = {}
 
 
 def pods_read_at_start(beside: Beside) -> bool:
     """Return whether pods may have read one of the objects when they started, and must start anew to see it changed."""
     return any(name.startswith("configmap/") for name in beside)
-
-
-def container_patch(container: str, image: str, fields: Fields) -> dict[str, Any]:
-    """Return the strategic merge patch that sets a container's image and `fields`: each as a whole, not merged into
-    what is there; None removes one."""
-    whole = {name: _whole(value) for name, value in fields.items()}
-    return {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image, **whole}]}}}}
-
-
-def _whole(value: Any) -> Any:
-    replace = {"$patch": "replace"}
-    if isinstance(value, list):
-        return [*value, replace]
-    return {**value, **replace} if isinstance(value, dict) else value

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowdrill.model.container_fields import Fields
 from flowdrill.model.instant import Instant
-from flowdrill.model.release import Fields
 
 
 @dataclass(frozen=True, slots=True)

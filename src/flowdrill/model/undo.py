@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from flowdrill.model.container_fields import Fields, container_patch
 from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.model.images import BrokenImage
 from flowdrill.model.obstacle import ObstacleUndo
-from flowdrill.model.release import Beside, Fields, container_patch, pods_read_at_start
+from flowdrill.model.release import Beside, pods_read_at_start
 from flowdrill.model.run_label import RUN_LABEL, run_label
 
 DISGUISED_CAUSE = "new image"  # the change-cause of a broken release on a game day: it gives nothing away

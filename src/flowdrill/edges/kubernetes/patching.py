@@ -10,7 +10,7 @@ from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.kubernetes.snapshot import CHANGE_CAUSE, image_of
 from flowdrill.edges.kubernetes.target import FoundTarget, workloads_path
 from flowdrill.errors import ClusterError, DrillRefusedError
-from flowdrill.model.release import Fields, container_patch
+from flowdrill.model.container_fields import Fields, container_patch
 from flowdrill.model.run_label import run_label
 from flowdrill.model.workload import WorkloadKind
 
@@ -22,7 +22,7 @@ _RESTORING = "flowdrill.dev/restoring"
 def patch_container(
     api: Api, target: FoundTarget, image: str, change_cause: str | None, *, fields: Fields, dry_run: bool
 ) -> Json:
-    """Set the container's image, other fields of it (whole; None removes one) and the change-cause annotation (None
+    """Set the container's image, other `fields` of it and the change-cause annotation (None
     removes it); return the workload as it is then. `dry_run` has the API server check everything and keep nothing. Sent
     again while the server is busy or gone, which is harmless: it sets values."""
     body = {

@@ -8,7 +8,7 @@ from flowdrill.edges.kubernetes.opponents import turnover_of
 from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.errors import ForbiddenError
-from flowdrill.model.release import Fields
+from flowdrill.model.container_fields import Fields, with_fields
 from flowdrill.model.workload import WorkloadKind
 
 _NO_DRY_RUN = "does not support dry run"  # what the API server says of a webhook with side effects
@@ -54,7 +54,7 @@ def _containers(template: Json) -> list[Json]:
 def _with(container: Json, target: FoundTarget, image: str, fields: Fields) -> Json:
     if container.get("name") != target.container:
         return container
-    return {key: value for key, value in {**container, **fields, "image": image}.items() if value is not None}
+    return with_fields(container, {**fields, "image": image})
 
 
 def _claimed(workload: Json, target: FoundTarget) -> list[Json]:

@@ -37,9 +37,10 @@ from flowdrill.edges.kubernetes.workload_event import tell_event
 from flowdrill.engine.ports import Clock, Obstacle, Tell
 from flowdrill.errors import ClusterError, FlowdrillError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
+from flowdrill.model.container_fields import NO_FIELDS, Fields
 from flowdrill.model.drill import Target
 from flowdrill.model.obstacle_plan import ObstaclePlan
-from flowdrill.model.release import NO_FIELDS, Fields, Release
+from flowdrill.model.release import Release
 from flowdrill.model.rollback_plan import RollbackPlan
 from flowdrill.model.scenario import WorkloadChanges
 from flowdrill.model.standing import Standing
@@ -162,7 +163,7 @@ class KubernetesWorkload:
     def set_image(
         self, image: str, change_cause: str | None, *, fields: Fields = NO_FIELDS, by: Actor = Actor.HARNESS
     ) -> None:
-        """Patch the container's image and other `fields` of it (whole; None removes one), and the change-cause
+        """Patch the container's image and other `fields` of it, and the change-cause
         annotation (None removes it). Returns once accepted."""
         api = self._api_of(by)
         self._freshness.note(patch_container(api, self._target, image, change_cause, fields=fields, dry_run=False))

@@ -13,9 +13,9 @@ from flowdrill.edges.kubernetes.snapshot import image_of
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.edges.kubernetes.watch_events import watch_event
 from flowdrill.errors import ClusterError
+from flowdrill.model.container_fields import container_patch
 from flowdrill.model.obstacle import ObstacleLook, ObstacleScene
 from flowdrill.model.obstacle_plan import ObstacleKind
-from flowdrill.model.release import container_patch
 from flowdrill.model.status import Status
 
 FIELD_MANAGER = "flowdrill-obstacle"
