@@ -8,11 +8,12 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 LANGFLOW := 1.13.0
 
-.PHONY: help drill test test-all fuzz check fix bench schemas catalogue golden constraints clean
+.PHONY: help drill test test-all endurance fuzz check fix bench schemas catalogue golden constraints clean
 help:
 	@echo "make drill      a whole drill with real LangFlow, on a Kubernetes of its own: no cluster needed"
 	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
 	@echo "make test-all   every test this machine can run: Kubernetes and a registry too, where they are to be had"
+	@echo "make endurance  what takes hours: every scenario, a hundred kills, the embedded cluster's tests on the real one"
 	@echo "make fuzz       ten thousand examples of every fuzz test (about an hour)"
 	@echo "make check      ruff, mypy --strict, import-linter"
 	@echo "make bench      the benchmarks"
@@ -57,9 +58,19 @@ test: $(VENV)/.ready $(LFX)/.ready
 test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python FLOWDRILL_LANGFLOW_PYTHON=$(CURDIR)/$(SERVER)/bin/python \
 		tests/with-test-kit sh -ec ' \
-		$(BIN)/pytest -n 3 --dist worksteal -m kubernetes tests/contract; \
+		$(BIN)/pytest -n 3 --dist worksteal -m "kubernetes and not endurance" tests/contract; \
 		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "drills and not kubernetes and not endurance"; \
 		$(BIN)/pytest --ignore tests/contract -m "(kubernetes or registry or prometheus or catalogue or slow) and not endurance"'
+
+# What is too much for every change. One part after the other, and all of them: what fails in one says nothing of the next.
+endurance: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python FLOWDRILL_LANGFLOW_PYTHON=$(CURDIR)/$(SERVER)/bin/python \
+		tests/with-test-kit sh -c ' \
+		failed=0; \
+		$(BIN)/pytest -n 3 --dist worksteal -m "kubernetes and endurance" tests/contract || failed=1; \
+		$(BIN)/pytest -m endurance tests/real/kill || failed=1; \
+		$(BIN)/pytest --ignore tests/real/kill -m endurance tests/real || failed=1; \
+		exit $$failed'
 
 # Whatever bytes others send: ten thousand examples of each test, about an hour.
 fuzz: $(VENV)/.ready

@@ -19,6 +19,14 @@ from tests.contract.playground import Playground, playground
 _REAL = pytest.param("real", marks=pytest.mark.kubernetes)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the embedded cluster is expected to do is held against a real one when it changes, not every time: nothing of
+    ours runs there."""
+    for item in items:
+        if item.path.name.startswith("test_cluster_") and item.get_closest_marker("kubernetes"):
+            item.add_marker(pytest.mark.endurance)
+
+
 @dataclass(frozen=True)
 class Place:
     """A cluster to test on: its kubeconfig, its registry, and an image there that has python3 and sh."""

@@ -110,6 +110,7 @@ seen_by_users: An answer in another language.
 
 
 @pytest.mark.catalogue
+@pytest.mark.endurance
 def test_a_scenario_of_ten_lines_breaks_a_starter_flow_that_comes_with_langflow(
     cluster: RunningCluster, langflow_runtime: Runtime, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def with_a_model_chosen(flow: Path, to: Path) -> str:
 
 
 @pytest.mark.catalogue
+@pytest.mark.endurance
 def test_a_prompt_edited_in_a_hurry_breaks_a_starter_flow_that_asks_a_model(
     cluster: RunningCluster, langflow_runtime: Runtime, starter_flows: Path, tmp_path: Path
 ) -> None:
@@ -194,6 +196,7 @@ def test_a_prompt_edited_in_a_hurry_breaks_a_starter_flow_that_asks_a_model(
 
 
 @pytest.mark.catalogue
+@pytest.mark.endurance
 def test_a_workload_deployed_by_tag_gets_its_tag_back(cluster: RunningCluster, tmp_path: Path) -> None:
     tagged = f"{cluster.registry}/flows/tagged:1.0.0"
     flow = ("image", "flow", "scenarios/flows/greeting.json", "--base", str(cluster.base_image), "--to", tagged)

@@ -215,6 +215,7 @@ def test_a_signal_in_mid_drill_restores_and_reports(
     assert_restored(lab, *DEPLOYMENT, deployment)
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("name", ["memory-leak", "blocks-the-event-loop", "exits-on-request"])
 def test_a_scenario_does_here_what_it_does_on_the_embedded_cluster(
     lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path, name: str
@@ -232,6 +233,7 @@ def test_a_scenario_does_here_what_it_does_on_the_embedded_cluster(
     assert_restored(lab, *DEPLOYMENT, deployment)
 
 
+@pytest.mark.endurance
 def test_a_flow_in_a_config_map_is_not_brought_back_by_a_rollback(
     lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -273,6 +275,7 @@ def assistant(lab: Lab) -> Iterator[str]:
     lab.delete_deployment("langflow-assistant")
 
 
+@pytest.mark.endurance
 def test_the_model_provider_of_a_drill_is_started_by_it_and_taken_away(
     lab: Lab, assistant: str, plan: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -170,6 +170,8 @@ def _scenario_needs(drill: Drill, scenario: Scenario) -> Iterator[list[AccessQue
         )
         if drill.target.kind is WorkloadKind.DEPLOYMENT:
             yield _each(("delete",), AccessQuestion("", "", "pods"), "to start pods anew on the ConfigMap put back")
+    if scenario.recovery is not None and drill.target.kind is WorkloadKind.DEPLOYMENT:
+        yield _each(("delete",), AccessQuestion("", "", "pods"), "to put the data back once more where that is needed")
 
 
 def _obstacle_needs(drill: Drill) -> Iterator[list[AccessQuestion]]:

@@ -61,6 +61,8 @@ def _beside(drill: Drill, scenario: Scenario) -> Iterator[_Row]:
         yield "patch", "configmaps", "", "to put the ConfigMap back that the scenario breaks"
         if drill.target.kind is WorkloadKind.DEPLOYMENT:
             yield "delete", "pods", "", "to start pods anew on the ConfigMap put back"
+    if scenario.recovery is not None and drill.target.kind is WorkloadKind.DEPLOYMENT:
+        yield "delete", "pods", "", "to put the data back once more where that is needed"
 
 
 def _provider(drill: Drill, scenario: Scenario) -> Iterator[_Row]:

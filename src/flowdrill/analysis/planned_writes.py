@@ -234,6 +234,8 @@ def _pods_deleted(scope: Scope) -> Iterator[str]:
         yield "they started with the broken ConfigMap"
     if scope.obstacles & KEEPS_PODS_FROM_PULLING:
         yield "they wait to pull the stable image, which is there again"
+    if scope.scenario.recovery is not None:
+        yield "they have put the data back, and it was changed once more"
 
 
 def clearing(scope: Scope) -> Iterator[PlannedWrite]:

@@ -23,7 +23,10 @@ def recover_data_once(undo: Undo, ports: RestorePorts, tell: Narrator) -> str | 
     if not undo.owns(seen.image):
         raise taken_over(seen)
     if seen.image != str(image):
+        served = [pod for pod in seen.pods if pod.image == str(image) and not pod.deleting]
         restore_release(str(image), "flowdrill: put the data back", undo.fields, ports, tell)
+        for pod in served:  # it put the data back when it started, and would not do it again
+            ports.workload.delete_pod(pod.name, pod.uid)
         seen = ports.workload.snapshot()
     problem = not_on_digest_because(seen, {str(image.digest)})
     if problem is not None:

@@ -90,6 +90,7 @@ def test_data_that_a_broken_pod_changes_once_more_is_put_back_once_more() -> Non
     assert outcome.error is None
     restored = [digest for purpose, digest in images_set(world) if purpose is Purpose.RESTORE]
     assert restored == [RECOVERY_DIGEST, STABLE.partition("@")[2]] * 2
+    assert len(world.workload.deleted) == 2  # the pods that had put it back would not have done so again
     assert not world.workload.migrated
     assert world.problems_left() == []
 
