@@ -22,9 +22,10 @@ def _put_back():
             return tables, database.execute(version).fetchall() if ("alembic_version" in str(tables)) else []
 
     def copied():
-        with contextlib.closing(sqlite3.connect(kept)) as source:
-            with contextlib.closing(sqlite3.connect(path, timeout=60)) as target:
-                source.backup(target)
+        source, target = sqlite3.connect(kept), sqlite3.connect(path, timeout=60)
+        source.backup(target)
+        target.close()
+        source.close()
 
     def end():
         if os.getpid() == main and os.path.exists(kept) and schema(path) == schema(kept):

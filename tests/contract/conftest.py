@@ -20,8 +20,8 @@ _REAL = pytest.param("real", marks=pytest.mark.kubernetes)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What the embedded cluster is expected to do is held against a real one when it changes, not every time: nothing of
-    ours runs there."""
+    """What the embedded cluster is expected to do is held against a real one when it changes, not every time: nothing
+    of ours runs there."""
     for item in items:
         if item.path.name.startswith("test_cluster_") and item.get_closest_marker("kubernetes"):
             item.add_marker(pytest.mark.endurance)

@@ -17,6 +17,7 @@ PYTHON = os.environ.get("FLOWDRILL_LANGFLOW_PYTHON", "")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.endurance,  # its database minds a slow disk, and it takes five minutes
     pytest.mark.skipif(
         not PYTHON, reason="FLOWDRILL_LANGFLOW_PYTHON names no Python that has the full langflow server"
     ),
