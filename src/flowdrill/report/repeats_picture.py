@@ -8,7 +8,7 @@ from flowdrill.model.quantity import format_seconds
 from flowdrill.model.repeats import Median, Repeats, RunTime
 from flowdrill.report.repeats_words import CLAIMED_WORDS, interval_words, median_words
 from flowdrill.report.scale import Scale, clock_text, time_ticks
-from flowdrill.report.svg import element, line, picture, rect, text
+from flowdrill.report.svg import element, line, picture, rect, text, text_width
 
 _MARGIN = 12.0
 _TITLE, _BAND, _FOOT = 18.0, 44.0, 26.0
@@ -53,11 +53,17 @@ def _strip(median: Median, repeats: Repeats, top: float, width: float) -> list[E
     drawn += _ticks(scale, band, axis, width)
     for limit in allowed:
         drawn.append(line(scale.at(limit), band, scale.at(limit), axis, "limit"))
-        drawn.append(text(scale.at(limit) - 4, band + 10, f"at most {format_seconds(limit)}", "tick limit-ink", "end"))
+        drawn.append(_limit_label(f"at most {format_seconds(limit)}", scale.at(limit), band + 10))
     drawn += [piece for number, time in enumerate(measured) for piece in _dot(time, number, len(measured), scale, band)]
     if median.seconds is not None:
         drawn.append(line(scale.at(median.seconds), band, scale.at(median.seconds), axis, "instant"))
     return drawn
+
+
+def _limit_label(words: str, x: float, y: float) -> ET.Element:
+    """Left of its line, where there is room for it."""
+    left = x - text_width(words) - 4 >= 0
+    return text(x - 4 if left else x + 4, y, words, "tick limit-ink", "end" if left else "start")
 
 
 def _dot(time: RunTime, number: int, of: int, scale: Scale, band: float) -> list[ET.Element]:

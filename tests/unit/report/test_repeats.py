@@ -64,6 +64,13 @@ def test_pictures_are_xml_and_stay_within_their_width(repeats: Repeats) -> None:
                 assert 0 <= float(one.get(name, "0")) <= width
 
 
+def test_the_label_of_a_limit_that_is_far_to_the_left_stands_right_of_it() -> None:
+    slow = repeats_of([run(0, took(within(900, 901)))], PoolOrder((Claim(Claimed.TIME_TO_RECOVER, 9.0),)))
+    drawn = ET.fromstring(render_repeats_picture(slow, 330.0))
+    anchors = {one.text: one.get("text-anchor") for one in drawn.iter() if (one.text or "").startswith("at most")}
+    assert (anchors["at most 9.00 s"], anchors["at most 1 min 30 s"]) == ("start", "end")
+
+
 def test_nothing_invisible_is_in_any_text(repeats: Repeats) -> None:
     for text in (render_repeats_html(repeats), render_repeats_text(repeats)):
         assert re.search(INVISIBLE, text) is None
