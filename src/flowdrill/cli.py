@@ -11,6 +11,7 @@ from pathlib import Path
 from flowdrill.cli_looking import add_looking
 from flowdrill.cli_parts import Commands, add_cluster_options, later
 from flowdrill.cli_people import add_people
+from flowdrill.cli_repeats import add_pool
 from flowdrill.cli_replay import add_replay
 from flowdrill.cli_restore import add_restore
 from flowdrill.commands.exit_codes import ExitCode
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add_looking(commands)
     _add_report(commands)
     add_replay(commands)
+    add_pool(commands)
     _add_cluster(commands)
     _add_scenario(commands)
     _add_image(commands)
@@ -100,7 +102,10 @@ def _add_run(commands: Commands) -> None:
         metavar="DIGEST",
         help="digest of the plan that was approved (`flowdrill plan`): any other is refused; several for a suite",
     )
-    command.add_argument("--json", action="store_true", help="print result.json on stdout")
+    command.add_argument(
+        "--repeat", type=int, metavar="N", help="carry it out N times, one after the other, and sum the runs up"
+    )
+    command.add_argument("--json", action="store_true", help="print result.json on stdout; with --repeat the summary")
     command.set_defaults(call=later("drills", "run"))
 
 
@@ -207,7 +212,7 @@ def _add_validate(commands: Commands) -> None:
     command.set_defaults(call=later("drills", "validate"))
 
 
-SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "replay")
+SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "replay", "repeats")
 
 
 def _add_schema(commands: Commands) -> None:

@@ -94,6 +94,10 @@ class RunFolderError(FlowdrillError):
     """A run folder is missing, incomplete, damaged, or from a newer version."""
 
 
+class PoolingError(FlowdrillError):
+    """Recorded runs cannot be counted together."""
+
+
 class NoDrillError(FlowdrillError):
     """No drill is in progress where one was to be told something, or it no longer takes anything."""
 

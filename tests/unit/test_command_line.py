@@ -85,7 +85,7 @@ def test_an_unknown_context_lists_those_that_exist(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["drill", "scenario", "suite", "result", "advisories"])
+@pytest.mark.parametrize("name", ["drill", "scenario", "suite", "result", "advisories", "repeats"])
 def test_schemas_are_printed_as_they_are_committed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", name]) == 0
     assert capsys.readouterr().out == (ROOT / "schemas" / f"{name}.v1.json").read_text()

@@ -7,8 +7,9 @@ import json
 
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
+from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.telling import answered, tell
-from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
@@ -16,12 +17,11 @@ from flowdrill.errors import FlowdrillError
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
 
-# of several drills the one that counts: what could not be done, then what failed, then what nobody knows
-_WORST_FIRST = (ExitCode.ERROR, ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.PASS)
-
 
 def run(options: argparse.Namespace) -> ExitCode:
-    """Carry out a drill, or a suite of drills."""
+    """Carry out a drill, once or several times, or a suite of drills."""
+    if options.repeat is not None:
+        return run_repeated(options)
     if is_suite(options.drill):
         return _run_suite(options)
     finished = wiring.run_drill_file(
@@ -33,8 +33,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     )
     result = finished.report.result
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
-    code = answered(text, _code_of(finished))
-    _tell_report_and_error(finished)
+    code = answered(text, code_of(finished))
+    tell_report_and_error(finished)
     return code
 
 
@@ -56,28 +56,11 @@ def _run_suite(options: argparse.Namespace) -> ExitCode:
             continue
         result = one.report.result
         results.append(json.loads(render_result_json(one.report)))
-        codes.append(_code_of(one))
+        codes.append(code_of(one))
         lines.append(f"{result.verdict.value.upper():<13} {visible(result.run.drill)}: {visible(result.reasons[0])}")
-        _tell_report_and_error(one)
-    stopped = [code for code in codes if code not in _WORST_FIRST]
-    code = stopped[0] if stopped else next(code for code in _WORST_FIRST if code in codes)
+        tell_report_and_error(one)
+    code = worst_of(codes)
     return answered((json.dumps(results, indent=2) if options.json else "\n".join(lines)) + "\n", code)
-
-
-def _tell_report_and_error(finished: wiring.FinishedRun) -> None:
-    tell(f"report: {finished.folder / 'report.html'}")
-    if finished.ledger is not None:
-        tell(f"ledger: {visible(finished.ledger)}")
-    if finished.outcome.error is not None:
-        tell(f"flowdrill: {visible(str(finished.outcome.error))}")
-
-
-def _code_of(finished: wiring.FinishedRun) -> ExitCode:
-    if finished.outcome.stop_signal is not None:
-        return ExitCode[finished.outcome.stop_signal]
-    if finished.outcome.error is not None:
-        return ExitCode.ERROR
-    return CODE_OF_VERDICT[finished.report.result.verdict]
 
 
 def report(options: argparse.Namespace) -> ExitCode:

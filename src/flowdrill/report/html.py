@@ -49,7 +49,7 @@ def render_html(report: Report) -> str:
     result = report.result
     reach = result.readiness.reach if result.readiness else None
     return (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             report=report,
@@ -91,7 +91,8 @@ def evidence_link(path: str) -> str | None:
     return "./" + quote(path)
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Return what makes pages from the templates: everything is escaped, and what is missing is an error."""
     environment = Environment(
         loader=PackageLoader("flowdrill.report"),
         autoescape=True,

@@ -9,12 +9,13 @@ from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import DrillPlan
 from flowdrill.model.preflight import PreflightResult
+from flowdrill.model.repeats import Repeats
 from flowdrill.model.replay import Replay
 from flowdrill.model.result import Result
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.suite import Suite
 
-SchemaName = Literal["result", "drill", "scenario", "suite", "preflight", "plan", "advisories", "replay"]
+SchemaName = Literal["result", "drill", "scenario", "suite", "preflight", "plan", "advisories", "replay", "repeats"]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -37,4 +38,6 @@ def schema_text(name: SchemaName) -> str:
             schema = Advisories.model_json_schema(mode="validation")
         case "replay":
             schema = Replay.model_json_schema(mode="serialization")
+        case "repeats":
+            schema = Repeats.model_json_schema(mode="serialization")
     return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"
