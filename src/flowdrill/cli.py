@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from flowdrill.cli_evidence import add_evidence
 from flowdrill.cli_looking import add_looking
 from flowdrill.cli_parts import Commands, add_cluster_options, later
 from flowdrill.cli_people import add_people
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add_looking(commands)
     _add_report(commands)
     add_replay(commands)
+    add_evidence(commands)
     _add_cluster(commands)
     _add_scenario(commands)
     _add_image(commands)
@@ -99,6 +101,12 @@ def _add_run(commands: Commands) -> None:
         default=[],
         metavar="DIGEST",
         help="digest of the plan that was approved (`flowdrill plan`): any other is refused; several for a suite",
+    )
+    command.add_argument(
+        "--sign-key",
+        type=Path,
+        metavar="FILE",
+        help="private key that signs the run; default: $FLOWDRILL_SIGNING_KEY",
     )
     command.add_argument("--json", action="store_true", help="print result.json on stdout")
     command.set_defaults(call=later("drills", "run"))

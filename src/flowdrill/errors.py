@@ -94,6 +94,10 @@ class RunFolderError(FlowdrillError):
     """A run folder is missing, incomplete, damaged, or from a newer version."""
 
 
+class SigningError(FlowdrillError):
+    """A key cannot be read, written or used."""
+
+
 class NoDrillError(FlowdrillError):
     """No drill is in progress where one was to be told something, or it no longer takes anything."""
 
