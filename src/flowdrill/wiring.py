@@ -40,7 +40,7 @@ from flowdrill.embedded import embedded_cluster
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Ports, RollbackStrategy
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import FlowdrillError, NotRestoredError, PlanError, RunFolderError
+from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.ledgers import note_verified
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.events import Event
@@ -158,7 +158,8 @@ def run_drill_file(
 def _reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Report:
     try:
         report = write_reports(folder)
-        seal(folder, report.result, key)
+        goes_on = isinstance(outcome.error, (GuardActsError, NotRestoredError))  # the guard may, and adds to the folder
+        seal(folder, report.result, None if goes_on else key)
     except RunFolderError as error:
         if outcome.error is not None:  # a workload that is still broken comes before a report that is missing
             raise outcome.error from error

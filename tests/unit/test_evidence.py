@@ -28,11 +28,12 @@ from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.runfolder.lenient import LenientFolder
 from flowdrill.edges.runfolder.run_files import ATTESTATION, CONTROL_LINK, SUMS, FolderFiles
 from flowdrill.edges.signing.keys import PublicKey, read_public_key, read_signing_key
-from flowdrill.errors import FlowdrillError, RunFolderError, SigningError
-from flowdrill.model.events import Noted
+from flowdrill.engine.run import RunOutcome
+from flowdrill.errors import FlowdrillError, GuardActsError, RunFolderError, SigningError
+from flowdrill.model.events import End, Noted
 from flowdrill.sealing import KEY_VARIABLE, seal, take_signing_key
 from flowdrill.verifying import verify
-from flowdrill.wiring import write_reports
+from flowdrill.wiring import _reported, write_reports
 from tests.fakes.world import SCENARIO, World, drill_of
 from tests.unit.test_run_folder import STARTED
 
@@ -405,6 +406,28 @@ def test_a_key_comes_from_a_file_or_the_environment_and_is_taken_out_of_it(signe
         assert (key.id, environ) == (signed.key.id, {})
         assert "PRIVATE" not in repr(key)
     assert take_signing_key(None, {}) is None
+
+
+def test_a_run_is_signed_when_its_reports_are_written_and_listed_also_without_a_key(
+    signed: Signed, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(GOLDEN / "statefulset", tmp_path / "copy")
+    outcome = RunOutcome(End.COMPLETED, "held")
+    _reported(copy, outcome, None)
+    assert verify(copy, None).digests
+    assert not (copy / ATTESTATION).exists()
+    theirs = RunOutcome(End.FAILED, "x", error=GuardActsError("the guard acts", "wait"))
+    _reported(copy, theirs, read_signing_key(signed.private))
+    assert not (copy / ATTESTATION).exists(), "the guard may still add to the folder"
+    _reported(copy, outcome, read_signing_key(signed.private))
+    assert verify(copy, signed.key).proven
+
+
+def test_a_key_that_is_none_is_named_before_a_drill_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "reports"
+    assert main(["run", "drills/edge-missing.yaml", "--sign-key", str(tmp_path / "none"), "--out", str(out)]) == 2
+    assert f"{tmp_path / 'none'}: No such file" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
