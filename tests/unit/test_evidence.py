@@ -128,7 +128,7 @@ def test_every_byte_of_what_describes_an_archive_counts(signed: Signed, tmp_path
     whole = archive.read_bytes()
     assert not verify(archive, None).problems
     for at in range(len(whole)):
-        for flip in (0x01, 0x80):
+        for flip in (1 << bit for bit in range(8)):
             archive.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
             try:
                 found = verify(archive, None).problems

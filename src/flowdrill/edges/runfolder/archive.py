@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,8 +22,10 @@ from flowdrill.errors import RunFolderError
 _TIME = (1980, 1, 1, 0, 0, 0)  # the first one that a ZIP can hold
 _MODE = 0o100644 << 16
 _UNIX = 3
+_UTF_8 = 0x800  # the one flag that an entry may have: of its name
 _MOST_FILES, _MOST_BYTES = 20_000, 16 << 30
 _CHUNK_BYTES = 1 << 20
+_NOT_WHOLE = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, struct.error)  # what zipfile says of it
 _FROM_SOURCE = "get it anew from where it was made: `flowdrill archive RUN_FOLDER`"
 
 
@@ -79,7 +82,7 @@ class ArchiveFiles:
             parts = one.filename.split("/")
             if len(parts) < 2 or parts[0] != root or not all(_is_name(part) for part in parts):
                 raise self._refused(f"an entry's name leads elsewhere: {one.filename[:200]!r}")
-            if one.compress_type != zipfile.ZIP_STORED or one.flag_bits & 1 or one.external_attr != _MODE:
+            if one.compress_type != zipfile.ZIP_STORED or one.flag_bits & ~_UTF_8 or one.external_attr != _MODE:
                 raise self._refused(f"{one.filename[:200]!r} is no regular file, or is compressed or encrypted")
 
     def _refused(self, why: str) -> RunFolderError:
@@ -91,7 +94,7 @@ class ArchiveFiles:
         try:
             with self._archive.open(self._entries[name]) as file:
                 yield file
-        except (zipfile.BadZipFile, EOFError) as error:
+        except _NOT_WHOLE as error:
             raise DamagedEntryError(name, "was changed: it is not what the archive's own checksum is of") from error
 
     def is_as_written(self) -> bool:
@@ -124,7 +127,7 @@ def opened_run(path: Path) -> Iterator[FolderFiles | ArchiveFiles]:
         archive: AbstractContextManager[zipfile.ZipFile] = zipfile.ZipFile(path)
     except OSError as error:
         raise RunFolderError(f"{path}: {error.strerror}", "name a run folder, or an archive of one") from error
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except _NOT_WHOLE as error:
         raise RunFolderError(f"{path}: is neither a run folder nor a whole archive of one", _FROM_SOURCE) from error
     with archive as opened:
         yield ArchiveFiles(path, opened)
