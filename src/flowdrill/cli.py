@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from flowdrill.cli_evidence import add_evidence
 from flowdrill.cli_looking import add_looking
 from flowdrill.cli_parts import Commands, add_cluster_options, later
 from flowdrill.cli_people import add_people
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     add_replay(commands)
     add_pool(commands)
+    add_evidence(commands)
     _add_cluster(commands)
     _add_scenario(commands)
     _add_image(commands)
@@ -104,6 +106,12 @@ def _add_run(commands: Commands) -> None:
     )
     command.add_argument(
         "--repeat", type=int, metavar="N", help="carry it out N times, one after the other, and sum the runs up"
+    )
+    command.add_argument(
+        "--sign-key",
+        type=Path,
+        metavar="FILE",
+        help="private key that signs the run; default: $FLOWDRILL_SIGNING_KEY",
     )
     command.add_argument("--json", action="store_true", help="print result.json on stdout; with --repeat the summary")
     command.set_defaults(call=later("drills", "run"))

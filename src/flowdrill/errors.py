@@ -98,6 +98,10 @@ class PoolingError(FlowdrillError):
     """Recorded runs cannot be counted together."""
 
 
+class SigningError(FlowdrillError):
+    """A key cannot be read, written or used."""
+
+
 class NoDrillError(FlowdrillError):
     """No drill is in progress where one was to be told something, or it no longer takes anything."""
 

@@ -15,6 +15,7 @@ from flowdrill.analysis.report_data import report_of
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.runfolder.folder import write_durably
 from flowdrill.edges.runfolder.reading import read_run
+from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.embedded import embedded_cluster
 from flowdrill.errors import (
     FlowdrillError,
@@ -62,6 +63,7 @@ class CarryOut(Protocol):
         out: Path,
         cluster: RunningCluster | None = None,
         approved: Sequence[str] = (),
+        signing_key: SigningKey | None = None,
     ) -> FinishedRun:
         """FlowdrillError when it cannot begin."""
 
@@ -74,6 +76,7 @@ def repeated(
     kubeconfig: str | None,
     out: Path,
     approved: Sequence[str] = (),
+    signing_key: SigningKey | None = None,
     carry_out: CarryOut = run_drill_file,
 ) -> Iterator[Repetition]:
     """Carry out a drill so many times, on one embedded cluster where no context is named. It goes no further after a
@@ -88,8 +91,9 @@ def repeated(
             try:
                 _check_unchanged(drill_file, where, approved, digest)
                 run = carry_out(
-                    drill_file, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster, approved=approved
-                )
+                    drill_file, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster, approved=approved,
+                    signing_key=signing_key,
+                )  # fmt: skip
             except FlowdrillError as error:
                 in_a_row += 1
                 stops = _why_not_again(error, in_a_row)

@@ -22,6 +22,7 @@ from flowdrill.edges.kubernetes.ledger_map import open_ledger_map
 from flowdrill.edges.runfolder.folder import GUARD_EVENTS, RunFolder, read_standing, read_undo
 from flowdrill.edges.runfolder.lenient import LenientFolder
 from flowdrill.edges.runfolder.plan import how_it_ended, read_plan
+from flowdrill.edges.runfolder.run_files import SUMS
 from flowdrill.engine.standing_in import PutBack
 from flowdrill.errors import ClusterError, LedgerError, NothingToRestoreError, RunFolderError
 from flowdrill.model.drill import RegistryAccess, Target
@@ -30,6 +31,7 @@ from flowdrill.model.ledger import Ledger
 from flowdrill.model.undo import Undo, undo_digest
 from flowdrill.opening import absolute_kubeconfig
 from flowdrill.restoring import Broken, NoFolder, stand_in
+from flowdrill.sealing import seal
 from flowdrill.wiring import write_reports
 
 Emit = Callable[[Event], None]
@@ -91,7 +93,9 @@ def _report(folder: Path, lost: str | None, say: Say) -> None:
     if lost is not None:
         say(f"not everything that was done is written down: {lost}")
     try:
-        write_reports(folder)
+        report = write_reports(folder)
+        if not (folder / SUMS).exists():  # else they, and a signature, stay as they were: verify tells what is new
+            seal(folder, report.result, None)
     except RunFolderError as error:
         say(f"the reports are not made: {error}")
 

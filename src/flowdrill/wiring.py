@@ -32,6 +32,7 @@ from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo
 from flowdrill.edges.runfolder.folder import RunFolder, write_durably
 from flowdrill.edges.runfolder.reading import read_run
+from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.live import LiveView
 from flowdrill.edges.terminal.unblocked import UnblockedStream, unblocked
@@ -39,7 +40,7 @@ from flowdrill.embedded import embedded_cluster
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Ports, RollbackStrategy
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import FlowdrillError, NotRestoredError, PlanError, RunFolderError
+from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.ledgers import note_verified
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.events import Event
@@ -52,6 +53,7 @@ from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
 from flowdrill.report.result_json import render_result_json
+from flowdrill.sealing import seal
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {
     "result.json": render_result_json,
@@ -82,7 +84,13 @@ class MadeImage:
 
 
 def run_suite_file(
-    suite_file: Path, *, context: str | None, kubeconfig: str | None, out: Path, approved: Sequence[str] = ()
+    suite_file: Path,
+    *,
+    context: str | None,
+    kubeconfig: str | None,
+    out: Path,
+    approved: Sequence[str] = (),
+    signing_key: SigningKey | None = None,
 ) -> Iterator[FinishedRun | FlowdrillError]:
     """Carry out a suite's drills one after the other, on one embedded cluster where no context is named. Yields each
     run, or why it could not begin; a run that was stopped by a signal, or has left its workload broken, is the last.
@@ -97,7 +105,13 @@ def run_suite_file(
         for one in drills:
             try:
                 finished = run_drill_file(
-                    one, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster, approved=approved
+                    one,
+                    context=context,
+                    kubeconfig=kubeconfig,
+                    out=out,
+                    cluster=cluster,
+                    approved=approved,
+                    signing_key=signing_key,
                 )
             except FlowdrillError as error:
                 yield error
@@ -115,6 +129,7 @@ def run_drill_file(
     out: Path,
     cluster: RunningCluster | None = None,
     approved: Sequence[str] = (),
+    signing_key: SigningKey | None = None,
 ) -> FinishedRun:
     """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. `approved`: the
     digests of plans that were approved; any other is refused, where there are some. FlowdrillError before a run has
@@ -134,19 +149,22 @@ def run_drill_file(
             LiveView(console, drill if drill.by_people else None) as view,
         ):
             outcome = _carry_out(order_of(plan, here.workload, started, permit), here, folder, view)
-        report = _reported(folder.path, outcome)
+        report = _reported(folder.path, outcome, signing_key)
         # while the cluster is still there, and when the report is: the verdict is no longer changed by anything
         noted = None if outcome.error is not None else note_verified(here.ledger, report.result)
     return FinishedRun(folder.path, outcome, report, noted)
 
 
-def _reported(folder: Path, outcome: RunOutcome) -> Report:
+def _reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Report:
     try:
-        return write_reports(folder)
+        report = write_reports(folder)
+        goes_on = isinstance(outcome.error, (GuardActsError, NotRestoredError))  # the guard may, and adds to the folder
+        seal(folder, report.result, None if goes_on else key)
     except RunFolderError as error:
         if outcome.error is not None:  # a workload that is still broken comes before a report that is missing
             raise outcome.error from error
         raise
+    return report
 
 
 def console_of_errors() -> Console:
@@ -187,10 +205,15 @@ def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
     return plan.drill, plan.found.scenario
 
 
+def read_report(folder: Path) -> Report:
+    """Return what a run folder shows; RunFolderError when it is damaged."""
+    return report_of(read_run(folder))
+
+
 def write_reports(folder: Path) -> Report:
     """Make every report of a run folder anew from what was recorded; the same bytes every time.
     RunFolderError when the folder is damaged or cannot be written."""
-    report = report_of(read_run(folder))
+    report = read_report(folder)
     problems: list[tuple[RunFolderError, Exception]] = []
     for name, render in RENDERERS.items():
         try:

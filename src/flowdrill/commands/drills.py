@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
@@ -11,25 +12,29 @@ from flowdrill.commands.finished_runs import code_of, tell_report_and_error, wor
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
+from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.errors import FlowdrillError
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
+from flowdrill.sealing import take_signing_key
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     """Carry out a drill, once or several times, or a suite of drills."""
+    key = take_signing_key(options.sign_key, os.environ)  # one that is none is named before anything is done
     if options.repeat is not None:
-        return run_repeated(options)
+        return run_repeated(options, key)
     if is_suite(options.drill):
-        return _run_suite(options)
+        return _run_suite(options, key)
     finished = wiring.run_drill_file(
         options.drill,
         context=options.context,
         kubeconfig=options.kubeconfig,
         out=options.out,
         approved=options.approved,
+        signing_key=key,
     )
     result = finished.report.result
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
@@ -38,7 +43,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     return code
 
 
-def _run_suite(options: argparse.Namespace) -> ExitCode:
+def _run_suite(options: argparse.Namespace, key: SigningKey | None) -> ExitCode:
     """One summary, and one exit code, for all."""
     codes, lines, results = [], [], []
     runs = wiring.run_suite_file(
@@ -47,6 +52,7 @@ def _run_suite(options: argparse.Namespace) -> ExitCode:
         kubeconfig=options.kubeconfig,
         out=options.out,
         approved=options.approved,
+        signing_key=key,
     )
     for one in runs:
         if isinstance(one, FlowdrillError):

@@ -13,6 +13,7 @@ from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.planfiles.reading import is_suite
+from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.claim import Claim, parse_claim
@@ -26,7 +27,7 @@ _MOST_REPEATS = 1000
 _MOST_CLAIMS = 20
 
 
-def run_repeated(options: argparse.Namespace) -> ExitCode:
+def run_repeated(options: argparse.Namespace, key: SigningKey | None) -> ExitCode:
     """Carry out one drill several times, and say what the runs come to."""
     times: int = options.repeat
     if is_suite(options.drill):
@@ -41,6 +42,7 @@ def run_repeated(options: argparse.Namespace) -> ExitCode:
         kubeconfig=options.kubeconfig,
         out=options.out,
         approved=options.approved,
+        signing_key=key,
     )
     folder = summary_folder(options.out, drill.drill, began)
     return summed_up(runs, times, folder, as_json=options.json)

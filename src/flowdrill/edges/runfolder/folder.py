@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from flowdrill.analysis.event_chain import hash_of_line, head_of, linked
 from flowdrill.analysis.redaction import hide
 from flowdrill.durable_file import replace_durably, replace_whole, sync_folder
 from flowdrill.errors import RunFolderError
@@ -45,6 +46,7 @@ class RunFolder:
         self._events_file = path / events
         self._events = self._events_file.open("ab", buffering=0)
         _cut_torn_line(self._events_file)
+        self._previous, self._end = _end_of(self._events_file)
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +76,11 @@ class RunFolder:
         restore, or nothing, it is safe from a power cut, too. RunFolderError when it cannot be written."""
         line = hide(event_to_json(event).decode(), self._secrets_in_json)
         try:
-            self._append(line.encode() + b"\n")
+            if self._events.seek(0, os.SEEK_END) != self._end:  # somebody else has appended: the guard, or a restore
+                self._previous, self._end = _end_of(self._events_file)
+            chained = linked(line.encode(), self._previous)
+            self._append(chained + b"\n")
+            self._previous, self._end = hash_of_line(chained), self._end + len(chained) + 1
             self._events.flush()
             if _is_turning_point(event):
                 os.fsync(self._events.fileno())
@@ -126,6 +132,12 @@ def _is_turning_point(event: Event) -> bool:
     if isinstance(event, PhaseStarted):
         return event.phase in (Phase.BREAK, Phase.RESTORE)
     return isinstance(event, (RunStarted, UndoRegistered, GuardTookOver, GuardEnded, RunEnded))
+
+
+def _end_of(path: Path) -> tuple[str, int]:
+    """Where the chain goes on: the hash of the file's last line, and its size."""
+    content = path.read_bytes()
+    return head_of(content), len(content)
 
 
 def _cut_torn_line(path: Path) -> None:
