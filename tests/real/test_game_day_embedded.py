@@ -39,7 +39,7 @@ def environ_of(cluster: RunningCluster) -> dict[str, str]:
 def game_day(tmp_path: Path, **rollback: Any) -> Path:
     plan = yaml.safe_load((ROOT / "drills/edge-missing.yaml").read_text())
     manifests = (ROOT / "drills" / plan["embedded"]["manifests"]).read_text()
-    (tmp_path / "target.yaml").write_text(manifests.replace("30786", PORT).replace("replicas: 2", "replicas: 1"))
+    (tmp_path / "target.yaml").write_text(manifests.replace("30786", PORT))
     plan["embedded"] = {"manifests": "target.yaml", "flow": str(ROOT / "drills" / plan["embedded"]["flow"])}
     plan["load"]["url"] = f"http://127.0.0.1:{PORT}"
     plan["scenario"] = str(ROOT / "scenarios/edge-missing")

@@ -20,7 +20,7 @@ def test_the_wheel_brings_its_scenarios_flows_and_templates(tmp_path: Path) -> N
     for name in ("edge-missing/scenario.yaml", "load/run_flow.py", "flows/greeting.json"):
         assert f"flowdrill/shipped/scenarios/{name}" in names
     assert "flowdrill/shipped/policy/langflow-advisories.yaml" in names
-    assert not [name for name in names if "test" in name or "__pycache__" in name]
+    assert not [name for name in names if {"tests", "__pycache__"} & set(name.split("/"))]
     # the wheel's files beside this environment's dependencies, away from the checkout
     dependencies = next(path for path in map(Path, sys.path) if path.name == "site-packages")
     drill = ROOT / "drills" / "edge-missing.yaml"

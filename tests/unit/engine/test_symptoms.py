@@ -10,6 +10,7 @@ import pytest
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.errors import DrillRefusedError, PlanError
+from flowdrill.model.container_fields import variables_of
 from flowdrill.model.events import Detected, End, Purpose
 from flowdrill.model.result import Result, Verdict
 from flowdrill.model.scenario import Scenario
@@ -127,7 +128,7 @@ def test_what_a_release_changes_in_the_container_goes_back_with_the_rollback() -
     values = [container["env"][0]["value"] for _, container in seen]
     assert values == ["wrong", "right"], "break, roll back, and nothing is left to be restored"
     assert world.evidence.undo is not None
-    assert world.evidence.undo.fields == {"env": [KEY]}
+    assert world.evidence.undo.fields == {"env": variables_of([KEY], [KEY["name"]])}
     assert result.images.broken is not None
     assert any("LANGFLOW_API_KEY" in line for line in result.images.broken.changes)
 
