@@ -37,6 +37,7 @@ from flowdrill.model.result import Verdict
 from flowdrill.model.status import Status
 from flowdrill.model.undo import Undo
 from flowdrill.model.workload import WorkloadKind
+from tests.fakes.fake_load import FakeLoad
 from tests.fakes.fake_registry import BROKEN_DIGEST
 from tests.fakes.world import STABLE, TAGGED, World, drill_of
 
@@ -124,6 +125,15 @@ def test_a_service_that_answers_nobody_is_no_baseline() -> None:
     outcome = world.run()
     assert outcome.end is End.UNSTEADY
     assert world.problems_left() == []
+
+
+@pytest.mark.parametrize(("latency_seconds", "end"), [(1.9, End.COMPLETED), (6.0, End.UNSTEADY)])
+def test_answers_may_take_as_long_as_the_objective_says(latency_seconds: float, end: End) -> None:
+    world = World(drill=drill_of(baseline={"window": "8s", "max_bad_ratio": "10%"}))
+    world.load = FakeLoad(world.time, world.answer, latency_seconds=latency_seconds)
+    outcome = world.run()
+    assert outcome.end is end, outcome.why
+    assert ("too slow" in outcome.why) is (end is End.UNSTEADY)
 
 
 def test_a_little_noise_is_normal_and_the_drill_goes_on() -> None:
