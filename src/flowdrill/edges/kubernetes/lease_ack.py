@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import closing
 
 from flowdrill.analysis.redaction import redact
@@ -11,10 +10,11 @@ from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.patching import FIELD_MANAGER
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable
+from flowdrill.edges.kubernetes.repeated_look import RepeatedLook
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.engine.facts import AckTold
 from flowdrill.engine.ports import Clock, Tell
-from flowdrill.errors import ClusterError, NoDrillError
+from flowdrill.errors import NoDrillError
 from flowdrill.model.drill import Target
 from flowdrill.model.instant import Instant
 from flowdrill.model.json_shapes import as_mapping, as_text, inside
@@ -22,7 +22,6 @@ from flowdrill.model.json_text import parsed_json
 
 ACK = "flowdrill.dev/acknowledged"
 _EVERY_SECONDS = 1.0
-_STOP_SECONDS = 5.0
 _LONGEST_NAME = 100  # characters
 
 
@@ -46,40 +45,28 @@ def acknowledge_on_lease(
     return printable(as_text(inside(lease, "spec").get("holderIdentity")) or "unknown")
 
 
-class LeaseLook:
-    """A `Source` of acknowledgements on the Lease. An API server that is away is told by the watch."""
+class LeaseLook(RepeatedLook):
+    """A `Source` of acknowledgements on the Lease."""
 
     def __init__(self, api: Api, target: FoundTarget, clock: Clock) -> None:
+        super().__init__("lease-look", _EVERY_SECONDS)
         self._api, self._target, self._clock = api, target, clock
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._known, self._asked_before_ns = "", 0
 
     def start_watching(self, tell: Tell) -> None:
         """From now on tell what is written there."""
-        self._thread = threading.Thread(target=self._run, args=(tell,), name="lease-look", daemon=True)
-        self._thread.start()
+        self._asked_before_ns = self._clock.now_ns()
+        super().start_watching(tell)
 
-    def stop_watching(self) -> None:
-        """Stop telling. Harmless when not watching."""
-        self._stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(_STOP_SECONDS)
-
-    def _run(self, tell: Tell) -> None:
-        known, asked_before_ns = "", self._clock.now_ns()
-        while not self._stopping.wait(_EVERY_SECONDS):
-            asked_ns = self._clock.now_ns()
-            try:
-                lease = _read(self._api, self._target)
-            except ClusterError:
-                continue
-            said = as_text(inside(lease, "metadata", "annotations").get(ACK)) or ""
-            if said not in ("", known):
-                now_ns = self._clock.now_ns()
-                by, how = _words(said)
-                tell(AckTold(now_ns, Instant(asked_before_ns, now_ns), by, how))
-            known, asked_before_ns = said, asked_ns
+    def _look(self, tell: Tell) -> None:
+        asked_ns = self._clock.now_ns()
+        lease = _read(self._api, self._target)
+        said = as_text(inside(lease, "metadata", "annotations").get(ACK)) or ""
+        if said not in ("", self._known):
+            now_ns = self._clock.now_ns()
+            by, how = _words(said)
+            tell(AckTold(now_ns, Instant(self._asked_before_ns, now_ns), by, how))
+        self._known, self._asked_before_ns = said, asked_ns
 
 
 def _words(said: str) -> tuple[str, str]:
