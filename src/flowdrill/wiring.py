@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +23,9 @@ from flowdrill.edges.host.signals import signals_told
 from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.people.control_channel import ControlChannel
 from flowdrill.edges.planfiles.reading import (
-    find_scenario,
     read_suite,
     shipped_scenarios,
 )
-from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo
 from flowdrill.edges.runfolder.folder import RunFolder, write_durably
@@ -40,15 +38,14 @@ from flowdrill.embedded import embedded_cluster
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Ports, RollbackStrategy
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, RunFolderError
+from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
 from flowdrill.ledgers import note_verified
-from flowdrill.model.drill import Drill, RegistryAccess
+from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
-from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.result import Report
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.scenario import Scenario
-from flowdrill.opening import Cluster, OpenDrill, open_drill, open_images, order_of, permit_for, plan_of
+from flowdrill.opening import Cluster, OpenDrill, open_drill, order_of, permit_for, plan_of
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
@@ -71,16 +68,6 @@ class FinishedRun:
     outcome: RunOutcome
     report: Report
     ledger: str | None = None  # what became of the ledger, where the run has verified an image
-
-
-@dataclass(frozen=True, slots=True)
-class MadeImage:
-    """An image that was pushed, pinned, and what was done to make it."""
-
-    reference: str
-    digest: str
-    new_bytes: int
-    changes: tuple[str, ...]
 
 
 def run_suite_file(
@@ -227,43 +214,6 @@ def write_reports(folder: Path) -> Report:
     if problems:
         raise problems[0][0] from problems[0][1]
     return report
-
-
-def make_flow_image(flow_file: Path, *, base: str, to: str, runtime: str, access: RegistryAccess) -> MadeImage:
-    """Lay a flow on a runtime image and push it; PlanError when the file or a reference cannot be used."""
-    try:
-        flow = flow_file.read_bytes()
-    except OSError as error:
-        raise PlanError(f"{flow_file}: {error.strerror}", "name a flow that LangFlow exported as JSON") from error
-    base_reference, target = _reference(base, "--base"), _reference(to, "--to")
-    if target.tag is None or target.digest is not None:
-        raise PlanError(f"--to {to}: an image is pushed to a tag", "write --to registry/repository:tag")
-    chosen = None if runtime == "auto" else FlowRuntime(runtime)
-    with closing(open_images(access, _no_source)) as images:
-        made = images.make_flow_image(flow, flow_file.name, base_reference, target, chosen)
-    changes = (f"{made.flow_path}: added, served by {made.runtime}",)
-    return MadeImage(str(made.reference), str(made.reference.digest), made.pushed_bytes, changes)
-
-
-def derive_image(scenario: str, *, stable: str, access: RegistryAccess) -> MadeImage:
-    """Make and push a scenario's broken image; PlanError when it cannot be made."""
-    found = find_scenario(scenario)
-    with closing(open_images(access, found.read_source)) as images:
-        prepared = images.prepare_broken(_reference(stable, "--from"), found.scenario)
-        images.push(prepared)
-    image = prepared.image
-    return MadeImage(str(image.reference), str(image.reference.digest), image.new_bytes, image.changes)
-
-
-def _reference(text: str, option: str) -> ImageReference:
-    try:
-        return parse_image_reference(text)
-    except ValueError as error:
-        raise PlanError(f"{option}: {error}", "write it as docker pull does") from error
-
-
-def _no_source(name: str) -> bytes:
-    raise PlanError(f"{name}: no scenario is at hand to read it from", "name a scenario")
 
 
 def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveView) -> RunOutcome:

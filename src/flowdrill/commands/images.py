@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from flowdrill import wiring
+from flowdrill import making_images
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
@@ -15,7 +15,7 @@ from flowdrill.model.drill import RegistryAccess
 
 def flow(options: argparse.Namespace) -> ExitCode:
     """Lay a flow on a runtime image."""
-    made = wiring.make_flow_image(
+    made = making_images.make_flow_image(
         options.flow, base=options.base, to=options.to, runtime=options.runtime, access=_access(options)
     )
     _print_image(options, made)
@@ -24,7 +24,7 @@ def flow(options: argparse.Namespace) -> ExitCode:
 
 def derive(options: argparse.Namespace) -> ExitCode:
     """Make a scenario's broken image."""
-    made = wiring.derive_image(options.scenario, stable=options.stable, access=_access(options))
+    made = making_images.derive_image(options.scenario, stable=options.stable, access=_access(options))
     _print_image(options, made)
     return ExitCode.PASS
 
@@ -38,7 +38,7 @@ def _access(options: argparse.Namespace) -> RegistryAccess:
         ) from error
 
 
-def _print_image(options: argparse.Namespace, made: wiring.MadeImage) -> None:
+def _print_image(options: argparse.Namespace, made: making_images.MadeImage) -> None:
     """The pinned reference alone on stdout: for `$(…)`; what was done on stderr."""
     for line in made.changes:
         print(visible(line), file=sys.stderr)
