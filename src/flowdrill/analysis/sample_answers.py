@@ -12,8 +12,8 @@ _LONGEST_BODY = 1500  # characters
 
 
 def sample_answers(lines: str) -> tuple[SampleAnswer, ...]:
-    """Return one answer of each kind (reason, status and body) in `lines` of JSON, the most frequent kinds first. A line
-    that cannot be read is left out: a killed run tears its last one."""
+    """Return one answer of each kind (reason, status and body) in `lines` of JSON, the most frequent kinds first. A
+    line that cannot be read is left out: a killed run tears its last one."""
     kinds: Counter[tuple[str, int | None, str]] = Counter()
     for line in lines.splitlines():
         kind = _kind(line)

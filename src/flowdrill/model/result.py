@@ -144,6 +144,9 @@ class Assessment(Strict):
     required: str
     observed: str
     detail: str = ""
+    limit: float | None = Field(
+        default=None, description="of an objective: at most so many seconds, or this share; null for a check"
+    )
 
 
 class ImageFacts(Strict):

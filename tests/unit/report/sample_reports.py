@@ -29,10 +29,14 @@ from tests.unit.report.sample_parts import (
     STABLE,
     assessed,
     chart,
+    excerpts,
+    latencies,
     measure,
     moment,
     recovery_stages,
     run_facts,
+    samples,
+    serving,
 )
 
 
@@ -129,6 +133,11 @@ def passing() -> Report:
             notes=("The registry deletes manifests, but frees their space only when its garbage collection runs.",),
         ),
         chart=chart(81.2, 26.4, 45.9),
+        serving=serving(),
+        latencies=latencies(),
+        samples=samples(),
+        excerpts=excerpts(),
+        plan={"drill": "edge-missing", "target": {"namespace": "shop"}, "hold": "10s", "note": "two\nlines"},
         latency_objective_seconds=2.0,
         requests_per_second=20.0,
     )
@@ -293,6 +302,12 @@ def hostile() -> Report:
         ),
         notes=(HOSTILE, "z" * 1_000_000),
         readiness=sample_readiness.harm(),
+    ).model_copy(
+        update={
+            "samples": samples(HOSTILE),
+            "excerpts": excerpts(HOSTILE),
+            "plan": {HOSTILE: [HOSTILE, {"a": HOSTILE}]},
+        }
     )
 
 

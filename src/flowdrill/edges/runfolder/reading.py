@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from flowdrill.analysis.provider_log import provider_requests
-from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
 from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
+from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
 from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
 from flowdrill.errors import RunFolderError
