@@ -59,8 +59,8 @@ def render_chart(report: Report, width: float) -> str:
         _head(
             served,
             "Pods that requests went to",
-            ("good-ink", "■", "stable image"),
-            ("bad-ink", "■", "broken image"),
+            ("good-ink", "■", "stable"),
+            ("bad-ink", "■", "broken"),
             *((("other-ink", "■", "other"),) if any(step.other for step in report.serving) else ()),
         ),
         _head(latency, "Latency", ("p50-ink", "━", "p50"), ("p95-ink", "╍", "p95"), ("limit-ink", "┅", limit)),

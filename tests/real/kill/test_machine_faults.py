@@ -113,8 +113,8 @@ def test_a_clock_that_is_set_by_an_hour_changes_no_measure(arena: Arena, tmp_pat
 
 
 def assert_can_be_read(drill: RunningDrill) -> None:
-    """A report can be made of what there is, and it is no pass where an event is missing. A run that was all but over can
-    have had room for its last ones: then nothing is missing but reports, and they are made now."""
+    """A report can be made of what there is, and it is no pass where an event is missing. A run that was all but over
+    can have had room for its last ones: then nothing is missing but reports, and they are made now."""
     if not drill.events:
         return
     done = flowdrill("report", drill.run, "--json")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+from flowdrill.model.alerts import AlertStage
+from flowdrill.model.kubernetes_signals import SignalKind
 from flowdrill.model.measured import Measure, Moment
+from flowdrill.model.noticed import AlertFact, AlertStageFact, Signal
 from flowdrill.model.result import Assessment, ChartBin, RunFacts, Stage
 from flowdrill.model.shown import Excerpt, LatencyRow, SampleAnswer, ServingStep
 from flowdrill.model.status import Status
@@ -94,8 +97,38 @@ def recovery_stages() -> tuple[Stage, ...]:
     return (*stages, Stage(stage="first good answer", pod=None, seconds=18.6, earliest=18.33, latest=18.7))
 
 
-def assessed(name: str, status: Status, required: str, observed: str, detail: str = "") -> Assessment:
-    return Assessment(name=name, status=status, required=required, observed=observed, detail=detail)
+def assessed(
+    name: str, status: Status, required: str, observed: str, detail: str = "", limit: float | None = None
+) -> Assessment:
+    return Assessment(name=name, status=status, required=required, observed=observed, detail=detail, limit=limit)
+
+
+def alerts(impact: Moment) -> tuple[AlertFact, ...]:
+    """One alert through all of its stages, and one that never fired."""
+    reached = zip(AlertStage, (2.1, 3.4, 12.6, 13.1, 14.0), strict=True)
+    stages = [(stage, moment(impact.seconds + after, 0.4)) for stage, after in reached]
+    told = tuple(AlertStageFact(stage=stage, at=at, since_impact=measure(impact, at)) for stage, at in stages)
+    return (
+        AlertFact(alert="FlowErrors", stages=told, detects_at=AlertStage.NOTIFIED),
+        AlertFact(alert="FlowSlow", stages=(), detects_at=AlertStage.FIRING, told=("silenced by 5c1d0d5e",)),
+    )
+
+
+def signals(broken: Moment, impact: Moment) -> tuple[Signal, ...]:
+    """What Kubernetes said before and after users were hit."""
+    kinds = ((SignalKind.PROBE_FAILED, 22.0, False), (SignalKind.CRASH_LOOP, 31.2, True))
+    return tuple(
+        Signal(
+            kind=kind,
+            pod="langflow-flow-7d9c6b5f4-x2x8p",
+            at=moment(at),
+            since_break=measure(broken, moment(at)),
+            since_impact=measure(impact, moment(at)) if at > impact.seconds else None,
+            fails=fails,
+            says="Readiness probe failed: HTTP probe failed with statuscode: 503",
+        )
+        for kind, at, fails in kinds
+    )
 
 
 def serving() -> tuple[ServingStep, ...]:
