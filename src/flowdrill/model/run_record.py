@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
 from flowdrill.model.outcome import Record
@@ -12,6 +13,15 @@ from flowdrill.model.provider_log import NOT_READ, ProviderLog
 from flowdrill.model.scenario import Scenario
 
 E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDigests:
+    """SHA-256 of what was recorded, `sha256:…` each; None for a record that is in no folder."""
+
+    plan: str | None = None  # of plan.json
+    controls: str | None = None  # of controls.json
+    all: str | None = None  # of the lines that `sha256sum` prints of every file that was recorded, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,8 @@ class RunRecord:
     records: tuple[Record, ...]
     provider: ProviderLog = NOT_READ
     torn: tuple[str, ...] = ()
+    controls: Controls | None = None  # that was recorded with the run
+    digests: RecordDigests = RecordDigests()
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:
         """Return the events of one type, in order."""
