@@ -103,7 +103,7 @@ def _checked(name: str, source: str) -> ClaimedName:
 
 def _user() -> ClaimedName:
     """The user that the process runs as: not the one that a variable says."""
-    uid, source = os.getuid(), "the user of this host"
+    uid, source = os.getuid(), "this host's user account"
     try:
         return ClaimedName(printable(pwd.getpwuid(uid).pw_name), source)
     except KeyError:

@@ -8,11 +8,22 @@ from enum import Enum
 
 from pydantic import BaseModel
 
-from flowdrill.model.audit import Audit, ControlEvidence, ControlMapping, EvidenceField
+from flowdrill.model.audit import (
+    Audit,
+    ControlEvidence,
+    ControlMapping,
+    EvidenceField,
+    Finding,
+    NamedPerson,
+    PreviousRun,
+    ScenarioFacts,
+    Target,
+)
 from flowdrill.model.controls import Controls
 from flowdrill.model.measured import Measure, Moment
 from flowdrill.model.quantity import format_seconds
-from flowdrill.model.result import Assessment, Result
+from flowdrill.model.reach import Reach
+from flowdrill.model.result import Assessment, ImageFacts, Result, Rollback
 from flowdrill.model.status import Status
 
 _LONGEST = 160  # characters: it is named, not repeated
@@ -51,7 +62,7 @@ def _said(result: Result, path: str) -> str | None:
 def _words(value: object) -> str | None:
     """What it says, in a few words; None where it says nothing. `no` is no evidence of anything."""
     match value:
-        case None | False | "" | () | {}:
+        case None | False | "" | ():
             return None
         case Enum():
             return str(value.value)
@@ -61,30 +72,49 @@ def _words(value: object) -> str | None:
             return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
         case int() | float():
             return f"{value:.6g}"
-        case Measure():
-            bounds = f"between {format_seconds(value.earliest)} and {format_seconds(value.latest)}"
-            return f"{format_seconds(value.seconds)} ({bounds})"
-        case Moment():
-            return value.utc
         case tuple():
             return _counted(value)
-        case Mapping():
-            return f"{len(value)} entries"
         case _:
-            return _of_model(value)
+            return _of_block(value)
 
 
 def _counted(values: tuple[object, ...]) -> str:
-    judged = [one.status for one in values if isinstance(one, Assessment)]
+    judged = [one.status for one in values if isinstance(one, Assessment | Target | Finding)]
     if len(judged) < len(values):
         return f"{len(values)} recorded"
     counts = ((status, judged.count(status)) for status in Status)
     return ", ".join(f"{count} {status.value}" for status, count in counts if count)
 
 
-def _of_model(value: object) -> str | None:
-    """Of a block: whether anything in it says something."""
-    if not isinstance(value, BaseModel) or isinstance(value, Audit):
-        return "recorded"
-    held = [name for name in type(value).model_fields if _words(getattr(value, name)) is not None]
-    return ", ".join(one.replace("_", " ") for one in held) or None
+def _of_block(value: object) -> str | None:
+    """What a block is about; of one that is not known here, whether anything in it says something."""
+    match value:
+        case Measure():
+            bounds = f"between {format_seconds(value.earliest)} and {format_seconds(value.latest)}"
+            return f"{format_seconds(value.seconds)} ({bounds})"
+        case Moment():
+            return value.utc
+        case NamedPerson():
+            return f"{value.name}, from {value.source}"
+        case ScenarioFacts():
+            return value.name
+        case PreviousRun():
+            return f"{value.id}: {value.verdict or 'no result'}"
+        case Rollback():
+            return f"{value.strategy}, by {value.by or 'the harness'}"
+        case ImageFacts():
+            return value.digest
+        case Reach():
+            back = value.versions_back
+            return "no earlier version that holds" if back is None else f"the nearest that holds is {back} back"
+        case _:
+            return _named_parts(value)
+
+
+def _named_parts(value: object) -> str | None:
+    if isinstance(value, BaseModel) and not isinstance(value, Audit):
+        held = [name for name in type(value).model_fields if _words(getattr(value, name)) is not None]
+        return ", ".join(one.replace("_", " ") for one in held) or None
+    if isinstance(value, Mapping):
+        return f"{len(value)} recorded" if value else None
+    return "recorded"

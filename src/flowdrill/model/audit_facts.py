@@ -11,7 +11,7 @@ class ClaimedName:
     """A name, and where it comes from. Nobody has proven it."""
 
     name: str
-    source: str  # in words: `--ran-by`, `$GITHUB_ACTOR`, `the user of this host`
+    source: str  # in words: `--ran-by`, `$GITHUB_ACTOR`, `this host's user account`
 
 
 @dataclass(frozen=True, slots=True)

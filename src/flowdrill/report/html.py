@@ -11,6 +11,7 @@ from markupsafe import Markup
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Report
 from flowdrill.report.alert_words import STAGE_WORDS, since_words
+from flowdrill.report.audit_record_words import RECOMPUTE, audit_page
 from flowdrill.report.chart import render_chart
 from flowdrill.report.detection_words import role_words, time_to_detect_words
 from flowdrill.report.obstacle_words import until_restore_sentence
@@ -68,6 +69,8 @@ def render_html(report: Report) -> str:
             rollback_says=rollback_sentence(result),
             end=END_WORDS[result.end],
             readiness=result.readiness,
+            audit=audit_page(result),
+            recompute=RECOMPUTE,
             reach_says=reach_sentence(reach) if reach else "",
             reach_pictures=[Markup(render_reach_picture(reach, width)) for width in (WIDE, NARROW)] if reach else [],  # noqa: S704
             # the pictures escape their own text: their XML is built as a tree

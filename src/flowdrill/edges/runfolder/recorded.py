@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from flowdrill.analysis.digest_list import digest_list_text
 from flowdrill.edges.runfolder.folder import CONTROLS, EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.errors import RunFolderError
 from flowdrill.model.controls import Controls
@@ -19,11 +20,10 @@ def record_digests(folder: Path) -> RecordDigests:
     """Return the digests of what a run folder holds of them; no report is among them, and no digest of others. OSError
     when one cannot be read. The last is over the lines that `sha256sum` prints, which are in SHA256SUMS, too."""
     digests = {name: _digest(folder / name) for name in _recorded(folder)}
-    lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
     return RecordDigests(
         plan=_tagged(digests.get(PLAN)),
         controls=_tagged(digests.get(CONTROLS)),
-        all=_tagged(hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()),
+        all=_tagged(hashlib.sha256(digest_list_text(digests).encode("utf-8", "surrogateescape")).hexdigest()),
     )
 
 
