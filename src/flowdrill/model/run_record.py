@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flowdrill.model.controls import Controls
@@ -36,7 +36,7 @@ class RunRecord:
     provider: ProviderLog = NOT_READ
     torn: tuple[str, ...] = ()
     controls: Controls | None = None  # that was recorded with the run
-    digests: RecordDigests = RecordDigests()
+    digests: RecordDigests = field(default=RecordDigests(), compare=False)  # of the files that it was read from
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:
         """Return the events of one type, in order."""

@@ -229,7 +229,7 @@ def _findings(result: Result) -> list[str]:
         return []
     rows = [
         (
-            one.id,
+            escape_markdown(one.id),
             f"{STATUS_SIGNS[one.status]} {one.severity}",
             escape_markdown(one.about),
             escape_markdown(one.owner),
