@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from flowdrill.analysis.redaction import redact
 from flowdrill.model.audit import Finding, FindingKind, Severity
@@ -58,8 +58,11 @@ def findings_of(result: Result, follow_up: FollowUpPlan, finished: datetime) -> 
 
 
 def day_after(moment: datetime, seconds: float) -> str:
-    """Return the day in UTC so many seconds after `moment`, ISO 8601."""
-    return (moment + timedelta(seconds=seconds)).date().isoformat()
+    """Return the day in UTC so many seconds after `moment`, ISO 8601; the last one that there is for any later one."""
+    try:
+        return (moment + timedelta(seconds=seconds)).date().isoformat()
+    except OverflowError:  # a record may say anything of its clock
+        return date.max.isoformat()
 
 
 def _found(result: Result) -> Iterator[_Found]:
