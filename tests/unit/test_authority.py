@@ -132,6 +132,7 @@ def test_a_run_is_refused_before_anything_is_asked_of_a_cluster(
     assert "run by ada (--ran-by), and approved by Ada (--approved-by)" in said
     assert "audit.separate_approver" in said
     assert "there-is-none" not in said, "no kubeconfig was looked for"
+    assert "run 1 of" not in said, "no run was begun"
     assert not (drill.parent / "out").exists()
 
 

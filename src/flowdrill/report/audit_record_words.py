@@ -18,7 +18,6 @@ from flowdrill.model.result import Result
 from flowdrill.model.status import Status
 from flowdrill.report.words import VERDICT_WORDS, assessed_words
 
-NO_EVIDENCE = "no evidence in this run"
 RECOMPUTE = (
     "grep -E '  (controls.json|events.jsonl|evidence/.*|guard.jsonl|outcomes.bin|plan.json)$' SHA256SUMS | sha256sum"
 )
@@ -154,7 +153,7 @@ def _facts(result: Result, audit: Audit) -> list[tuple[str, str]]:
         ("Risk", audit.risk or "none is named"),
         ("Change ticket", audit.change_ticket or "none is named"),
         ("Run before this one", _previous(audit.previous_run)),
-        ("Kept, as the plan says", audit.previous_run_reference),
+        ("Where that is kept, as the plan says", audit.previous_run_reference),
         ("Clock", _clock(audit.clock)),
         ("Plan digest", audit.plan_digest),
         ("Configuration digest (plan.json)", audit.configuration_digest),

@@ -236,6 +236,12 @@ def test_no_finding_is_an_answer_and_no_approver_is_none() -> None:
     assert said["audit.approved_by"] is None
 
 
+def test_that_nothing_was_approved_is_no_evidence_of_an_approval() -> None:
+    control = CONTROLS.controls[0].model_copy(update={"evidence": ("run.approved", "audit.plan_approved")})
+    (fields,) = _mapped(CONTROLS.model_copy(update={"controls": (control,)}))
+    assert [one.value for one in fields] == [None, None]
+
+
 def _mapped(controls: Controls, record: RunRecord | None = None):
     mapping = audit_of(replace(record or audited_run(), controls=controls)).controls
     assert mapping is not None
