@@ -104,11 +104,13 @@ def _filled(path: str, item: Any) -> Any:
     if not isinstance(meta, dict) or not meta:
         return item
     name = meta.get("name", "unnamed")
-    filled = {**item, "metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": "1", **meta}}
+    namespace = path.partition("/namespaces/")[2].split("/")
+    within = {"namespace": namespace[0]} if len(namespace) > 1 else {}
+    filled = {**item, "metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": "1", **within, **meta}}
     if path.endswith("/pods"):
-        return {"spec": {"containers": []}, **filled}
+        return {"spec": {"containers": [{"name": "main"}]}, **filled}
     if "/deployments" in path or "/statefulsets" in path:
-        return {**filled, "spec": {"template": {"spec": {"containers": []}}, **(item.get("spec") or {})}}
+        return {**filled, "spec": {"template": {"spec": {"containers": [{"name": "main"}]}}, **(item.get("spec") or {})}}
     return filled
 
 

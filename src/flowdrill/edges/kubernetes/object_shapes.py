@@ -37,9 +37,10 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of such values."""
+    """A list of such values, at least so many."""
 
     one: Shape
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ _VOLUME = Fields({
     "projected": Fields({"sources": ListOf(Fields(_CONFIG_MAP_SOURCE))}),
 })  # fmt: skip
 _POD_SPEC = Fields({
-    "containers!": ListOf(_CONTAINER), "initContainers": ListOf(_CONTAINER), "volumes": ListOf(_VOLUME),
+    "containers!": ListOf(_CONTAINER, 1), "initContainers": ListOf(_CONTAINER), "volumes": ListOf(_VOLUME),
     "nodeSelector": _TEXTS, "serviceAccountName": _TEXT,
 })  # fmt: skip
 _TEMPLATE = Fields({"metadata": Fields({"labels": _TEXTS, "annotations": _TEXTS}), "spec!": _POD_SPEC})
@@ -95,7 +96,7 @@ _COUNTS: dict[str, Shape] = dict.fromkeys(
     ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas", "observedGeneration"), _COUNT
 )
 _WORKLOAD = Fields({
-    "metadata!": _META,
+    "metadata!": Fields({"name!": Leaf.NAME, **_STORED, "namespace!": Leaf.NAME}),
     "spec!": Fields({
         "replicas": _COUNT, "selector": _SELECTOR, "template!": _TEMPLATE, "paused": _FLAG,
         "updateStrategy": Fields({"type": _TEXT, "rollingUpdate": Fields({"partition": _COUNT})}),
@@ -141,7 +142,8 @@ _OF_RESOURCE: dict[str, Fields] = {
     "configmaps": Fields({}),  # whoever reads one says more exactly what is wrong with it
     "leases": Fields({"metadata!": _NAMELESS, "spec": Fields({"holderIdentity": _TEXT, "acquireTime": _TEXT})}),
     "rolebindings": Fields({
-        "metadata!": _META, "roleRef": _OBJECT, "subjects": ListOf(Fields({"kind": _TEXT, "name": _TEXT})),
+        "metadata!": _META, "roleRef!": Fields({"kind!": _TEXT, "name!": Leaf.NAME}),
+        "subjects": ListOf(Fields({"kind": _TEXT, "name": _TEXT})),
     }),
 }  # fmt: skip
 _ANY = Fields({"metadata": Fields({"name": Leaf.NAME, **_META_FIELDS})})  # whoever reads others asks for each type
@@ -196,9 +198,11 @@ def _check(value: object, shape: Shape, where: str) -> None:
             texts = value.values() if isinstance(value, dict) else [None]
             if not all(isinstance(one, str) for one in texts):
                 raise ValueError(f"{_shown(where)} is no object of texts")
-        case ListOf(one):
+        case ListOf(one, least):
             if not isinstance(value, list):
                 raise ValueError(f"{_shown(where)} is no list")  # noqa: TRY004 - as below
+            if len(value) < least:
+                raise ValueError(f"{_shown(where)} is empty")
             for number, each in enumerate(value):
                 _check(each, one, f"{where}[{number}]")
         case Fields(known):
