@@ -92,9 +92,10 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/broken_image.py
 	$(BIN)/python benchmarks/retained_images.py
 	$(BIN)/python benchmarks/decision_to_patch.py
+	$(BIN)/python benchmarks/site_of_runs.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result preflight plan advisories replay repeats; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result preflight plan advisories replay repeats compare; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md

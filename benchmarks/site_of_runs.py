@@ -2,7 +2,7 @@
 
 The runs are made up from a recorded one (`tests/golden`): other days, drills, scenarios, workloads, releases and times,
 some of them failed, inconclusive, or without a measure. flowdrill runs in a process of its own, whose start counts, and
-whose peak memory is read. Goals: under 30 s the first time, at most half of that the second time, and an index under 3 MB.
+whose peak memory is read. Goals: under 30 s the first time, half of that at most the second time, an index under 3 MB.
 
     python benchmarks/site_of_runs.py [--runs 5000] [--rounds 3] [--keep DIR] [--smoke]
 """

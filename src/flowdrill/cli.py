@@ -222,7 +222,7 @@ def _add_validate(commands: Commands) -> None:
     command.set_defaults(call=later("drills", "validate"))
 
 
-SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "replay", "repeats")
+SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "replay", "repeats", "compare")
 
 
 def _add_schema(commands: Commands) -> None:

@@ -127,7 +127,7 @@ def _trend_page(environment: Environment, trend: DrillTrend) -> str:
         numbers = release_numbers(drawn)
         pictures = [Markup(render_trend(drawn, numbers, f"trend-{at}", width)) for width in (WIDE, NARROW)]  # noqa: S704
         targets.append({"whole": whole, "drawn": drawn, "numbers": numbers, "pictures": pictures})
-    return _page(environment, "trend", trend=trend, targets=targets)
+    return _page(environment, "trend", trend=trend, targets=targets, most_narrow=MOST_DRAWN[False])
 
 
 def _matrix_page(environment: Environment, history: History) -> str:

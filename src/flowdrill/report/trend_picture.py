@@ -64,7 +64,8 @@ def _strip(what: Timed, runs: Sequence[HistoryRun], columns: Sequence[float], to
     measured = [time.measure for time in times if time.measure is not None]
     width = columns[-1] + columns[0] - _LEFT  # the last column is as far from the right as the first from the left
     band, axis = top + _TITLE, top + _TITLE + _BAND
-    told = "" if len(measured) == len(times) else f", measured in {len(measured)} of {len(times)}"
+    in_words = "" if width < _NARROW else "measured in "
+    told = "" if len(measured) == len(times) else f", {in_words}{len(measured)} of {len(times)}"
     drawn = [text(0, top + 14, f"{TIMED_WORDS[what]}{told}", "title")]
     scale = _scale(times, band, axis)
     drawn += _ticks(scale, width)
