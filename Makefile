@@ -102,6 +102,7 @@ catalogue: $(VENV)/.ready
 
 golden: $(VENV)/.ready
 	for run in tests/golden/*/; do $(BIN)/flowdrill report $$run; done
+	$(BIN)/python -m tests.unit.report.sample_site
 
 constraints: $(VENV)/.ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check pyproject.toml -o constraints.txt

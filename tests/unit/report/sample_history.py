@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from flowdrill.model.events import End
-from flowdrill.model.history import History, HistoryRun, LedgerSeen, TimeOfRun, Timed, UnreadableRun
+from flowdrill.model.history import History, HistoryRun, LedgerSeen, Timed, TimeOfRun, UnreadableRun
 from flowdrill.model.measured import Measure
 from flowdrill.model.result import Verdict
 
