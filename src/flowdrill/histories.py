@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from flowdrill.edges.runfolder.recorded_result import (
     result_from,
 )
 from flowdrill.edges.sitefolder.run_index import IndexRow, read_index, stamp_to_keep, write_index
-from flowdrill.edges.sitefolder.site_folder import MANIFEST, check_site_folder, open_site_folder, write_pages
+from flowdrill.edges.sitefolder.site_folder import MANIFEST, check_site_folder, site_folder, write_pages
 from flowdrill.errors import BrokenLedgerError, RunFolderError, SiteError
 from flowdrill.model.history import History, HistoryRun, LedgerSeen, UnreadableRun
 from flowdrill.model.ledger import Ledger
@@ -64,25 +64,40 @@ def build_site(order: SiteOrder) -> BuiltSite:
     ledgers = tuple(map(_ledger, order.ledgers))
     tool_version = version("flowdrill")
     index = {} if order.rebuild else read_index(order.out, tool_version)
-    rows, unreadable, read = list[IndexRow](), list[UnreadableRun](), 0
+    found = _read(order.reports, names, index)
+    runs = in_order(row.run for row in found.rows)
+    history = History(runs, found.unreadable, ledgers, order.as_of, order.valid_days)
+    pages = render_site(history, _links(order))
+    with site_folder(order.out):
+        write_pages(order.out, pages)
+        write_index(order.out, found.rows, tool_version)
+    return BuiltSite(history, found.anew)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the folders hold; `anew` rows of it were not known before."""
+
+    rows: tuple[IndexRow, ...]
+    unreadable: tuple[UnreadableRun, ...]
+    anew: int
+
+
+def _read(reports: Path, names: Sequence[str], index: Mapping[str, IndexRow]) -> _Read:
+    rows, unreadable, anew = list[IndexRow](), list[UnreadableRun](), 0
     for name in names:
+        known = index.get(name)
         try:
-            look = look_at(order.reports / name)
+            look = look_at(reports / name)
             if look.is_summary or MANIFEST in look.names:
                 continue
-            known = index.get(name)
-            row = _row(order.reports / name, look, known)
+            row = _row(reports / name, look, known)
         except RunFolderError as error:
-            unreadable.append(_unreadable(order.reports / name, error))
+            unreadable.append(_unreadable(reports / name, error))
             continue
-        read += known is None or row.run is not known.run
         rows.append(row)
-    history = History(in_order(row.run for row in rows), tuple(unreadable), ledgers, order.as_of, order.valid_days)
-    pages = render_site(history, _links(order))
-    open_site_folder(order.out)
-    write_pages(order.out, pages)
-    _remember(order.out, rows, tool_version)
-    return BuiltSite(history, read)
+        anew += known is None or row.run is not known.run
+    return _Read(tuple(rows), tuple(unreadable), anew)
 
 
 def today() -> date:
@@ -170,16 +185,3 @@ def _ledger(path: Path) -> LedgerSeen:
 def _links(order: SiteOrder) -> str:
     """The way from the site to the folder of runs."""
     return os.path.relpath(order.reports.resolve(), order.out.resolve())
-
-
-def _remember(out: Path, rows: Sequence[IndexRow], tool_version: str) -> None:
-    try:
-        write_index(out, rows, tool_version)
-    except OSError as error:
-        raise SiteError(f"{error.filename or out}: {error.strerror}", "make room, and build the site again") from error
-
-
-def unreadable_lines(history: History) -> Iterator[str]:
-    """Yield a line for each folder that could not be read."""
-    for one in history.unreadable:
-        yield f"{one.folder}: {one.reason}\n  -> {one.remedy}"

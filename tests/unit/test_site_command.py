@@ -14,7 +14,7 @@ import pytest
 from flowdrill.analysis.ledger_chain import appended, ledger_text
 from flowdrill.cli import main
 from flowdrill.edges.sitefolder.run_index import INDEX
-from flowdrill.edges.sitefolder.site_folder import MANIFEST
+from flowdrill.edges.sitefolder.site_folder import MANIFEST, site_folder
 from flowdrill.model.ledger import Ledger
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -277,6 +277,20 @@ def test_a_build_that_was_killed_is_finished_by_the_next_one(reports: Path, buil
     (site / INDEX).unlink()
     build()
     assert pages_of(site) == whole
+
+
+def test_two_builds_at_once_do_not_mix(reports: Path, build: Built, capsys: pytest.CaptureFixture[str]) -> None:
+    build()
+    with site_folder(reports / "site"):
+        assert main(["site", str(reports)]) == 2
+        assert "another build is writing it" in capsys.readouterr().err
+    build()
+
+
+@pytest.mark.skipif(os.getuid() == 0 and not Path("/dev/full").exists(), reason="nothing refuses root")
+def test_a_folder_that_cannot_be_made_is_one_error(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["site", str(reports), "--out", "/dev/full/site"]) == 2
+    assert "/dev/full/site: Not a directory" in capsys.readouterr().err
 
 
 def test_a_ledger_is_shown_and_a_broken_one_as_far_as_it_holds(

@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from flowdrill.model.events import End
 from flowdrill.model.ledger import Ledger
 from flowdrill.model.measured import Measure
 from flowdrill.model.result import Verdict
@@ -40,15 +39,12 @@ class HistoryRun(Strict):
     drill: str
     scenario: str
     verdict: Verdict
-    end: End | None
     reason: str = Field(description="the most important one")
     started: str = Field(description="UTC, ISO 8601")
     cluster: str
     namespace: str
     workload: str
-    kubernetes_version: str
     tool_version: str
-    plan_digest: str
     stable_reference: str | None
     stable_digest: str | None = Field(description="null: the run ended before it was known")
     times: tuple[TimeOfRun, ...]

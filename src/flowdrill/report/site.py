@@ -111,7 +111,9 @@ def _choices(runs: Sequence[HistoryRun]) -> tuple[tuple[str, str, list[str]], ..
         ("scenario", "Scenario", {run.scenario for run in runs}),
         ("target", "Workload", {run.target for run in runs}),
     )
-    return tuple((name, label, sorted(map(visible_text, found))[:_MOST_CHOICES]) for name, label, found in of)
+    return tuple(
+        (name, label, sorted(visible_text(one, _LONGEST) for one in found)[:_MOST_CHOICES]) for name, label, found in of
+    )
 
 
 def _source(environment: Environment, name: str) -> str:

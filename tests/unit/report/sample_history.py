@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from flowdrill.model.events import End
 from flowdrill.model.history import History, HistoryRun, LedgerSeen, Timed, TimeOfRun, UnreadableRun
 from flowdrill.model.measured import Measure
 from flowdrill.model.result import Verdict
@@ -39,15 +38,12 @@ def run(day: str = "2026-11-20", **changes: object) -> HistoryRun:
         "drill": "edge-missing",
         "scenario": "edge-missing",
         "verdict": Verdict.PASS,
-        "end": End.COMPLETED,
         "reason": "4 of 4 objectives met",
         "started": f"{day}T09:30:00.000Z",
         "cluster": "lab (https://127.0.0.1:6443)",
         "namespace": "shop",
         "workload": "deployment/flow",
-        "kubernetes_version": "v1.33.4",
         "tool_version": "0.1.0",
-        "plan_digest": digest(9),
         "stable_reference": f"registry.example/flow:1.0@{digest(1)}",
         "stable_digest": digest(1),
         "times": times(1.0, 0.02, 17.0, 18.0),

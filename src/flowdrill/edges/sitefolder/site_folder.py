@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from flowdrill.durable_file import replace_durably, replace_whole
@@ -32,21 +34,32 @@ def check_site_folder(folder: Path) -> None:
         raise SiteError(f"{folder}: {error.strerror}", _ANOTHER) from error
 
 
-def open_site_folder(folder: Path) -> None:
-    """Make the folder, and say in it whose it is: a build that is killed leaves a site all the same. SiteError when
-    that cannot be, or when it is somebody else's."""
+@contextmanager
+def site_folder(folder: Path) -> Iterator[None]:
+    """Make the folder, say in it whose it is (a build that is killed leaves a site all the same), and hold it for as
+    long as the context lasts. SiteError when that cannot be, when it is somebody else's, or another build holds it."""
     check_site_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / MANIFEST).exists():
-            _write_manifest(folder, {})
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise SiteError(f"{folder}: {error.strerror}", _ANOTHER) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not (folder / MANIFEST).exists():
+            _write_manifest(folder, {})
+        yield
+    except BlockingIOError as error:
+        raise SiteError(f"{folder}: another build is writing it", "wait for its end, and build it again") from error
+    except OSError as error:
+        raise SiteError(f"{error.filename or folder}: {error.strerror}", "make room, and build it again") from error
+    finally:
+        os.close(held)
 
 
 def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
     """Write the pages whole, or not at all each, and take away those of an earlier build that are no longer made and
-    are still what was written. SiteError when one cannot be written, or would replace a file of somebody else's."""
+    are still what was written. OSError when one cannot be written, SiteError when it would replace somebody else's."""
     contents = {name: text.encode("utf-8", "backslashreplace") for name, text in pages.items()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     own = _manifest(folder)
@@ -55,21 +68,16 @@ def write_pages(folder: Path, pages: Mapping[str, str]) -> None:
             raise SiteError(
                 f"{folder / name}: is no page of this site", "move it elsewhere, or make the site elsewhere"
             )
-    try:
-        if own != digests:
-            _write_manifest(folder, {**own, **digests})  # before the pages: a build that is killed knows them all
-        for name, content in contents.items():
-            if not _is_there(folder / name, digests[name]):
-                replace_whole(folder / name, content)
-        for name in sorted(set(own) - set(contents)):
-            if _is_there(folder / name, own[name]):
-                (folder / name).unlink()
-        if own != digests:
-            _write_manifest(folder, digests)
-    except OSError as error:
-        raise SiteError(
-            f"{error.filename or folder}: {error.strerror}", "make room, and build the site again"
-        ) from error
+    if own != digests:
+        _write_manifest(folder, {**own, **digests})  # before the pages: a build that is killed knows them all
+    for name, content in contents.items():
+        if not _is_there(folder / name, digests[name]):
+            replace_whole(folder / name, content)
+    for name in sorted(set(own) - set(contents)):
+        if _is_there(folder / name, own[name]):
+            (folder / name).unlink()
+    if own != digests:
+        _write_manifest(folder, digests)
 
 
 def _is_there(path: Path, digest: str) -> bool:
