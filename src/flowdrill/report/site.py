@@ -50,6 +50,7 @@ def _environment(history: History, runs_from: str) -> Environment:
         "days": words.days_words,
         "report": lambda run: words.report_href(run, runs_from),
         "trend_page": words.trend_page,
+        "reason": lambda text: visible_text(words.begun_reason(text), _LONGEST),
         "short": lambda text: visible_text(text, _LONGEST),
     }
     evidence = evidence_of(history.runs, history.as_of, history.valid_days)

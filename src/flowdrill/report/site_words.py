@@ -11,6 +11,7 @@ from flowdrill.analysis.drill_evidence import DrillEvidence, Standing
 from flowdrill.model.history import History, HistoryRun, Timed, TimeOfRun
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Verdict
+from flowdrill.report.words import assessed_words
 
 TIMED_WORDS = {
     Timed.TIME_TO_DETECT: "Time to detect",
@@ -31,6 +32,7 @@ STANDING_STATUS = {  # whose colour and shape it has
     Standing.NEVER: "unknown",
 }
 MISSING = "–"
+_ASSESSED = re.compile("[a-z]+(?:_[a-z]+)+")
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -66,6 +68,12 @@ def count_words(count: int, one: str, many: str | None = None) -> str:
 def report_href(run: HistoryRun, runs_from: str) -> str | None:
     """Return the link to a run's report, from the site's folder on; None where there is none."""
     return f"{_way(runs_from)}/{_quoted(run.folder)}/report.html" if run.has_report else None
+
+
+def begun_reason(reason: str) -> str:
+    """Return a verdict's reason, with plain words for the objective or check that it begins with."""
+    name, colon, rest = reason.partition(":")
+    return f"{assessed_words(name)}{colon}{rest}" if _ASSESSED.fullmatch(name) else reason
 
 
 def trend_page(drill: str) -> str:
