@@ -95,7 +95,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/site_of_runs.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result preflight plan advisories replay repeats compare; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result preflight plan advisories controls replay repeats compare; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md

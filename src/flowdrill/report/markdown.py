@@ -9,6 +9,7 @@ from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.model.status import Status
 from flowdrill.report.alert_words import alert_sentence
+from flowdrill.report.audit_record_words import finding_rows, follow_up_sentence
 from flowdrill.report.detection_words import detection_sentence, signals_sentence
 from flowdrill.report.obstacle_words import obstacle_sentences, until_restore_sentence
 from flowdrill.report.safe_text import visible_text, with_visible_text
@@ -71,6 +72,7 @@ def render_markdown(report: Report) -> str:
         *_checks(result),
         *_limits(result),
         *_images(result),
+        *_findings(result),
         *(["**Notes**", _bullets(result.notes)] if result.notes else []),
         f"<sub>flowdrill {escape_markdown(result.run.tool_version)}, run {escape_markdown(result.run.id)}, "
         f"{escape_markdown(result.run.started)}, plan {_code(result.run.plan_digest)}"
@@ -218,6 +220,26 @@ def _images(result: Result) -> list[str]:
         if image
     ]
     return [markdown_table(("Image", "Reference", "Digest", "Changes"), rows)] if rows else []
+
+
+def _findings(result: Result) -> list[str]:
+    """What somebody has to see to, and when it is tested again; nothing where the plan and the run say neither."""
+    audit = result.audit
+    if audit is None or not (audit.findings or audit.retest_on):
+        return []
+    rows = [
+        (
+            escape_markdown(one.id),
+            f"{STATUS_SIGNS[one.status]} {one.severity}",
+            escape_markdown(one.about),
+            escape_markdown(one.owner),
+            escape_markdown(one.due),
+        )
+        for one in finding_rows(audit)
+    ]
+    head = ("Finding", "Weight", "About", "Who sees to it", "Until")
+    said = f"**Findings.** {escape_markdown(follow_up_sentence(audit))}"
+    return [said, *([markdown_table(head, rows)] if rows else [])]
 
 
 def _bullets(lines: Iterable[str]) -> str:

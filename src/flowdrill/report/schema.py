@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel
 
 from flowdrill.model.advisories import Advisories
 from flowdrill.model.comparison import Comparison
+from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import DrillPlan
 from flowdrill.model.preflight import PreflightResult
@@ -20,16 +20,19 @@ from flowdrill.model.scenario import Scenario
 from flowdrill.model.suite import Suite
 
 SchemaName = Literal[
-    "result", "drill", "scenario", "suite", "preflight", "plan", "advisories", "replay", "repeats", "compare"
+    "result",
+    "drill",
+    "scenario",
+    "suite",
+    "preflight",
+    "plan",
+    "advisories",
+    "controls",
+    "replay",
+    "repeats",
+    "compare",
 ]
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_READ: Mapping[SchemaName, type[BaseModel]] = {
-    "drill": Drill,
-    "scenario": Scenario,
-    "suite": Suite,
-    "advisories": Advisories,
-}
-_WRITTEN: Mapping[SchemaName, type[BaseModel]] = {
+_WRITTEN: dict[str, type[BaseModel]] = {
     "result": Result,
     "preflight": PreflightResult,
     "plan": DrillPlan,
@@ -37,12 +40,20 @@ _WRITTEN: Mapping[SchemaName, type[BaseModel]] = {
     "repeats": Repeats,
     "compare": Comparison,
 }
+_READ: dict[str, type[BaseModel]] = {
+    "drill": Drill,
+    "scenario": Scenario,
+    "suite": Suite,
+    "advisories": Advisories,
+    "controls": Controls,
+}
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema_text(name: SchemaName) -> str:
     """Return the text of `schemas/{name}.v1.json`, ending with a line end."""
-    if name in _READ:
-        schema = _READ[name].model_json_schema(mode="validation")
-    else:
+    if name in _WRITTEN:
         schema = _WRITTEN[name].model_json_schema(mode="serialization")
+    else:
+        schema = _READ[name].model_json_schema(mode="validation")
     return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"

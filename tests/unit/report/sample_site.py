@@ -18,6 +18,7 @@ TESTS = Path(__file__).parents[2]
 RECORDED, EXPECTED = TESTS / "golden", TESTS / "golden-site"
 # the style and the shapes are the report's, and have tests of their own
 _SHARED = re.compile(r'(?s)(?<=<style>\n).*?(?=</style>)|<svg width="0".*?</svg>\n(?=<main>)')
+_RUNS = ("image-gone", "noisy-baseline", "rollback-as-on-call", "statefulset")
 _CHANGES: tuple[dict[str, Any], ...] = (
     {"day": "2026-11-23", "image": 1},
     {"day": "2026-11-24", "image": 2, "verdict": "fail", "time_to_recover": 71.0},
@@ -29,7 +30,8 @@ _CHANGES: tuple[dict[str, Any], ...] = (
 def fill(folder: Path) -> Path:
     """Write the runs and a ledger; return that."""
     reports = folder / "reports"
-    shutil.copytree(RECORDED, reports)
+    for name in _RUNS:
+        shutil.copytree(RECORDED / name, reports / name)
     result = json.loads((RECORDED / "statefulset" / "result.json").read_text("utf-8"))
     for number, change in enumerate(_CHANGES):
         run = reports / f"statefulset-{number}"
