@@ -92,15 +92,17 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/broken_image.py
 	$(BIN)/python benchmarks/retained_images.py
 	$(BIN)/python benchmarks/decision_to_patch.py
+	$(BIN)/python benchmarks/site_of_runs.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result preflight plan advisories controls replay repeats; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result preflight plan advisories controls replay repeats compare; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md
 
 golden: $(VENV)/.ready
 	for run in tests/golden/*/; do $(BIN)/flowdrill report $$run; done
+	$(BIN)/python -m tests.unit.report.sample_site
 
 constraints: $(VENV)/.ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check pyproject.toml -o constraints.txt

@@ -15,6 +15,7 @@ from flowdrill.cli_people import add_people
 from flowdrill.cli_repeats import add_pool
 from flowdrill.cli_replay import add_replay
 from flowdrill.cli_restore import add_restore
+from flowdrill.cli_site import add_site
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, is_unread, tell
 from flowdrill.errors import FlowdrillError
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     add_replay(commands)
     add_pool(commands)
+    add_site(commands)
     add_evidence(commands)
     _add_cluster(commands)
     _add_scenario(commands)
@@ -232,7 +234,19 @@ def _add_validate(commands: Commands) -> None:
     command.set_defaults(call=later("drills", "validate"))
 
 
-SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "controls", "replay", "repeats")
+SCHEMAS = (
+    "drill",
+    "scenario",
+    "suite",
+    "result",
+    "preflight",
+    "plan",
+    "advisories",
+    "controls",
+    "replay",
+    "repeats",
+    "compare",
+)
 
 
 def _add_schema(commands: Commands) -> None:

@@ -94,6 +94,10 @@ class RunFolderError(FlowdrillError):
     """A run folder is missing, incomplete, damaged, or from a newer version."""
 
 
+class SiteError(FlowdrillError):
+    """A site cannot be made from what was named, or not be written where it was to be."""
+
+
 class PoolingError(FlowdrillError):
     """Recorded runs cannot be counted together."""
 

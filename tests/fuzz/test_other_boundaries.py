@@ -6,6 +6,7 @@ import io
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from flowdrill.edges.runfolder.outcome_file import read_outcomes
 from flowdrill.edges.runfolder.plan import how_it_ended, read_plan
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError
+from flowdrill.histories import SiteOrder, build_site
 from flowdrill.model.drill import Target
 from flowdrill.model.outcome import FILE_HEADER
 from flowdrill.model.undo import undo_from_json
@@ -117,6 +119,26 @@ def test_a_run_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataObj
         "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence",
         "result.json", "report.html", "report.md", "junit.xml",
     }  # fmt: skip
+
+
+@given(st.data())
+@tried(8)
+def test_a_folder_of_runs(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """A run is a row of the site, or is listed with its reason."""
+    source, folder = data.draw(st.sampled_from(list(golden_runs()))), tmp_path_factory.mktemp("runs")
+    for number in range(3):
+        (folder / f"{number}").mkdir()
+        for name in data.draw(st.sets(st.sampled_from(["result.json", "plan.json", "events.jsonl", "outcomes.bin"]))):
+            if (source / name).is_file():
+                content = (source / name).read_bytes()
+                shaken_or_not = st.one_of(st.just(content), shaken_bytes(content))
+                (folder / f"{number}" / name).write_bytes(data.draw(shaken_or_not, label=name))
+    built = build_site(SiteOrder(folder, folder / "site", date(2026, 11, 30), 90))
+    listed = [one.folder for one in (*built.history.runs, *built.history.unreadable)]
+    assert sorted(listed) == ["0", "1", "2"]
+    index = (folder / "site" / "index.html").read_bytes()
+    assert build_site(SiteOrder(folder, folder / "site", date(2026, 11, 30), 90)).history == built.history
+    assert (folder / "site" / "index.html").read_bytes() == index
 
 
 @given(st.text(max_size=200))

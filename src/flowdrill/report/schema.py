@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from flowdrill.model.advisories import Advisories
+from flowdrill.model.comparison import Comparison
 from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import DrillPlan
@@ -19,7 +20,17 @@ from flowdrill.model.scenario import Scenario
 from flowdrill.model.suite import Suite
 
 SchemaName = Literal[
-    "result", "drill", "scenario", "suite", "preflight", "plan", "advisories", "controls", "replay", "repeats"
+    "result",
+    "drill",
+    "scenario",
+    "suite",
+    "preflight",
+    "plan",
+    "advisories",
+    "controls",
+    "replay",
+    "repeats",
+    "compare",
 ]
 _WRITTEN: dict[str, type[BaseModel]] = {
     "result": Result,
@@ -27,6 +38,7 @@ _WRITTEN: dict[str, type[BaseModel]] = {
     "plan": DrillPlan,
     "replay": Replay,
     "repeats": Repeats,
+    "compare": Comparison,
 }
 _READ: dict[str, type[BaseModel]] = {
     "drill": Drill,
