@@ -49,6 +49,7 @@ from flowdrill.opening import Cluster, OpenDrill, open_drill, order_of, permit_f
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
+from flowdrill.report.openmetrics import render_openmetrics
 from flowdrill.report.result_json import render_result_json
 from flowdrill.sealing import seal
 
@@ -57,6 +58,7 @@ RENDERERS: Mapping[str, Callable[[Report], str]] = {
     "report.html": render_html,
     "report.md": render_markdown,
     "junit.xml": render_junit,
+    "metrics.prom": render_openmetrics,
 }
 
 

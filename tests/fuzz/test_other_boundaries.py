@@ -115,7 +115,7 @@ def test_a_run_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataObj
         read_events(folder / "events.jsonl")
     assert {one.name for one in folder.iterdir()} <= {
         "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence",
-        "result.json", "report.html", "report.md", "junit.xml",
+        "result.json", "report.html", "report.md", "junit.xml", "metrics.prom",
     }  # fmt: skip
 
 
