@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import pytest
 from prometheus_client import Metric
@@ -50,6 +52,15 @@ def test_it_has_nothing_that_node_exporter_or_the_push_gateway_refuse(name: str)
         for sample in family.samples:
             assert sample.labels.keys() >= OF_EVERY_SERIES
             assert sample.timestamp is None
+
+
+@pytest.mark.prometheus
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's prometheus")
+@pytest.mark.parametrize("name", SAMPLES)
+def test_prometheus_own_parser_takes_it_and_has_nothing_to_complain_of(name: str) -> None:
+    text = render_openmetrics(SAMPLES[name]()).encode()
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_the_verdict_is_a_label_and_one_of_them_holds() -> None:
