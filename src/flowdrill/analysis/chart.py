@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from flowdrill.analysis.percentile import percentile
@@ -39,6 +40,7 @@ def _bin(start: float, seconds: float, outcomes: Sequence[Outcome]) -> ChartBin:
         seconds=seconds,
         good=len(outcomes) - bad,
         bad=bad,
+        bad_by_reason=dict(sorted(Counter(o.reason.name.lower() for o in outcomes if o.bad).items())),
         latency_p50_seconds=_seconds(percentile(latencies, 0.5)),
         latency_p95_seconds=_seconds(percentile(latencies, 0.95)),
     )

@@ -35,7 +35,7 @@ def judge_objectives(
             judged.append(_missing_time(name, allowed, limit, why, completed=completed, hit=failed))
     if wanted.failed_requests_ratio is not None:
         judged.append(_failed_ratio(wanted.failed_requests_ratio, requests.failed_ratio, completed=completed))
-    return tuple(judged)
+    return tuple(one.model_copy(update={"limit": getattr(wanted, one.name)}) for one in judged)
 
 
 def _times(

@@ -8,6 +8,7 @@ from flowdrill.analysis.alert_facts import alert_facts
 from flowdrill.analysis.chart import chart_bins
 from flowdrill.analysis.game_day import game_day_of
 from flowdrill.analysis.judge import judge
+from flowdrill.analysis.latency_windows import latency_windows
 from flowdrill.analysis.limit_facts import limits_of
 from flowdrill.analysis.measure import Timeline, failure_of, image_set, timeline_of
 from flowdrill.analysis.obstacles import obstacles_of
@@ -23,6 +24,8 @@ from flowdrill.analysis.run_clock import (
     run_started,
     utc_text,
 )
+from flowdrill.analysis.sample_answers import sample_answers
+from flowdrill.analysis.serving_versions import serving_versions
 from flowdrill.analysis.signals_seen import signals_of
 from flowdrill.analysis.tokens import tokens_of
 from flowdrill.model.detect_plan import HUMAN
@@ -108,6 +111,11 @@ def report_of(record: RunRecord) -> Report:
         chart=chart_bins(known.outcomes, clock),
         latency_objective_seconds=load.latency_objective,
         requests_per_second=load.requests_per_second,
+        serving=serving_versions(record, clock),
+        latencies=latency_windows(known.outcomes, timeline),
+        samples=sample_answers(record.sample_lines),
+        excerpts=record.excerpts,
+        plan=record.drill.model_dump(mode="json", by_alias=True, exclude_defaults=True),
     )
 
 

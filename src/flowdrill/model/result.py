@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from flowdrill.model.events import End
 from flowdrill.model.measured import Measure, Moment
 from flowdrill.model.noticed import AlertFact, Detection, GameDay, Signal
 from flowdrill.model.readiness import Readiness
+from flowdrill.model.shown import Excerpt, LatencyRow, SampleAnswer, ServingStep
 from flowdrill.model.status import Status
 from flowdrill.model.strict import Strict
 
@@ -143,6 +144,9 @@ class Assessment(Strict):
     required: str
     observed: str
     detail: str = ""
+    limit: float | None = Field(
+        default=None, description="of an objective: at most so many seconds, or this share; null for a check"
+    )
 
 
 class ImageFacts(Strict):
@@ -249,6 +253,7 @@ class ChartBin(Strict):
     seconds: float
     good: int
     bad: int
+    bad_by_reason: dict[str, int] = Field(default_factory=dict)
     latency_p50_seconds: float | None
     latency_p95_seconds: float | None
 
@@ -260,3 +265,8 @@ class Report(Strict):
     chart: tuple[ChartBin, ...]
     latency_objective_seconds: float
     requests_per_second: float
+    serving: tuple[ServingStep, ...] = ()
+    latencies: tuple[LatencyRow, ...] = ()
+    samples: tuple[SampleAnswer, ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
+    plan: dict[str, JsonValue] = Field(default_factory=dict, description="what the drill file says, without defaults")

@@ -10,6 +10,7 @@ from flowdrill.model.events import Event
 from flowdrill.model.outcome import Record
 from flowdrill.model.provider_log import NOT_READ, ProviderLog
 from flowdrill.model.scenario import Scenario
+from flowdrill.model.shown import Excerpt
 
 E = TypeVar("E")
 
@@ -17,7 +18,8 @@ E = TypeVar("E")
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """What a run folder holds. `records` are in the order in which they reached the harness; `events` are the harness's
-    and, where it took over, the guard's. `torn` names the files whose end was cut off in mid-record, and left out."""
+    and, where it took over, the guard's. `torn` names the files whose end was cut off in mid-record, and left out.
+    `excerpts` and `sample_lines` (bad answers, a JSON object a line) are pieces of the evidence."""
 
     drill: Drill
     scenario: Scenario
@@ -25,6 +27,8 @@ class RunRecord:
     records: tuple[Record, ...]
     provider: ProviderLog = NOT_READ
     torn: tuple[str, ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
+    sample_lines: str = ""
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:
         """Return the events of one type, in order."""

@@ -1,21 +1,25 @@
-"""The run over time: requests good and bad, the share of bad ones, latency; every instant marked."""
+"""The run over time: requests good and bad, which version was served, latency; every instant marked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from flowdrill.model.outcome import Reason
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import ChartBin, Report
+from flowdrill.model.shown import ServingStep
 from flowdrill.report.instant_marks import marks, overhang, rows_height
 from flowdrill.report.scale import LogScale, Scale, clock_text, count_ticks, decades, time_ticks
-from flowdrill.report.svg import element, line, number, picture, rect, text
-from flowdrill.report.words import named_instants
+from flowdrill.report.svg import element, line, number, picture, rect, text, text_width
+from flowdrill.report.words import named_instants, reason_words
 
 _LEFT, _RIGHT, _FOOT = 50.0, 10.0, 36.0
 _TITLE = 32.0
 _NARROW = 600.0
-_HEIGHTS = (150.0, 70.0, 110.0)
+_HEIGHTS = (160.0, 44.0, 110.0)
+_REASONS = tuple(reason.name.lower() for reason in Reason if reason is not Reason.GOOD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +42,27 @@ def render_chart(report: Report, width: float) -> str:
     tops = [rows_height(instants, time) + _TITLE]
     for height in _HEIGHTS[:-1]:
         tops.append(tops[-1] + height + _TITLE + 4)
-    requests, ratio, latency = (_Panel(time, top, top + h) for top, h in zip(tops, _HEIGHTS, strict=True))
+    requests, served, latency = (_Panel(time, top, top + h) for top, h in zip(tops, _HEIGHTS, strict=True))
     limit = f"objective {format_seconds(report.latency_objective_seconds)}"
     return picture(
         f"chart-{width:.0f}",
         (width, latency.bottom + _FOOT),
-        "Requests, bad share and latency over time",
+        "Requests, pods that served them, and latency over time",
         _description(report),
         *_outage(report, time, requests.top, latency.bottom),
         *_time_axis(time, requests.top, latency.bottom, width),
         *_requests(report.chart, requests),
-        *_bad_share(report.chart, ratio),
+        *_serving(report.serving, served),
         *_latency(report, latency),
         *marks(instants, time, 0, latency.bottom),
-        _head(requests, "Requests per second", ("good-ink", "■", "good"), ("bad-ink", "■", "bad")),
-        _head(ratio, "Bad share of the answers"),
+        _head(requests, "Requests per second", ("good-ink", "■", "good"), *_reason_legend(report, width)),
+        _head(
+            served,
+            "Pods that requests went to",
+            ("good-ink", "■", "stable"),
+            ("bad-ink", "■", "broken"),
+            *((("other-ink", "■", "other"),) if any(step.other for step in report.serving) else ()),
+        ),
         _head(latency, "Latency", ("p50-ink", "━", "p50"), ("p95-ink", "╍", "p95"), ("limit-ink", "┅", limit)),
     )
 
@@ -96,27 +106,79 @@ def _bar(chart_bin: ChartBin, panel: _Panel, low_y: float, high_y: float) -> str
 
 
 def _requests(bins: tuple[ChartBin, ...], panel: _Panel) -> list[ET.Element]:
+    """Good ones below, bad ones on top of them, reason by reason in one order for the whole picture."""
     ticks = count_ticks(max((b.good + b.bad) / b.seconds for b in bins), 4)
     rate = Scale(0, ticks[-1] or 1, panel.bottom, panel.top)
     good = "".join(_bar(b, panel, rate.at(0), rate.at(b.good / b.seconds)) for b in bins if b.good)
-    bad = "".join(
-        _bar(b, panel, rate.at(b.good / b.seconds), rate.at((b.good + b.bad) / b.seconds)) for b in bins if b.bad
-    )
-    return [
+    drawn = [
         *_value_axis(panel, [(rate.at(tick), f"{tick:g}") for tick in ticks]),
         element("path", d=good, class_="good"),
-        element("path", d=bad, class_="bad"),
     ]
+    below = [b.good for b in bins]
+    for reason in reasons_in(bins):
+        bars = []
+        for index, b in enumerate(bins):
+            number_of = _bad_of(b, reason)
+            if number_of:
+                low, high = below[index] / b.seconds, (below[index] + number_of) / b.seconds
+                bars.append(_bar(b, panel, rate.at(low), rate.at(high)))
+                below[index] += number_of
+        drawn.append(
+            element(
+                "path", element("title", reason_words(reason)), d="".join(bars), class_=f"bad {reason_class(reason)}"
+            )
+        )
+    return drawn
 
 
-def _bad_share(bins: tuple[ChartBin, ...], panel: _Panel) -> list[ET.Element]:
-    share = Scale(0, 1, panel.bottom, panel.top)
-    known = [b for b in bins if b.good + b.bad]
-    bars = "".join(_bar(b, panel, share.at(0), share.at(b.bad / (b.good + b.bad))) for b in known if b.bad)
-    return [
-        *_value_axis(panel, [(share.at(tick), f"{tick:.0%}".replace("%", " %")) for tick in (0, 0.5, 1)]),
-        element("path", d=bars, class_="bad"),
-    ]
+def reasons_in(bins: Sequence[ChartBin]) -> tuple[str, ...]:
+    """Return why requests in the chart were bad, in the order in which they are stacked; "" stands for bad ones whose
+    reason is not known."""
+    found = {reason for b in bins for reason, count in b.bad_by_reason.items() if count}
+    known = tuple(reason for reason in _REASONS if reason in found) + tuple(sorted(found - set(_REASONS)))
+    return (*known, "") if any(_bad_of(b, "") for b in bins) else known
+
+
+def _bad_of(chart_bin: ChartBin, reason: str) -> int:
+    return chart_bin.bad_by_reason.get(reason, 0) if reason else chart_bin.bad - sum(chart_bin.bad_by_reason.values())
+
+
+def reason_class(reason: str) -> str:
+    """Return the class that gives a reason its colour."""
+    return f"bad-{_REASONS.index(reason)}" if reason in _REASONS else "bad-0"
+
+
+def _reason_legend(report: Report, width: float) -> list[tuple[str, str, str]]:
+    """As many reasons as have room beside the title; the table of reasons has all."""
+    legend, used = [], text_width("Requests per second  ■ good")
+    for reason in reasons_in(report.chart):
+        words = "bad" if not reason or width < _NARROW else reason.replace("_", " ")
+        used += text_width(words) + 30
+        if used > width:
+            break
+        legend.append((f"{reason_class(reason)}-ink", "■", words))
+        if width < _NARROW:
+            break
+    return legend
+
+
+def _serving(steps: Sequence[ServingStep], panel: _Panel) -> list[ET.Element]:
+    """How many pods of each version a Service sent requests to, stacked, from step to step."""
+    ticks = count_ticks(max((step.stable + step.broken + step.other for step in steps), default=1), 2)
+    pods = Scale(0, ticks[-1] or 1, panel.bottom, panel.top)
+    ends = [*(step.seconds for step in steps[1:]), panel.time.high] if steps else []
+    drawn = _value_axis(panel, [(pods.at(tick), f"{tick:g}") for tick in ticks if tick == int(tick)])
+    for step, end in zip(steps, ends, strict=True):
+        left, right, below = panel.time.at(step.seconds), panel.time.at(end), 0
+        for count, kind in ((step.stable, "good"), (step.broken, "bad"), (step.other, "other")):
+            if count and right > left:
+                tip = f"{count} of {_VERSIONS[kind]} from {format_seconds(max(step.seconds, 0.0))}"
+                drawn.append(rect(left, pods.at(below + count), right, pods.at(below), kind, tip=tip))
+                below += count
+    return drawn
+
+
+_VERSIONS = {"good": "the stable image", "bad": "the broken image", "other": "another image"}
 
 
 def _latency(report: Report, panel: _Panel) -> list[ET.Element]:

@@ -10,16 +10,20 @@ from markupsafe import Markup
 
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Report
+from flowdrill.report.access_groups import access_groups
 from flowdrill.report.alert_words import STAGE_WORDS, since_words
 from flowdrill.report.chart import render_chart
 from flowdrill.report.detection_words import role_words, time_to_detect_words
+from flowdrill.report.detectors_picture import render_detectors
+from flowdrill.report.html_sections import sections_of
+from flowdrill.report.objective_gauge import render_gauge
 from flowdrill.report.obstacle_words import until_restore_sentence
 from flowdrill.report.reach_picture import render_reach_picture
 from flowdrill.report.reach_text import reach_sentence
 from flowdrill.report.readiness_words import ACCESS_WORDS, access_status, day_of, format_bytes, health_status
 from flowdrill.report.safe_text import with_visible_text
 from flowdrill.report.timeline import render_timeline
-from flowdrill.report.waterfall import render_waterfall, stage_spans
+from flowdrill.report.waterfall import render_waterfall
 from flowdrill.report.words import (
     CHECK_WORDS,
     END_WORDS,
@@ -30,14 +34,17 @@ from flowdrill.report.words import (
     bad_by_reason,
     cost_sentence,
     drilled_sentence,
+    early_recovery_sentence,
     game_day_sentence,
     named_instants,
     named_measures,
     named_token_uses,
+    reason_words,
     reasons_in_words,
     rollback_sentence,
     since_break_words,
 )
+from flowdrill.report.yaml_text import yaml_text
 
 _QUANTITY = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|days|%)(?:\W|$))")
 WIDE, NARROW = 1000.0, 330.0  # every picture is drawn for both, and the style sheet shows the one that fits
@@ -47,7 +54,8 @@ def render_html(report: Report) -> str:
     """Return the whole page. The same report gives the same bytes."""
     report = with_visible_text(report)
     result = report.result
-    reach = result.readiness.reach if result.readiness else None
+    readiness = result.readiness
+    reach = readiness.reach if readiness else None
     return (
         page_environment()
         .get_template("report.html.j2")
@@ -55,23 +63,27 @@ def render_html(report: Report) -> str:
             report=report,
             result=result,
             run=result.run,
+            sections=sections_of(report),
             requests=result.requests,
             reasons=reasons_in_words(result),
             drilled=drilled_sentence(report),
             measures=named_measures(result),
             instants=named_instants(result),
-            stages=stage_spans(result.recovery_stages),
             by_reason=bad_by_reason(result),
             token_uses=named_token_uses(result),
             cost=cost_sentence(result),
             until_restore=until_restore_sentence(result),
             rollback_says=rollback_sentence(result),
             end=END_WORDS[result.end],
-            readiness=result.readiness,
+            early=early_recovery_sentence(result),
+            plan=yaml_text(report.plan),
+            access=access_groups(readiness.access) if readiness else (),
+            readiness=readiness,
             reach_says=reach_sentence(reach) if reach else "",
             reach_pictures=[Markup(render_reach_picture(reach, width)) for width in (WIDE, NARROW)] if reach else [],  # noqa: S704
             # the pictures escape their own text: their XML is built as a tree
             timelines=[Markup(render_timeline(result, width)) for width in (WIDE, NARROW)],  # noqa: S704
+            noticed=[Markup(render_detectors(result, width)) for width in (WIDE, NARROW)],  # noqa: S704
             charts=[Markup(render_chart(report, width)) for width in (WIDE, NARROW)],  # noqa: S704
             waterfalls=[Markup(render_waterfall(result, width)) for width in (WIDE, NARROW)],  # noqa: S704
         )
@@ -117,6 +129,8 @@ def page_environment() -> Environment:
         "health_status": health_status,
         "people_did": game_day_sentence,
         "since_break": since_break_words,
+        "reason": reason_words,
+        "gauge": lambda named: Markup(render_gauge(named)),  # noqa: S704
     }
     environment.globals |= {
         "VERDICT_WORDS": VERDICT_WORDS,

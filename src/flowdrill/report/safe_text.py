@@ -21,6 +21,13 @@ def visible_text(text: str, limit: int = LONGEST_TEXT) -> str:
     return line if len(text) <= limit else f"{line} … ({len(text) - limit} characters more)"
 
 
+def visible_line(line: str) -> str:
+    """Return a line of a log in the same way, but with its spaces, so that columns stay under one another."""
+    return "".join(
+        _sign(c) if unicodedata.category(c) in _INVISIBLE_CATEGORIES else c for c in line.expandtabs(8).rstrip()
+    )
+
+
 def _sign(character: str) -> str:
     code = ord(character)
     if code < 0x20:
@@ -30,7 +37,20 @@ def _sign(character: str) -> str:
 
 def with_visible_text(report: Report) -> Report:
     """Return the same report with `visible_text` in place of every text in it: renderers begin with this."""
-    return Report.model_validate(_visible(report.model_dump()), strict=False)  # rows that are no models come as such
+    excerpts = tuple(
+        one.model_copy(
+            update={
+                "path": visible_text(one.path),
+                "what": visible_text(one.what),
+                "head": tuple(visible_line(line) for line in one.head),
+                "tail": tuple(visible_line(line) for line in one.tail),
+            }
+        )
+        for one in report.excerpts
+    )
+    # rows that are no models come as such
+    shown = Report.model_validate(_visible(report.model_dump(exclude={"excerpts"})), strict=False)
+    return shown.model_copy(update={"excerpts": excerpts})
 
 
 def _visible(value: object) -> object:
@@ -38,6 +58,6 @@ def _visible(value: object) -> object:
         return visible_text(value)
     if isinstance(value, dict):
         return {_visible(key): _visible(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(_visible(item) for item in value)
+    if isinstance(value, tuple | list):
+        return type(value)(_visible(item) for item in value)
     return value

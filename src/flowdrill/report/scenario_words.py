@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import yaml
-
 from flowdrill.analysis.redaction import redact
 from flowdrill.analysis.workload_changes import beside_the_container
 from flowdrill.model.flow_operations import Code
 from flowdrill.model.scenario import Changes, Detector, EnvChanges, Scenario, Symptom, WorkloadChanges
 from flowdrill.model.strict import Strict
+from flowdrill.report.yaml_text import yaml_text
 
 SYMPTOM_WORDS = {
     Symptom.BAD_ANSWERS: "requests fail, or are answered wrongly",
@@ -66,7 +65,7 @@ def change_lines(changes: Changes) -> tuple[str, ...]:
 
 def changes_yaml(changes: Changes) -> str:
     """Return changes as they are written in a scenario file, every one in full; `{}` where there is none."""
-    return yaml.dump(written(changes), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml_text(written(changes))
 
 
 def code_words(codes: tuple[Code, ...]) -> str:
@@ -137,18 +136,3 @@ def _shortened(line: str) -> str:
 def written(model: Strict) -> dict[str, Any]:
     """Return a part of a scenario as its file has it, without what is left at its default."""
     return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Texts of several lines as blocks, lists indented: as people write them."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        """Indent lists within mappings."""
-        super().increase_indent(flow, indentless=False)
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text.strip() else None)
-
-
-_Dumper.add_representer(str, _text)

@@ -216,6 +216,17 @@ def rollback_sentence(result: Result) -> str | None:
     return f"Rolled back by {_STRATEGIES.get(taken.strategy, taken.strategy)}{how}, by {taken.by or 'the harness'}."
 
 
+def early_recovery_sentence(result: Result) -> str | None:
+    """Return why users can be served again before the rollback is complete, where it was so; else None."""
+    recovered, rolled_back = result.instants.recovered, result.instants.rolled_back
+    if recovered is None or rolled_back is None or recovered.latest >= rolled_back.seconds:
+        return None
+    return (
+        "Users were served again before the rollback was complete: it is complete only when no broken pod is left, "
+        "and one that is ending gets no more requests."
+    )
+
+
 def drilled_sentence(report: Report) -> str:
     """Return what was drilled, in one sentence."""
     run, instants = report.result.run, report.result.instants

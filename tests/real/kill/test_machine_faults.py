@@ -113,12 +113,14 @@ def test_a_clock_that_is_set_by_an_hour_changes_no_measure(arena: Arena, tmp_pat
 
 
 def assert_can_be_read(drill: RunningDrill) -> None:
-    """A report can be made of what there is, and it is never a pass."""
+    """A report can be made of what there is, and it is no pass where an event is missing. A run that was all but over
+    can have had room for its last ones: then nothing is missing but reports, and they are made now."""
     if not drill.events:
         return
     done = flowdrill("report", drill.run, "--json")
     assert done.returncode == 0, done.stderr + drill.told()
-    assert json.loads(done.stdout)["verdict"] == "inconclusive", done.stdout
+    expected = "pass" if drill.end == "completed" else "inconclusive"
+    assert json.loads(done.stdout)["verdict"] == expected, done.stdout
 
 
 def assert_as_before_now(arena: Arena, drill: RunningDrill) -> None:

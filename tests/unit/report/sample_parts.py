@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 
+from flowdrill.model.alerts import AlertStage
+from flowdrill.model.kubernetes_signals import SignalKind
 from flowdrill.model.measured import Measure, Moment
+from flowdrill.model.noticed import AlertFact, AlertStageFact, Signal
 from flowdrill.model.result import Assessment, ChartBin, RunFacts, Stage
+from flowdrill.model.shown import Excerpt, LatencyRow, SampleAnswer, ServingStep
 from flowdrill.model.status import Status
 
 STABLE = "sha256:" + "3f9a" * 16
@@ -71,6 +75,7 @@ def chart(duration: float, impact: float, recovered: float, rate: int = 20) -> t
                 seconds=1.0,
                 good=rate - bad,
                 bad=bad,
+                bad_by_reason={"connection": bad // 5, "wrong_answer": bad - bad // 5} if bad else {},
                 latency_p50_seconds=None if second == 33 else p50,
                 latency_p95_seconds=None if second == 33 else round(p50 * 2.2 + slow, 6),
             )
@@ -92,5 +97,71 @@ def recovery_stages() -> tuple[Stage, ...]:
     return (*stages, Stage(stage="first good answer", pod=None, seconds=18.6, earliest=18.33, latest=18.7))
 
 
-def assessed(name: str, status: Status, required: str, observed: str, detail: str = "") -> Assessment:
-    return Assessment(name=name, status=status, required=required, observed=observed, detail=detail)
+def assessed(
+    name: str, status: Status, required: str, observed: str, detail: str = "", limit: float | None = None
+) -> Assessment:
+    return Assessment(name=name, status=status, required=required, observed=observed, detail=detail, limit=limit)
+
+
+def alerts(impact: Moment) -> tuple[AlertFact, ...]:
+    """One alert through all of its stages, and one that never fired."""
+    reached = zip(AlertStage, (2.1, 3.4, 12.6, 13.1, 14.0), strict=True)
+    stages = [(stage, moment(impact.seconds + after, 0.4)) for stage, after in reached]
+    told = tuple(AlertStageFact(stage=stage, at=at, since_impact=measure(impact, at)) for stage, at in stages)
+    return (
+        AlertFact(alert="FlowErrors", stages=told, detects_at=AlertStage.NOTIFIED),
+        AlertFact(alert="FlowSlow", stages=(), detects_at=AlertStage.FIRING, told=("silenced by 5c1d0d5e",)),
+    )
+
+
+def signals(broken: Moment, impact: Moment) -> tuple[Signal, ...]:
+    """What Kubernetes said before and after users were hit."""
+    kinds = ((SignalKind.PROBE_FAILED, 22.0, False), (SignalKind.CRASH_LOOP, 31.2, True))
+    return tuple(
+        Signal(
+            kind=kind,
+            pod="langflow-flow-7d9c6b5f4-x2x8p",
+            at=moment(at),
+            since_break=measure(broken, moment(at)),
+            since_impact=measure(impact, moment(at)) if at > impact.seconds else None,
+            fails=fails,
+            says="Readiness probe failed: HTTP probe failed with statuscode: 503",
+        )
+        for kind, at, fails in kinds
+    )
+
+
+def serving() -> tuple[ServingStep, ...]:
+    """Two pods, replaced one after the other, and back."""
+    steps = ((0.2, 2, 0), (26.3, 1, 1), (34.9, 0, 2), (36.1, 1, 1), (45.5, 2, 0))
+    return tuple(ServingStep(seconds=at, stable=stable, broken=broken, other=0) for at, stable, broken in steps)
+
+
+def latencies() -> tuple[LatencyRow, ...]:
+    return tuple(
+        LatencyRow(window=window, requests=300, p50=p50, p90=p50 * 2, p95=p50 * 2.2, p99=p50 * 4, highest=p50 * 5)
+        for window, p50 in (("before the break", 0.021), ("during the outage", 0.33), ("after the recovery", 0.022))
+    )
+
+
+def samples(text: str = '{"result":"No response generated","success":false}') -> tuple[SampleAnswer, ...]:
+    return (
+        SampleAnswer(reason="wrong_answer", http_status=200, text=text, sampled=5),
+        SampleAnswer(reason="connection", http_status=None, text="", sampled=2),
+    )
+
+
+def excerpts(text: str = "error: no edge leads to ChatOutput-9fQa") -> tuple[Excerpt, ...]:
+    lines = tuple(f"2026-03-14T09:15:{second:02d}Z   {text}" for second in range(12))
+    return (
+        Excerpt(
+            path="evidence/broken/langflow-flow-x2x8p.log",
+            what="log of a broken pod",
+            head=lines,
+            left_out=311,
+            tail=lines,
+        ),
+        Excerpt(
+            path="evidence/restored-as-before.diff", what="what is not as it was", head=("no difference",), left_out=0
+        ),
+    )

@@ -27,12 +27,18 @@ from tests.unit.report.sample_parts import (
     BROKEN,
     HOSTILE,
     STABLE,
+    alerts,
     assessed,
     chart,
+    excerpts,
+    latencies,
     measure,
     moment,
     recovery_stages,
     run_facts,
+    samples,
+    serving,
+    signals,
 )
 
 
@@ -96,11 +102,16 @@ def passing() -> Report:
                     triggers=False,
                 ),
             ),
+            trigger="any of e-detector, FlowErrors",
+            silent_detectors=("kubernetes",),
+            alerts=alerts(impact),
+            signals=signals(broken, impact),
+            limits=(assessed("wall_clock", Status.PASS, "less than 31 min", "81.2 s"),),
             objectives=(
-                assessed("time_to_detect", Status.PASS, "at most 2.00 s", "890 ms"),
-                assessed("time_to_recover", Status.PASS, "at most 1 min 00 s", "18.60 s"),
-                assessed("outage", Status.PASS, "at most 1 min 30 s", "19.51 s"),
-                assessed("failed_requests_ratio", Status.PASS, "at most 60 %", "40.2 %"),
+                assessed("time_to_detect", Status.PASS, "at most 2.00 s", "890 ms", limit=2.0),
+                assessed("time_to_recover", Status.PASS, "at most 1 min 00 s", "18.60 s", limit=60.0),
+                assessed("outage", Status.PASS, "at most 1 min 30 s", "19.51 s", limit=90.0),
+                assessed("failed_requests_ratio", Status.PASS, "at most 60 %", "40.2 %", limit=0.6),
             ),
             checks=(
                 assessed("workload is healthy", Status.PASS, "all replicas available", "2/2 replicas updated"),
@@ -129,6 +140,11 @@ def passing() -> Report:
             notes=("The registry deletes manifests, but frees their space only when its garbage collection runs.",),
         ),
         chart=chart(81.2, 26.4, 45.9),
+        serving=serving(),
+        latencies=latencies(),
+        samples=samples(),
+        excerpts=excerpts(),
+        plan={"drill": "edge-missing", "target": {"namespace": "shop"}, "hold": "10s", "note": "two\nlines"},
         latency_objective_seconds=2.0,
         requests_per_second=20.0,
     )
@@ -159,7 +175,7 @@ def token_burn() -> Report:
 def too_slow_to_recover() -> Report:
     """The service came back, later than the objective allows."""
     report = passing()
-    missed = assessed("time_to_recover", Status.FAIL, "at most 1.00 s", "18.60 s", "17.60 s longer than allowed")
+    missed = assessed("time_to_recover", Status.FAIL, "at most 1.00 s", "18.60 s", "17.60 s longer than allowed", 1.0)
     objectives = (report.result.objectives[0], missed, *report.result.objectives[2:])
     return changed(
         report,
@@ -199,6 +215,10 @@ def _without_break(report: Report, end: End, verdict: Verdict, reason: str) -> R
         instants=Instants(),
         recovery_stages=(),
         detections=(),
+        trigger=None,
+        alerts=(),
+        signals=(),
+        silent_detectors=(),
         objectives=(),
         evidence=(),
         notes=(),
@@ -283,6 +303,10 @@ def hostile() -> Report:
         recovery_stages=pods,
         requests=result.requests.model_copy(update={"by_reason": {HOSTILE: 7}}),
         detections=tuple(d.model_copy(update={"detector": HOSTILE}) for d in result.detections),
+        trigger=HOSTILE,
+        silent_detectors=(HOSTILE,),
+        alerts=tuple(a.model_copy(update={"alert": HOSTILE, "told": (HOSTILE,)}) for a in result.alerts),
+        signals=tuple(s.model_copy(update={"pod": HOSTILE, "says": HOSTILE}) for s in result.signals),
         objectives=(*harm, assessed("outage", Status.FAIL, HOSTILE, HOSTILE, HOSTILE)),
         checks=tuple(harm),
         images=Images(stable=image, broken=image),
@@ -293,6 +317,12 @@ def hostile() -> Report:
         ),
         notes=(HOSTILE, "z" * 1_000_000),
         readiness=sample_readiness.harm(),
+    ).model_copy(
+        update={
+            "samples": samples(HOSTILE),
+            "excerpts": excerpts(HOSTILE),
+            "plan": {HOSTILE: [HOSTILE, {"a": HOSTILE}]},
+        }
     )
 
 

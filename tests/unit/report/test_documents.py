@@ -100,8 +100,8 @@ def test_junit_has_a_case_for_the_verdict_every_objective_and_every_check(name: 
     assert suite is not None
     cases = suite.findall("testcase")
     skipped = suite.findall("testcase/skipped")
-    judged = 1 + len(report.result.objectives) + len(report.result.checks)
-    assert len(cases) == judged + len(skipped) == int(suite.attrib["tests"])
+    judged = (*report.result.objectives, *report.result.checks, *report.result.limits)
+    assert len(cases) == 1 + len(judged) + len(skipped) == int(suite.attrib["tests"])
     assert suite.attrib["skipped"] == str(len(skipped)) == root.attrib["skipped"]
     assert suite.attrib["failures"] == str(len(suite.findall("testcase/failure"))) == root.attrib["failures"]
     assert suite.attrib["errors"] == str(len(suite.findall("testcase/error"))) == root.attrib["errors"]

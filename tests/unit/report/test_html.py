@@ -14,7 +14,8 @@ from tests.unit.report.sample_reports import SAMPLES, changed
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 SHAPES = {"svg", "desc", "path", "circle", "rect", "line", "text", "tspan"}
 TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
-PROSE = {"header", "section", "div", "p", "span", "time", "h1", "h2", "h3", "dl", "dt", "dd", "ul", "li", "a"}
+PROSE = {"header", "section", "div", "p", "span", "time", "h1", "h2", "h3", "dl", "dt", "dd", "ul", "li", "a", "nav"}
+PROSE |= {"pre", "details", "summary"}
 EXPECTED_TAGS = SHAPES | TABLES | PROSE | {"html", "head", "meta", "title", "style", "body", "main"}
 INVISIBLE = "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufffe]"
 
@@ -62,7 +63,7 @@ def test_nothing_in_the_page_runs_or_loads(page: Page) -> None:
     names = {name for _, attributes in page.elements for name in attributes}
     assert not {name for name in names if name.startswith("on")}
     assert not names & {"src", "srcset", "action", "formaction", "background", "poster", "xlink:href", "style"}
-    assert all(re.fullmatch(r"\./[\w./%~-]+", link) for link in page.attributes("href"))
+    assert all(re.fullmatch(r"\./[\w./%~-]+|#[a-z_]+", link) for link in page.attributes("href"))
 
 
 def test_the_page_forbids_scripts_and_the_network_even_to_itself(page: Page) -> None:
@@ -76,7 +77,9 @@ def test_ids_are_unique_and_every_picture_is_named_by_its_title_and_description(
     assert len(ids) == len(set(ids))
     pictures = [a for tag, a in page.elements if tag == "svg" and a.get("role") == "img"]
     named = [name for picture in pictures for name in picture["aria-labelledby"].split()]
-    assert sorted(named) == sorted(ids)
+    sections = [a["id"] for tag, a in page.elements if tag == "section" and "id" in a]
+    assert sorted([*named, *sections]) == sorted(ids)
+    assert [f"#{section}" for section in sections] == [link for link in page.attributes("href") if link[0] == "#"]
     others = [a for tag, a in page.elements if tag == "svg" and a.get("role") != "img"]
     assert all(a["aria-hidden"] == "true" for a in others)
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from flowdrill.analysis.provider_log import provider_requests
 from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
+from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
 from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
 from flowdrill.edges.runfolder.recognising import of_a_run_folder
@@ -53,6 +54,8 @@ def read_run(folder: Path) -> RunRecord:
         outcomes.records,
         ProviderLog(baseline[0], outage[0]),
         tuple(name for name, is_torn in torn.items() if is_torn),
+        read_excerpts(folder, events.events),
+        read_samples(folder),
     )
 
 
