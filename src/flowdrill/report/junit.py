@@ -14,7 +14,7 @@ from flowdrill.model.measured import Measure
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.model.status import Status
 from flowdrill.report.safe_text import with_visible_text
-from flowdrill.report.words import END_WORDS, NamedMeasure, drilled_sentence, named_measures, reasons_in_words
+from flowdrill.report.words import END_WORDS, NamedMeasure, drilled_sentence, named_measures, reasons_in_words, unit_of
 
 _VERDICT_STATUS = {Verdict.PASS: Status.PASS, Verdict.FAIL: Status.FAIL, Verdict.INCONCLUSIVE: Status.UNKNOWN}
 _TAG = {Status.FAIL: "failure", Status.UNKNOWN: "error"}
@@ -84,9 +84,11 @@ def _cases(result: Result) -> list[_Case]:
 
 def _add_case(suite: ET.Element, classname: str, case: _Case) -> None:
     element = ET.SubElement(suite, "testcase", classname=classname, name=case.name, time=f"{case.seconds:.3f}")
-    if case.measure is not None:
-        _add_properties(element, _bounds(case.measure.measure))
     judged = case.judged
+    measured = [] if case.measure is None else _bounds(case.measure.measure)
+    limit = None if judged is None else judged.limit
+    allowed = [] if limit is None else [(f"limit_{unit_of(case.name)}", f"{limit:.6f}")]
+    _add_properties(element, [*measured, *allowed])
     if judged is None:
         told = f"no objective: {case.measure.value}, {case.measure.bounds}" if case.measure else ""
         ET.SubElement(element, "skipped", message=told)

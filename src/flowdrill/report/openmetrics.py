@@ -14,6 +14,7 @@ from datetime import datetime
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.model.status import Status
 from flowdrill.report.safe_text import visible_text, with_visible_text
+from flowdrill.report.words import unit_of
 
 _LONGEST_LABEL = 200
 _WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARNING, Status.PASS)
@@ -85,8 +86,12 @@ def _assessments(result: Result) -> list[Family]:
         for name, status in _worst_of_each(result.objectives).items()
         for labels, value in _one_of("status", Status, status)
     ]
+    limits: dict[str, list[Sample]] = {"seconds": [], "ratio": []}
+    for name, limit in {one.name: one.limit for one in result.objectives}.items():
+        limits[unit_of(name)].append(({"objective": name}, limit))
     return [
         ("flowdrill_objective_status", "1 for the status of the objective.", objectives),
+        *((f"flowdrill_objective_limit_{unit}", "What it allows at most.", found) for unit, found in limits.items()),
         ("flowdrill_checks", "How many checks have the status.", _counted(result.checks)),
         (
             "flowdrill_limits",

@@ -163,7 +163,9 @@ def test_a_consumer_of_junit_reads_which_run_it_was_and_what_was_measured() -> N
     assert told == pytest.approx([took.seconds, took.earliest, took.latest], abs=1e-6)
     (recover,) = [case for case in cases["objectives"] if case.name == "time_to_recover"]
     assert recover.time == pytest.approx(took.seconds, abs=1e-3)
-    assert [one.name for one in recover.child(Properties)] == ["seconds", "earliest_seconds", "latest_seconds"]
+    own = {one.name: one.value for one in recover.child(Properties)}
+    assert list(own) == ["seconds", "earliest_seconds", "latest_seconds", "limit_seconds"]
+    assert float(own["limit_seconds"]) == 60
 
 
 def test_a_consumer_of_junit_sees_what_nobody_asked_as_skipped_and_what_nobody_knows_as_an_error() -> None:

@@ -94,6 +94,13 @@ def test_an_objective_has_one_status_also_where_its_name_comes_twice() -> None:
     assert value_of(report, "flowdrill_checks", status="pass") == len(report.result.checks)
 
 
+def test_what_an_objective_allows_is_told_in_its_unit() -> None:
+    report = sample_reports.passing()
+    assert value_of(report, "flowdrill_objective_limit_seconds", objective="outage") == 90
+    assert value_of(report, "flowdrill_objective_limit_ratio", objective="failed_requests_ratio") == 0.6
+    assert value_of(report, "flowdrill_objective_limit_seconds", objective="failed_requests_ratio") is None
+
+
 def test_what_others_wrote_is_one_label_and_starts_no_line() -> None:
     text = render_openmetrics(sample_reports.hostile())
     info = families_of(sample_reports.hostile())["flowdrill_run_info"].samples[0]
