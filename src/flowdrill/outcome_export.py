@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from flowdrill.analysis.outcomes_in_turn import outcomes_in_turn
@@ -37,7 +38,8 @@ def export_outcomes(folder: Path, path: Path) -> None:
     except OSError as error:
         raise RunFolderError(f"{path}: {error.strerror or error}", "name another file, or make room") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _outcomes(stream: OutcomeStream) -> Iterator[Outcome]:

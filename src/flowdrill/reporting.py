@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -61,12 +62,12 @@ def places_of(folder: Path, forms: Sequence[Format], out: Path | None) -> dict[F
     what it does not: the digests of a finished run allow no further file. `out` is the file of one format, or the
     folder of all: it is a folder where it is one, has no suffix, or there are several."""
     if out is None:
-        here = folder.resolve()
-        beside = folder.parent if folder.name else here.parent
-        return {one: folder / FILES[one] if one in OF_A_RUN else beside / f"{here.name}.{one}" for one in forms}
-    if len(forms) == 1 and out.suffix and not out.is_dir():
+        named = folder if folder.name not in ("", "..") else folder.resolve()
+        return {one: folder / FILES[one] if one in OF_A_RUN else Path(f"{named}.{one}") for one in forms}
+    is_folder = os.path.isdir(out)  # noqa: PTH112 - it takes any name, Path does not
+    if len(forms) == 1 and out.suffix and not is_folder:
         return {forms[0]: out}
-    if out.exists() and not out.is_dir():
+    if os.path.exists(out) and not is_folder:  # noqa: PTH110
         raise PlanError(f"--out {out}: is a file, and there are {len(forms)} formats", "name a folder")
     return {one: out / FILES[one] for one in forms}
 

@@ -208,7 +208,10 @@ def write_reports(folder: Path) -> Report:
         try:
             write_durably(folder / name, render(report))
         except OSError as error:
-            told, remedy = f"{folder / name}: {error.strerror}", f"`flowdrill report {folder}` once there is room"
+            told, remedy = (
+                f"{folder / name}: {error.strerror}",
+                f"`flowdrill report {folder}` once there is room, or elsewhere: --out DIR",
+            )
             problems.append((RunFolderError(told, remedy), error))
         except Exception as error:  # noqa: BLE001 - one report that cannot be made must not take the others with it
             told = f"{folder / name}: cannot be made ({error!r})"

@@ -162,6 +162,18 @@ def test_a_damaged_record_is_one_error_and_no_half_table(tmp_path: Path, capsys:
     assert [one.name for one in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_that_cannot_be_written_is_one_error(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (tmp_path / "nowhere" / f"a.{kind}", Path(__file__) / f"a.{kind}", tmp_path / f"{'a' * 300}.{kind}"):
+        assert main(["report", str(RUN), "--outcomes", str(path)]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(f"flowdrill: {path}: ")
+        assert said.endswith("-> name another file, or make room\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_memory_does_not_grow_with_the_run(tmp_path: Path) -> None:
     def peak(copies: int) -> int:
         folder = tmp_path / f"{copies}"

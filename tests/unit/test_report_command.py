@@ -91,6 +91,8 @@ def test_one_format_goes_to_standard_output_and_nothing_else(
         (["--format", "pdf", "--out", "-"], "a PDF is not written to standard output"),
         (["--format", "html,junit", "--out", __file__], "is a file, and there are 2 formats"),
         (["--format", "html", "--out", f"{__file__}/report.html"], f"{__file__}: is no folder"),
+        (["--format", "html", "--out", "a" * 300], "File name too long"),
+        (["--format", "html", "--out", "a" * 300 + ".html"], "File name too long"),
         (["--outcomes", "outcomes.xlsx"], "end it with .csv or .parquet"),
         (["--outcomes", "outcomes.csv"], "no request was sent in this run"),
     ],
@@ -111,8 +113,8 @@ def test_what_cannot_be_done_is_one_error_and_nothing_is_written(
 def test_a_pdf_goes_beside_the_run_so_that_a_sealed_one_stays_as_it_was_sealed() -> None:
     places = places_of(Path("reports/run.1"), [Format.HTML, Format.PDF], None)
     assert places == {Format.HTML: Path("reports/run.1/report.html"), Format.PDF: Path("reports/run.1.pdf")}
-    here = places_of(Path(), [Format.PDF], None)[Format.PDF]
-    assert here == Path.cwd().parent / f"{Path.cwd().name}.pdf"
+    for folder in (Path(), Path("tests/..")):
+        assert places_of(folder, [Format.PDF], None)[Format.PDF] == Path.cwd().parent / f"{Path.cwd().name}.pdf"
 
 
 def test_what_out_names_is_a_folder_unless_it_is_one_formats_file(tmp_path: Path) -> None:

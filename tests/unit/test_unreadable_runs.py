@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flowdrill.cli import main
+from flowdrill.edges.runfolder.recognising import missing_files
 from flowdrill.model.result import Verdict
 from flowdrill.wiring import RENDERERS, read_report
 
@@ -62,6 +63,16 @@ def test_what_is_no_run_folder_is_said_to_be_what_it_is(tmp_path: Path, capsys: 
         assert ("unpack it" in remedy) is (path is archive)
         assert ("name a folder that `flowdrill run` wrote" in remedy) is (path is not archive)
     assert list(empty.iterdir()) == []
+
+
+def test_a_name_that_no_file_can_have_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:
+    problem, _ = error_of(["report", "a" * 300], capsys)
+    assert problem == f"{'a' * 300}: File name too long"
+
+
+def test_evidence_is_looked_for_inside_the_folder_alone_whatever_its_name(run: Path) -> None:
+    named = ["plan.json", "gone.txt", "../run/plan.json", "/etc/hostname", "a" * 300, "nul\0", "evidence/\ud800"]
+    assert missing_files(run, named) == ["gone.txt", "a" * 300, "nul\0", "evidence/\ud800"]
 
 
 def test_the_folder_around_runs_names_the_latest(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib.metadata import version
@@ -45,23 +46,26 @@ def of_a_run_folder(read: Callable[[Path], T]) -> Callable[[Path], T]:
 
 def check_run_folder(folder: Path) -> None:
     """RunFolderError when it is none, which says what it is instead."""
-    if not folder.exists():
-        raise RunFolderError(f"{folder}: there is no such folder", _NOT_ONE)
-    if not folder.is_dir():
-        archive = folder.suffix == ".zip"
-        remedy = "unpack it, and name the folder that comes of it" if archive else _NOT_ONE
-        raise RunFolderError(f"{folder}: is {'an archive' if archive else 'a file'}, and no run folder", remedy)
-    if _is_run(folder):
-        return
     try:
-        runs = sorted(one.name for one in folder.iterdir() if one.is_dir() and _is_run(one))
+        if folder.is_dir() and _is_run(folder):
+            return
+        problem, remedy = _instead(folder)
     except OSError as error:
-        raise RunFolderError(f"{folder}: {error.strerror}", "read it as its owner") from error
+        raise RunFolderError(f"{folder}: {error.strerror}", _NOT_ONE) from error
+    raise RunFolderError(f"{folder}: {problem}", remedy)
+
+
+def _instead(folder: Path) -> tuple[str, str]:
+    if not folder.exists():
+        return "there is no such folder", _NOT_ONE
+    if not folder.is_dir():
+        if folder.suffix == ".zip":
+            return "is an archive, and no run folder", "unpack it, and name the folder that comes of it"
+        return "is a file, and no run folder", _NOT_ONE
+    runs = sorted(one.name for one in folder.iterdir() if one.is_dir() and _is_run(one))
     if runs:
-        raise RunFolderError(
-            f"{folder}: is no run folder, and holds {len(runs)}", f"name one of them; the latest is {folder / runs[-1]}"
-        )
-    raise RunFolderError(f"{folder}: is no run folder: neither {PLAN} nor {EVENTS} is in it", _NOT_ONE)
+        return f"is no run folder, and holds {len(runs)}", f"name one of them; the latest is {folder / runs[-1]}"
+    return f"is no run folder: neither {PLAN} nor {EVENTS} is in it", _NOT_ONE
 
 
 def made_by_newer(folder: Path) -> str | None:
@@ -77,7 +81,7 @@ def made_by_newer(folder: Path) -> str | None:
 def missing_files(folder: Path, named: Sequence[str]) -> list[str]:
     """Return those of the run's files that its report names, and that are not in its folder."""
     inside = [one for one in named if not {"", "..", "/"} & set(PurePosixPath(one).parts)]
-    return [one for one in inside if "\0" not in one and not (folder / one).exists()]
+    return [one for one in inside if not os.path.exists(folder / one)]  # noqa: PTH110 - it takes any name, Path does not
 
 
 def _is_run(folder: Path) -> bool:
