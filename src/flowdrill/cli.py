@@ -106,6 +106,18 @@ def _add_run(commands: Commands) -> None:
         help="digest of the plan that was approved (`flowdrill plan`): any other is refused; several for a suite",
     )
     command.add_argument(
+        "--ran-by",
+        metavar="NAME",
+        help="who runs it; default: $FLOWDRILL_RAN_BY, whom the CI job is of, this host's user",
+    )
+    command.add_argument("--approved-by", metavar="NAME", help="who has approved it; default: $FLOWDRILL_APPROVED_BY")
+    command.add_argument(
+        "--previous",
+        type=Path,
+        metavar="RUN_FOLDER",
+        help="the run of this drill before this one; default: the newest in --out",
+    )
+    command.add_argument(
         "--repeat", type=int, metavar="N", help="carry it out N times, one after the other, and sum the runs up"
     )
     command.add_argument(
@@ -214,7 +226,7 @@ def _add_validate(commands: Commands) -> None:
     command.set_defaults(call=later("drills", "validate"))
 
 
-SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "replay", "repeats")
+SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "controls", "replay", "repeats")
 
 
 def _add_schema(commands: Commands) -> None:

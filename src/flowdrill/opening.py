@@ -29,6 +29,7 @@ from flowdrill.edges.planfiles.reading import (
     ScenarioFolder,
     find_scenario,
     read_advisories,
+    read_controls,
     read_drill,
     shipped_scenarios,
 )
@@ -43,6 +44,7 @@ from flowdrill.engine.preflight import refuse_unfit
 from flowdrill.errors import TargetMissingError
 from flowdrill.limiting import looks_of
 from flowdrill.model.advisories import Advisories
+from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.limits_plan import LimitName
 from flowdrill.obstructing import obstacles_of
@@ -59,6 +61,7 @@ class DrillFile:
     drill: Drill
     found: ScenarioFolder
     advisories: Advisories
+    controls: Controls
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,14 @@ def plan_of(drill_file: Path) -> DrillFile:
     drill = read_drill(drill_file)
     found = find_scenario(drill.scenario, near=drill_file.parent).with_files_read()
     refuse_unfit(drill, found.scenario)
-    return DrillFile(drill_file, drill, found, read_advisories(drill.policy.advisories, drill_file.parent))
+    near = drill_file.parent
+    return DrillFile(
+        drill_file,
+        drill,
+        found,
+        read_advisories(drill.policy.advisories, near),
+        read_controls(drill.audit.controls, near),
+    )
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
 from importlib.metadata import version
 
 from flowdrill.allowing import Where as DrillWhere
@@ -23,6 +24,7 @@ from flowdrill.engine.allowed_checks import not_allowed_because
 from flowdrill.engine.limits import limits_in_force
 from flowdrill.errors import TargetMissingError
 from flowdrill.limiting import looked_around
+from flowdrill.model.audit_plan import AuditPlan
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import ByWhom, DrillPlan, SeenNow, WhatBreaks, Where
 from flowdrill.model.quantity import format_seconds
@@ -167,7 +169,27 @@ def _by_whom(scope: Scope, context: str | None) -> ByWhom:
         if drill.by_people
         else f"{scope.responder}, {by}",
         people="to notice, and to roll back; nobody is told when" if drill.by_people else "",
+        on_record=tuple(redact(one) for one in _on_record(drill.audit)),
     )
+
+
+def _on_record(audit: AuditPlan) -> Iterator[str]:
+    """What the drill says for an auditor, a sentence each."""
+    said = {
+        "purpose": audit.purpose,
+        "risk": audit.risk,
+        "change ticket": audit.change_ticket,
+        "run before this one": audit.previous_run,
+        "findings go to": audit.findings.owner,
+        "findings are due": audit.findings.due_within and f"{format_seconds(audit.findings.due_within)} after the run",
+        "next test": audit.retest_on
+        or (audit.retest_within and f"{format_seconds(audit.retest_within)} after the run"),
+    }
+    if audit.separate_approver:
+        yield "approver: must not be who runs it; without --approved-by and another name the run is refused"
+    yield from (f"takes part: {one.name} ({one.role})" for one in audit.participants)
+    yield from (f"takes for granted: {one}" for one in audit.assumptions)
+    yield from (f"{what}: {text}" for what, text in said.items() if text is not None)
 
 
 def _by_hand(plan: DrillFile, cluster: Cluster, seen: SeenNow | None) -> tuple[str, ...]:
@@ -189,4 +211,5 @@ def _run_command(plan: DrillFile, cluster: Cluster, digest: str) -> str:
     words = ["flowdrill", "run", str(plan.path)]
     for option, value in (("--context", cluster.context), ("--kubeconfig", cluster.kubeconfig)):
         words += [option, value] if value is not None else []
-    return shlex.join([*words, "--approved", digest])
+    approver = ["--approved-by", "NAME"] if plan.drill.audit.separate_approver else []
+    return shlex.join([*words, "--approved", digest, *approver])

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from flowdrill.analysis.repeats import PoolOrder, RecordedRun, repeats_of
 from flowdrill.analysis.report_data import report_of
+from flowdrill.authority import NOTHING_TOLD, Told, people_of
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.runfolder.folder import write_durably
 from flowdrill.edges.runfolder.reading import read_run
@@ -64,11 +65,12 @@ class CarryOut(Protocol):
         cluster: RunningCluster | None = None,
         approved: Sequence[str] = (),
         signing_key: SigningKey | None = None,
+        told: Told = NOTHING_TOLD,
     ) -> FinishedRun:
         """FlowdrillError when it cannot begin."""
 
 
-def repeated(
+def repeated(  # noqa: PLR0913 - one run's, and how often
     drill_file: Path,
     times: int,
     *,
@@ -77,13 +79,16 @@ def repeated(
     out: Path,
     approved: Sequence[str] = (),
     signing_key: SigningKey | None = None,
+    told: Told = NOTHING_TOLD,
     carry_out: CarryOut = run_drill_file,
 ) -> Iterator[Repetition]:
     """Carry out a drill so many times, on one embedded cluster where no context is named. It goes no further after a
     signal, a run that left anything behind or not as it was, two that could not begin, or a change of the plan.
     PlanError before anything is done when the drill cannot be used, DrillRefusedError when it is not allowed."""
     where, in_a_row = Cluster(context, kubeconfig), 0
-    digest = permit_for(plan_of(drill_file), where, approved, approval_asked=True).plan_digest
+    plan = plan_of(drill_file)
+    digest = permit_for(plan, where, approved, approval_asked=True).plan_digest
+    people_of(plan.drill, told)
     console = console_of_run()
     with settled(console), ExitStack() as stack:
         cluster = None if context is not None else stack.enter_context(embedded_cluster(say_on(console)))
@@ -92,7 +97,7 @@ def repeated(
                 _check_unchanged(drill_file, where, approved, digest)
                 run = carry_out(
                     drill_file, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster, approved=approved,
-                    signing_key=signing_key,
+                    signing_key=signing_key, told=told,
                 )  # fmt: skip
             except FlowdrillError as error:
                 in_a_row += 1

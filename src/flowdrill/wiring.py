@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from flowdrill.analysis.report_data import report_of
+from flowdrill.authority import NOTHING_TOLD, Told, audit_facts_of, people_of
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.guard.post import write_post
 from flowdrill.edges.guard.process_guard import ProcessGuard
@@ -80,6 +81,7 @@ def run_suite_file(
     out: Path,
     approved: Sequence[str] = (),
     signing_key: SigningKey | None = None,
+    told: Told = NOTHING_TOLD,
 ) -> Iterator[FinishedRun | FlowdrillError]:
     """Carry out a suite's drills one after the other, on one embedded cluster where no context is named. Yields each
     run, or why it could not begin; a run that was stopped by a signal, or has left its workload broken, is the last.
@@ -87,7 +89,9 @@ def run_suite_file(
     is protected or not `approved`."""
     _, drills = read_suite(suite_file)
     for one in drills:
-        permit_for(plan_of(one), Cluster(context, kubeconfig), approved, approval_asked=True)
+        plan = plan_of(one)
+        permit_for(plan, Cluster(context, kubeconfig), approved, approval_asked=True)
+        people_of(plan.drill, told)
     console = console_of_run()
     with settled(console), ExitStack() as stack:
         cluster = None if context is not None else stack.enter_context(embedded_cluster(say_on(console)))
@@ -101,6 +105,7 @@ def run_suite_file(
                     cluster=cluster,
                     approved=approved,
                     signing_key=signing_key,
+                    told=told,
                 )
             except FlowdrillError as error:
                 yield error
@@ -119,14 +124,16 @@ def run_drill_file(
     cluster: RunningCluster | None = None,
     approved: Sequence[str] = (),
     signing_key: SigningKey | None = None,
+    told: Told = NOTHING_TOLD,
 ) -> FinishedRun:
     """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. `approved`: the
-    digests of plans that were approved; any other is refused, where there are some. FlowdrillError before a run has
-    begun."""
+    digests of plans that were approved; any other is refused, where there are some. `told`: who runs it, and who has
+    approved that. FlowdrillError before a run has begun."""
     plan, console = plan_of(drill_file), console_of_run()
     drill = plan.drill
     where = Cluster(context, kubeconfig, cluster)
     permit = permit_for(plan, where, approved, approval_asked=True)
+    facts = audit_facts_of(drill, told, out)
     if context is not None:
         api_key_of(drill.load, os.environ)  # a key that is missing is named before anything is asked
     with settled(console), open_drill(plan, where, say_on(console)) as here:
@@ -134,10 +141,11 @@ def run_drill_file(
         started = datetime.now(UTC)
         hidden = (*((api_key,) if api_key else ()), *(here.alerts.secrets if here.alerts is not None else ()))
         with (
-            RunFolder.create(out, drill, plan.found.scenario, started, hidden) as folder,
+            RunFolder.create(out, drill, plan.found.scenario, started, hidden, plan.controls) as folder,
             LiveView(console, drill if drill.by_people else None) as view,
         ):
-            outcome = _carry_out(order_of(plan, here.workload, started, permit), here, folder, view)
+            order = replace(order_of(plan, here.workload, started, permit), audit=facts)
+            outcome = _carry_out(order, here, folder, view)
         report = _reported(folder.path, outcome, signing_key)
         # while the cluster is still there, and when the report is: the verdict is no longer changed by anything
         noted = None if outcome.error is not None else note_verified(here.ledger, report.result)

@@ -47,6 +47,8 @@ def test_one_command_drills_on_a_cluster_of_its_own_and_leaves_none(tmp_path: Pa
     assert result["verdict"] == "pass"
     (folder,) = (tmp_path / "reports").iterdir()
     assert (folder / "report.html").exists()
+    assert (folder / "controls.json").exists()
+    assert result["audit"]["ran_by"]["name"]
     assert not state.exists()
     assert "starting an embedded cluster" in done.stderr
     assert "ledger: entry 1 of configmap/flowdrill-ledger-deployment-langflow-greeting in namespace" in done.stderr

@@ -19,7 +19,7 @@ def test_the_wheel_brings_its_scenarios_flows_and_templates(tmp_path: Path) -> N
         archive.extractall(tmp_path / "site")
     for name in ("edge-missing/scenario.yaml", "load/run_flow.py", "flows/greeting.json"):
         assert f"flowdrill/shipped/scenarios/{name}" in names
-    assert "flowdrill/shipped/policy/langflow-advisories.yaml" in names
+    assert {f"flowdrill/shipped/policy/{name}.yaml" for name in ("langflow-advisories", "controls")} <= names
     assert not [name for name in names if {"tests", "__pycache__"} & set(name.split("/"))]
     # the wheel's files beside this environment's dependencies, away from the checkout
     dependencies = next(path for path in map(Path, sys.path) if path.name == "site-packages")

@@ -300,3 +300,41 @@ def test_rules_of_this_machine_that_cannot_be_read_stop_every_drill(
         assert str(file) in err
         assert told in err
         assert "Traceback" not in err
+
+
+def test_the_page_says_what_is_on_record_and_the_command_names_an_approver(
+    written: Callable[..., Path], said: Callable[..., Answer]
+) -> None:
+    audit = {
+        "purpose": "Shows it. password=hunter22",
+        "risk": "RISK-112",
+        "participants": [{"name": "Grace Hopper", "role": "leads"}],
+        "separate_approver": True,
+        "findings": {"owner": "platform team", "due_within": "14d"},
+    }
+    page = said("plan", written(audit=audit), "--offline")[1]
+    for line in (
+        "approver: must not be who runs it",
+        "takes part: Grace Hopper (leads)",
+        "purpose: Shows it. password=[redacted]",
+        "risk: RISK-112",
+        "findings are due: 14 days after the run",
+    ):
+        assert line in page
+    assert "hunter22" not in page
+    assert "--approved-by NAME" in page
+    assert "on record" not in said("plan", written(), "--offline")[1]
+
+
+def test_the_audit_section_is_part_of_what_is_approved_and_the_mapping_is_not(
+    written: Callable[..., Path], said: Callable[..., Answer]
+) -> None:
+    def digest(**audit: str) -> str:
+        return str(json.loads(said("plan", written(audit=audit), "--offline", "--json")[1])["digest"])
+
+    ours = written().parent / "ours.yaml"
+    shutil.copy(ROOT / "policy/controls.yaml", ours)
+    before = digest(controls="ours.yaml")
+    assert digest(controls="ours.yaml", change_ticket="CHG-1") != before
+    ours.write_text(ours.read_text(encoding="utf-8").replace("own mapping", "other mapping"), encoding="utf-8")
+    assert digest(controls="ours.yaml") == before

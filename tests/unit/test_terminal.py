@@ -13,8 +13,10 @@ from flowdrill.edges.terminal.lines import line_of, visible
 from flowdrill.edges.terminal.live import LiveView
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.engine.facts import RecordsArrived
+from flowdrill.model.audit_facts import AuditFacts, ClaimedName
 from flowdrill.model.events import (
     Acknowledged,
+    AuditFactsTold,
     BrokenImageMade,
     Detected,
     ImageSet,
@@ -143,3 +145,9 @@ def test_on_a_game_day_the_view_says_that_it_is_the_facilitators() -> None:
     assert "rolled back by alice" in out.getvalue()
     terminal = LiveView(Console(file=io.StringIO(), width=200, force_terminal=True), GAME_DAY)
     assert WARNING in terminal._status().plain
+
+
+def test_it_says_who_the_run_is_of_and_where_that_comes_from() -> None:
+    facts = AuditFacts(ran_by=ClaimedName("ada", "$GITHUB_ACTOR"), approved_by=ClaimedName("grace", "--approved-by"))
+    assert line_of(AuditFactsTold(0, facts)) == "run by ada ($GITHUB_ACTOR), approved by grace"
+    assert line_of(AuditFactsTold(0, AuditFacts())) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from flowdrill.analysis.alert_facts import alert_facts
+from flowdrill.analysis.audit import with_audit
 from flowdrill.analysis.chart import chart_bins
 from flowdrill.analysis.game_day import game_day_of
 from flowdrill.analysis.judge import judge
@@ -107,7 +108,7 @@ def report_of(record: RunRecord) -> Report:
         notes=_notes(record),
     )
     return Report(
-        result=result,
+        result=with_audit(result, record),
         chart=chart_bins(known.outcomes, clock),
         latency_objective_seconds=load.latency_objective,
         requests_per_second=load.requests_per_second,

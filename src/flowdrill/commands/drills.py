@@ -7,6 +7,7 @@ import json
 import os
 
 from flowdrill import wiring
+from flowdrill.authority import Told
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
 from flowdrill.commands.repeats import run_repeated
@@ -15,7 +16,7 @@ from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
 from flowdrill.sealing import take_signing_key
@@ -24,10 +25,11 @@ from flowdrill.sealing import take_signing_key
 def run(options: argparse.Namespace) -> ExitCode:
     """Carry out a drill, once or several times, or a suite of drills."""
     key = take_signing_key(options.sign_key, os.environ)  # one that is none is named before anything is done
+    told = Told(options.ran_by, options.approved_by, options.previous)
     if options.repeat is not None:
-        return run_repeated(options, key)
+        return run_repeated(options, key, told)
     if is_suite(options.drill):
-        return _run_suite(options, key)
+        return _run_suite(options, key, told)
     finished = wiring.run_drill_file(
         options.drill,
         context=options.context,
@@ -35,6 +37,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         out=options.out,
         approved=options.approved,
         signing_key=key,
+        told=told,
     )
     result = finished.report.result
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
@@ -43,8 +46,10 @@ def run(options: argparse.Namespace) -> ExitCode:
     return code
 
 
-def _run_suite(options: argparse.Namespace, key: SigningKey | None) -> ExitCode:
+def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told) -> ExitCode:
     """One summary, and one exit code, for all."""
+    if told.previous is not None:
+        raise PlanError(f"{options.drill}: is a suite", "--previous takes one drill; without it each finds its own")
     codes, lines, results = [], [], []
     runs = wiring.run_suite_file(
         options.drill,
@@ -53,6 +58,7 @@ def _run_suite(options: argparse.Namespace, key: SigningKey | None) -> ExitCode:
         out=options.out,
         approved=options.approved,
         signing_key=key,
+        told=told,
     )
     for one in runs:
         if isinstance(one, FlowdrillError):

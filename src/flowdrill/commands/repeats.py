@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from flowdrill.analysis.repeats import PoolOrder
+from flowdrill.authority import Told
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
 from flowdrill.commands.telling import answered, tell
@@ -27,13 +28,15 @@ _MOST_REPEATS = 1000
 _MOST_CLAIMS = 20
 
 
-def run_repeated(options: argparse.Namespace, key: SigningKey | None) -> ExitCode:
+def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told) -> ExitCode:
     """Carry out one drill several times, and say what the runs come to."""
     times: int = options.repeat
     if is_suite(options.drill):
         raise PlanError(f"{options.drill}: is a suite", "--repeat takes one drill")
     if not 1 <= times <= _MOST_REPEATS:
         raise PlanError(f"--repeat {times}: is not between 1 and {_MOST_REPEATS}", "59 is what 95 % of drills needs")
+    if told.previous is not None:
+        raise PlanError("--previous and --repeat do not fit", "leave it out: each run finds the one before it")
     began, drill = datetime.now(UTC), read_plan(options.drill)[0]
     runs = repeated(
         options.drill,
@@ -43,6 +46,7 @@ def run_repeated(options: argparse.Namespace, key: SigningKey | None) -> ExitCod
         out=options.out,
         approved=options.approved,
         signing_key=key,
+        told=told,
     )
     folder = summary_folder(options.out, drill.drill, began)
     return summed_up(runs, times, folder, as_json=options.json)

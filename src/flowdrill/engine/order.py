@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowdrill.model.advisories import Advisories
+from flowdrill.model.audit_facts import AuditFacts
 from flowdrill.model.drill import Drill
 from flowdrill.model.scenario import Scenario
 
@@ -26,3 +27,4 @@ class RunOrder:
     advisories: Advisories  # policy/langflow-advisories.yaml, or the team's own list
     require_labels: tuple[tuple[str, str], ...] = ()  # that the target, or its namespace, must bear
     approved: bool = False  # whether the run was told that this very plan digest is approved
+    audit: AuditFacts | None = None  # what only this run knows; None: nobody has said

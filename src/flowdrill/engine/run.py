@@ -22,6 +22,7 @@ from flowdrill.engine.undo_making import undo_of
 from flowdrill.engine.undoing import Progress, undo_run
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError
 from flowdrill.model.events import (
+    AuditFactsTold,
     BrokenImageMade,
     End,
     Event,
@@ -173,6 +174,8 @@ def _tell_started(order: RunOrder, ports: Ports, tell: Narrator) -> None:
             approved=order.approved,
         )
     )
+    if order.audit is not None:
+        tell.emit(AuditFactsTold(at_ns=ports.clock.now_ns(), facts=order.audit))
 
 
 def _tell_broken_made(cleared: Cleared, ports: Ports, tell: Narrator) -> None:

@@ -114,6 +114,7 @@ class ByWhom(Strict):
     decides: str
     rolls_back: str
     people: str = Field(description="what is asked of people; empty for nothing")
+    on_record: tuple[str, ...] = Field(default=(), description="what the drill's audit section says")
 
 
 class SeenNow(Strict):

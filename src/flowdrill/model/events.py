@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from flowdrill.model.alerts import AlertEnd, AlertStage
+from flowdrill.model.audit_facts import AuditFacts
 from flowdrill.model.instant import Instant
 from flowdrill.model.kubernetes_signals import SignalKind
 from flowdrill.model.limits_plan import Limit, LimitName
@@ -86,6 +87,15 @@ class RunStarted:
     host: str
     approved: bool = False
     event: Literal["run started"] = "run started"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFactsTold:
+    """What only this run knows of its people, its clock and the run before it."""
+
+    at_ns: int
+    facts: AuditFacts
+    event: Literal["audit facts told"] = "audit facts told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +415,7 @@ class RunEnded:
 
 Event = (
     RunStarted
+    | AuditFactsTold
     | PhaseStarted
     | Checked
     | StableImageSeen

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from flowdrill.model.audit import Audit
 from flowdrill.model.events import End
 from flowdrill.model.measured import Measure, Moment
 from flowdrill.model.noticed import AlertFact, Detection, GameDay, Signal
@@ -239,6 +240,7 @@ class Result(Strict):
     phases: tuple[PhaseSpan, ...]
     evidence: tuple[Evidence, ...]
     notes: tuple[str, ...]
+    audit: Audit | None = Field(default=None, description="null: made by an older flowdrill")
 
     @property
     def never_hit(self) -> bool:

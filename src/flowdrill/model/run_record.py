@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
 from flowdrill.model.outcome import Record
@@ -13,6 +14,15 @@ from flowdrill.model.scenario import Scenario
 from flowdrill.model.shown import Excerpt
 
 E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDigests:
+    """SHA-256 of what was recorded, `sha256:…` each; None for a record that is in no folder."""
+
+    plan: str | None = None  # of plan.json
+    controls: str | None = None  # of controls.json
+    all: str | None = None  # of the lines that `sha256sum` prints of every file that was recorded, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class RunRecord:
     torn: tuple[str, ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
     sample_lines: str = ""
+    controls: Controls | None = None  # that was recorded with the run
+    digests: RecordDigests = field(default=RecordDigests(), compare=False)  # of the files that it was read from
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:
         """Return the events of one type, in order."""

@@ -23,7 +23,7 @@ def sections_of(report: Report) -> tuple[Section, ...]:
     it is known."""
     result = report.result
     readiness = result.readiness
-    broke = result.trigger is not None
+    broke, audited = result.trigger is not None, result.audit is not None
     shown = (
         (bool(report.chart), Section("load", "What users met", "What users met")),
         (bool(result.obstacles or until_restore_sentence(result)), _way_back(report)),
@@ -38,6 +38,7 @@ def sections_of(report: Report) -> tuple[Section, ...]:
             bool(result.objectives or result.limits),
             Section("objectives", "Targets against results", "Targets and results"),
         ),
+        (audited, Section("findings", "Findings and follow-up", "Findings")),
         (bool(result.checks), Section("checks", "Checks", "Checks")),
         (bool(result.requests.total), Section("requests", "Requests and latency", "Requests")),
         (
@@ -53,10 +54,16 @@ def sections_of(report: Report) -> tuple[Section, ...]:
         (bool(readiness and readiness.revisions), Section("revisions", "Revisions", "Revisions")),
         (bool(result.instants.broken), Section("instants", "Instants", "Instants")),
         (bool(result.evidence or report.samples), Section("evidence", "Evidence", "Evidence")),
+        (
+            bool(result.audit and result.audit.controls),
+            Section("controls", "What this is evidence for", "Requirements"),
+        ),
         (bool(result.notes), Section("notes", "Notes", "Notes")),
         (bool(report.plan), Section("plan", "Plan", "Plan")),
+        (audited, Section("authority", "Who, and on what authority", "Who")),
         (True, Section("environment", "Run and environment", "Environment")),
         (True, Section("method", "How this was measured", "Method")),
+        (audited, Section("sign_off", "Sign-off", "Sign-off")),
     )
     return tuple(section for is_shown, section in shown if is_shown)
 

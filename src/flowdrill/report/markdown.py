@@ -11,6 +11,7 @@ from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.model.status import Status
 from flowdrill.report.alert_words import alert_sentence
+from flowdrill.report.audit_record_words import finding_rows, follow_up_sentence
 from flowdrill.report.detection_words import detection_sentence, signals_sentence
 from flowdrill.report.obstacle_words import obstacle_sentences, until_restore_sentence
 from flowdrill.report.safe_text import visible_text, with_visible_text
@@ -77,6 +78,7 @@ def render_markdown(report: Report) -> str:
         _Section("checks", _checks(result)),
         _Section("limits", _limits(result)),
         _Section("images", _images(result)),
+        _Section("findings", _findings(result)),
         _Section("notes", ["**Notes**", _bullets(result.notes)] if result.notes else []),
     ]
     foot = (
@@ -241,6 +243,26 @@ def _images(result: Result) -> list[str]:
         if image
     ]
     return [_table(("Image", "Reference", "Digest", "Changes"), rows)] if rows else []
+
+
+def _findings(result: Result) -> list[str]:
+    """What somebody has to see to, and when it is tested again; nothing where the plan and the run say neither."""
+    audit = result.audit
+    if audit is None or not (audit.findings or audit.retest_on):
+        return []
+    rows = [
+        (
+            escape_markdown(one.id),
+            f"{STATUS_SIGNS[one.status]} {one.severity}",
+            escape_markdown(one.about),
+            escape_markdown(one.owner),
+            escape_markdown(one.due),
+        )
+        for one in finding_rows(audit)
+    ]
+    head = ("Finding", "Weight", "About", "Who sees to it", "Until")
+    said = f"**Findings.** {escape_markdown(follow_up_sentence(audit))}"
+    return [said, *([_table(head, rows)] if rows else [])]
 
 
 def _bullets(lines: Iterable[str], most: int = _MOST_ROWS) -> str:

@@ -90,6 +90,8 @@ def _by_whom(plan: DrillPlan) -> Iterator[str]:
     yield from _pair("rolls back", by.rolls_back)
     if by.people:
         yield from _pair("people", by.people)
+    for number, one in enumerate(by.on_record):
+        yield from _pair("on record" if number == 0 else "", one)
 
 
 def _step(step: PlanStep) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flowdrill.analysis.report_data import report_of
+from flowdrill.engine.run import run
 from flowdrill.errors import (
     ClusterError,
     DrillRefusedError,
@@ -15,7 +17,9 @@ from flowdrill.errors import (
     RunFolderError,
     TakenOverError,
 )
+from flowdrill.model.audit_facts import AuditFacts, ClaimedName
 from flowdrill.model.events import (
+    AuditFactsTold,
     BaselineHeld,
     BrokenImageMade,
     Decided,
@@ -454,3 +458,13 @@ def test_a_push_that_is_refused_leaves_the_workload_alone() -> None:
     assert world.run().error is not None
     assert world.workload.patches == []
     assert world.problems_left() == []
+
+
+def test_what_only_this_run_knows_follows_its_start_and_nothing_where_nobody_said_it() -> None:
+    facts = AuditFacts(ran_by=ClaimedName("Ada Lovelace", "--ran-by"))
+    world, silent = World(), World()
+    run(replace(world.order(), audit=facts), world.ports(), world.emit)
+    silent.run()
+    assert [type(one) for one in world.events[:2]] == [RunStarted, AuditFactsTold]
+    assert [one.facts for one in world.all_of(AuditFactsTold)] == [facts]
+    assert silent.all_of(AuditFactsTold) == []

@@ -31,7 +31,13 @@ def evidence(api: Api) -> dict[str, str]:
 
 def event(kind: str, name: str, uid: str, message: str) -> dict[str, Any]:
     about = {"kind": kind, "name": name, "uid": uid}
-    return {"metadata": {}, "involvedObject": about, "reason": "Why", "message": message, "type": "Warning"}
+    return {
+        "metadata": {"uid": f"event-about-{uid}", "resourceVersion": "1"},
+        "involvedObject": about,
+        "reason": "Why",
+        "message": message,
+        "type": "Warning",
+    }
 
 
 def test_logs_are_taken_of_the_pods_of_the_image_also_from_before_a_restart(api: Api, server: FakeApiServer) -> None:

@@ -57,7 +57,7 @@ def with_hostile_text(document: Any, path: tuple[Any, ...]) -> Any:
     return copied
 
 
-@pytest.fixture(scope="module", params=["image-gone", "statefulset"])
+@pytest.fixture(scope="module", params=["image-gone", "statefulset", "audited"])
 def hostile(request: pytest.FixtureRequest) -> Report:
     """A report of a real run with such a text in every place that may have one."""
     report = report_of(read_run(GOLDEN / request.param))

@@ -55,12 +55,14 @@ _TEXTS, _TEXT, _COUNT, _FLAG, _OBJECT = TextsByName(), Leaf.TEXT, Leaf.COUNT, Le
 
 _OWNER = Fields({"uid": _TEXT, "name": _TEXT, "kind": _TEXT, "controller": _FLAG})
 _META_FIELDS: dict[str, Shape] = {
-    "namespace": Leaf.NAME, "resourceVersion": _TEXT, "generation": _COUNT, "labels": _TEXTS, "annotations": _TEXTS,
+    "namespace": Leaf.NAME, "generation": _COUNT, "labels": _TEXTS, "annotations": _TEXTS,
     "ownerReferences": ListOf(_OWNER), "deletionTimestamp": _TEXT, "creationTimestamp": _TEXT,
     "managedFields": ListOf(_OBJECT),
 }  # fmt: skip
-_META = Fields({"name!": Leaf.NAME, "uid!": _TEXT, **_META_FIELDS})
-_NAMELESS = Fields({"name": Leaf.NAME, "uid": _TEXT, **_META_FIELDS})  # of what nobody is named or deleted by
+# everything that the API server keeps
+_STORED: dict[str, Shape] = {"uid!": _TEXT, "resourceVersion!": _TEXT, **_META_FIELDS}
+_META = Fields({"name!": Leaf.NAME, **_STORED})
+_NAMELESS = Fields({"name": Leaf.NAME, **_STORED})  # nobody is named by it
 _SELECTOR = Fields({
     "matchLabels": _TEXTS,
     "matchExpressions": ListOf(Fields({"key!": _TEXT, "operator!": _TEXT, "values": ListOf(_TEXT)})),

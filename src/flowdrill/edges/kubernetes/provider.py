@@ -15,7 +15,7 @@ from flowdrill.edges.kubernetes.pod_log import log_end
 from flowdrill.edges.kubernetes.provider_deployment import ProviderDeployment
 from flowdrill.edges.kubernetes.provider_manifest import held_up_by, started_by
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable
-from flowdrill.edges.kubernetes.target import FoundTarget, find_target, workloads_path
+from flowdrill.edges.kubernetes.target import FoundTarget, container_in, find_target, workloads_path
 from flowdrill.errors import ClusterError, FlowdrillError
 from flowdrill.model.drill import ProviderPlan, Target
 from flowdrill.model.provider_log import WrittenLog
@@ -101,8 +101,7 @@ class KubernetesProvider:
         """Return what `change` makes of it, and what it was; PlanError when it has no mode, or that one already."""
         container = None if self._own is None else self._own.container()
         if container is None:
-            containers = self._api.get(self._target.path)["spec"]["template"]["spec"]["containers"]
-            container = next(one for one in containers if one["name"] == self._target.container)
+            container = container_in(self._api.get(self._target.path)["spec"]["template"]["spec"], self._target)
         release = provider_release(change, container, self._target.label)
         return release if self._own is None else replace(release, stable_beside={})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.analysis.workload_changes import release_of
 from flowdrill.edges.kubernetes.api import Api, Json
-from flowdrill.edges.kubernetes.target import FoundTarget
+from flowdrill.edges.kubernetes.target import FoundTarget, container_in
 from flowdrill.model.json_shapes import inside
 from flowdrill.model.release import Release
 from flowdrill.model.scenario import WorkloadChanges
@@ -16,7 +16,7 @@ from flowdrill.model.scenario import WorkloadChanges
 def release_on(api: Api, target: FoundTarget, changes: WorkloadChanges, read_source: ReadSource) -> Release:
     """Return the release that `changes` make of the target's container and ConfigMaps as they are now."""
     pod = api.get(target.path)["spec"]["template"]["spec"]
-    container = next(one for one in pod["containers"] if one["name"] == target.container)
+    container = container_in(pod, target)
     names = dict.fromkeys(_mounted_config_maps(pod, container)) if changes.config_map is not None else {}
     texts = {name: _texts(api.get(f"{target.core('configmaps')}/{name}")) for name in names}
     return release_of(changes, container, texts, target.label, read_source)

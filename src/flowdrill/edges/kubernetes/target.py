@@ -84,6 +84,18 @@ def find_target(api: Api, target: Target, context: str, *, key: str = "target") 
     )
 
 
+def container_in(pod_spec: Json, target: FoundTarget) -> Json:
+    """Return the target's container in its pod template; TargetMissingError when somebody has taken it away since the
+    target was found."""
+    container: Json | None = next((one for one in pod_spec["containers"] if one["name"] == target.container), None)
+    if container is None:
+        raise TargetMissingError(
+            f"{target.label}: container {target.container!r} is no longer in its pod template",
+            "somebody has changed the workload meanwhile: run the drill again when that is done",
+        )
+    return container
+
+
 def _container(workload: Json, target: Target, key: str) -> str:
     names = [str(container["name"]) for container in workload["spec"]["template"]["spec"]["containers"]]
     listed = _listed(names)

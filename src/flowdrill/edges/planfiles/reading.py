@@ -11,13 +11,14 @@ from flowdrill.analysis.scenario_sources import scenario_sources
 from flowdrill.edges.planfiles.yaml_lines import Data, YamlText, laid_over, parse_model, plain_data
 from flowdrill.errors import PlanError
 from flowdrill.model.advisories import Advisories
+from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.flow_operations import Code
 from flowdrill.model.scenario import SCENARIO_NAME, SCENARIO_NAME_LENGTH, Changes, Recovery, Scenario
 from flowdrill.model.suite import Suite
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-_ADVISORIES = "langflow-advisories.yaml"
+_ADVISORIES, _CONTROLS = "langflow-advisories.yaml", "controls.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,13 @@ def read_advisories(named: str | None, near: Path) -> Advisories:
     folder `near`), or of the list that comes with flowdrill; PlanError names file, line and key."""
     path = _shipped("policy") / _ADVISORIES if named is None else near / named
     return parse_model(_text(path, f"policy.advisories names a file like policy/{_ADVISORIES}"), Advisories)
+
+
+def read_controls(named: str | None, near: Path) -> Controls:
+    """Return the mapping of the file that a drill names (`audit.controls`, from the drill file's folder `near`), or of
+    the one that comes with flowdrill; PlanError names file, line and key."""
+    path = _shipped("policy") / _CONTROLS if named is None else near / named
+    return parse_model(_text(path, f"audit.controls names a file like policy/{_CONTROLS}"), Controls)
 
 
 def _shipped(folder: str) -> Path:

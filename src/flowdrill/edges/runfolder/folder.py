@@ -13,6 +13,7 @@ from flowdrill.analysis.event_chain import hash_of_line, head_of, linked
 from flowdrill.analysis.redaction import hide
 from flowdrill.durable_file import replace_durably, replace_whole, sync_folder
 from flowdrill.errors import RunFolderError
+from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import (
     Event,
@@ -30,6 +31,7 @@ from flowdrill.model.standing import Standing, standing_from_json, standing_to_j
 from flowdrill.model.undo import Undo, undo_from_json, undo_to_json
 
 PLAN, EVENTS, OUTCOMES, UNDO, EVIDENCE = "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence"
+CONTROLS = "controls.json"  # which requirement the result is evidence for
 STANDING = "standing.json"  # how everything stood before the drill
 GUARD_EVENTS = "guard.jsonl"  # of whoever has put everything back in the harness's place
 
@@ -56,14 +58,23 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, out: Path, drill: Drill, scenario: Scenario, started: datetime, secrets: tuple[str, ...] = ()
+        cls,
+        out: Path,
+        drill: Drill,
+        scenario: Scenario,
+        started: datetime,
+        secrets: tuple[str, ...] = (),
+        controls: Controls | None = None,
     ) -> RunFolder:
-        """Make a new folder with the plan in it; RunFolderError when it cannot be written."""
+        """Make a new folder with the plan in it, and the mapping to controls where there is one; RunFolderError when it
+        cannot be written."""
         name = f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{drill.drill}"
         try:
             path = _made(out, name)
             (path / EVIDENCE).mkdir()
             write_durably(path / PLAN, plan_text(drill, scenario))
+            if controls is not None:
+                write_durably(path / CONTROLS, controls_text(controls))
             folder = cls(path, secrets)
             for made in (path, out):  # a power cut must not take the files' names, or the folder's own
                 sync_folder(made)
@@ -178,6 +189,11 @@ def plan_text(drill: Drill, scenario: Scenario) -> str:
         "scenario": scenario.model_dump(mode="json", by_alias=True),
     }
     return json.dumps(plan, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def controls_text(controls: Controls) -> str:
+    """Return a mapping as canonical JSON."""
+    return json.dumps(controls.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _made(out: Path, name: str) -> Path:

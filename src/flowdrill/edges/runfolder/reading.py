@@ -13,6 +13,7 @@ from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
 from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
 from flowdrill.edges.runfolder.recognising import of_a_run_folder
+from flowdrill.edges.runfolder.recorded import read_controls, record_digests
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog, ProviderRequest
@@ -33,6 +34,7 @@ def read_run(folder: Path) -> RunRecord:
         guard = read_events(folder / GUARD_EVENTS) if (folder / GUARD_EVENTS).exists() else EventsRead((), torn=False)
         outcomes = read_outcomes(folder / OUTCOMES) if (folder / OUTCOMES).exists() else OutcomesRead((), torn=False)
         baseline, outage = (_provider_log(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG))
+        controls, digests = read_controls(folder), record_digests(folder)
     except OSError as error:
         raise RunFolderError(f"{error.filename}: {error.strerror}", _FROM_A_COPY) from error
     if not events.events:
@@ -52,10 +54,12 @@ def read_run(folder: Path) -> RunRecord:
         scenario,
         merged(events.events, guard.events),
         outcomes.records,
-        ProviderLog(baseline[0], outage[0]),
-        tuple(name for name, is_torn in torn.items() if is_torn),
-        read_excerpts(folder, events.events),
-        read_samples(folder),
+        provider=ProviderLog(baseline[0], outage[0]),
+        torn=tuple(name for name, is_torn in torn.items() if is_torn),
+        excerpts=read_excerpts(folder, events.events),
+        sample_lines=read_samples(folder),
+        controls=controls,
+        digests=digests,
     )
 
 

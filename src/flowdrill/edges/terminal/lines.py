@@ -6,6 +6,7 @@ from flowdrill.model.events import (
     Acknowledged,
     AlertEnded,
     AlertStageSeen,
+    AuditFactsTold,
     BaselineHeld,
     BrokenImageMade,
     Checked,
@@ -38,6 +39,9 @@ def line_of(event: Event) -> str | None:  # noqa: C901, PLR0912 - one case an ev
     match event:
         case RunStarted():
             return f"run {event.run_id} on {event.cluster} (Kubernetes {event.kubernetes_version})"
+        case AuditFactsTold(facts=facts):
+            approved = f", approved by {facts.approved_by.name}" if facts.approved_by is not None else ""
+            return f"run by {facts.ran_by.name} ({facts.ran_by.source}){approved}" if facts.ran_by is not None else None
         case PhaseStarted(phase=phase):
             return f"-- {phase}"
         case Checked(check=check):

@@ -1,0 +1,61 @@
+"""What a run has recorded: the files that its reports are made from, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from flowdrill.analysis.digest_list import digest_list_text
+from flowdrill.edges.runfolder.folder import CONTROLS, EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.errors import RunFolderError
+from flowdrill.model.controls import Controls
+from flowdrill.model.run_record import RecordDigests
+
+_RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, OUTCOMES, PLAN)
+
+
+def record_digests(folder: Path) -> RecordDigests:
+    """Return the digests of what a run folder holds of them; no report is among them, and no digest of others. OSError
+    when one cannot be read. The last is over the lines that `sha256sum` prints, which are in SHA256SUMS, too."""
+    digests = {name: _digest(folder / name) for name in _recorded(folder)}
+    return RecordDigests(
+        plan=_tagged(digests.get(PLAN)),
+        controls=_tagged(digests.get(CONTROLS)),
+        all=_tagged(hashlib.sha256(digest_list_text(digests).encode("utf-8", "surrogateescape")).hexdigest()),
+    )
+
+
+def read_controls(folder: Path) -> Controls | None:
+    """Return the mapping that was recorded with a run; None where none was. RunFolderError when it is damaged."""
+    path = folder / CONTROLS
+    try:
+        return Controls.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise RunFolderError(
+            f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}",
+            "it was changed after the run, or is of a newer flowdrill: `flowdrill verify` says which",
+        ) from error
+
+
+def _recorded(folder: Path) -> list[str]:
+    names = [name for name in _RECORDED if (folder / name).is_file()]
+    evidence = folder / EVIDENCE
+    if evidence.is_dir():
+        found = (path for path in evidence.rglob("*") if path.is_file() and not path.is_symlink())
+        names += [path.relative_to(folder).as_posix() for path in found]
+    return names
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _tagged(digest: str | None) -> str | None:
+    return None if digest is None else f"sha256:{digest}"
