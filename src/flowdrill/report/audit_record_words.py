@@ -8,6 +8,7 @@ from flowdrill.model.audit import (
     Audit,
     ClockFacts,
     ControlEvidence,
+    DeviationKind,
     EvidenceField,
     Finding,
     FindingKind,
@@ -93,7 +94,8 @@ def audit_page(result: Result) -> AuditPage | None:
         assumptions=audit.scenario.assumptions,
         findings=tuple(map(_row, audit.findings)),
         follow_up=follow_up_sentence(audit),
-        deviations=tuple(one.what for one in audit.deviations),
+        # a check that warns is a finding, which is told above
+        deviations=tuple(one.what for one in audit.deviations if one.kind is not DeviationKind.CHECK),
         mapping=_mapping_sentence(audit),
         evidence=tuple(map(_evidence, audit.controls.controls if audit.controls is not None else ())),
         signed=audit.record_digest or "not known",
