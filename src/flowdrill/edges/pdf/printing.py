@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from flowdrill.edges.pdf.long_words import let_long_words_break
 from flowdrill.errors import MissingPartError
 
 _VARIANT = "pdf/ua-1"  # tagged, with its language: for screen readers
@@ -27,6 +28,7 @@ def print_pdf(page: str, identifier: bytes, load: Callable[[str], ModuleType] = 
 
     document = weasyprint.HTML(string=page, url_fetcher=_no_fetcher())
     give_pictures_their_styles(document.wrapper_element)
+    let_long_words_break(document.etree_element)
     written: bytes = document.write_pdf(pdf_identifier=identifier, pdf_variant=_VARIANT)
     return written
 
