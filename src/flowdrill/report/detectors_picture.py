@@ -33,11 +33,11 @@ def render_detectors(result: Result, width: float) -> str:
     start = result.instants.impact or result.instants.broken
     lanes = _lanes(result)
     if start is None or not lanes:
-        return ""
+        return ""  # what only shows something may lie before what is drawn: then it stands at the edge, with its time
     narrow = width < _NARROW
     labels = 0.0 if narrow else min(340.0, max(text_width(lane.words) for lane in lanes) + 16)
     row = _ROW + (14 if narrow else 0)
-    moments = [lane.at for lane in lanes if lane.at] + [start]
+    moments = [lane.at for lane in lanes if lane.at and lane.kind != "lane-shown"] + [start]
     low = min(moment.earliest for moment in moments) - start.seconds
     high = max(max(moment.latest for moment in moments) - start.seconds, low + 0.1)
     time = Scale(min(low, 0.0), high, labels + 6, width - _ROOM)

@@ -47,7 +47,7 @@ from flowdrill.report.words import (
 )
 from flowdrill.report.yaml_text import yaml_text
 
-_QUANTITY = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|days|%)(?:\W|$))")
+_QUANTITY = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|days|%)(?:\W|$))|(?<= min) (?=\d\d s\b)|(?<= h) (?=\d\d min\b)")
 WIDE, NARROW = 1000.0, 330.0  # every picture is drawn for both, and the style sheet shows the one that fits
 
 

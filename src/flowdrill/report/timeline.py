@@ -31,7 +31,7 @@ def render_timeline(result: Result, width: float) -> str:
     time = Scale(low, high, _MARGIN, width - _MARGIN - max(0.0, overhang(instants, time)))
     band_top = rows_height(instants, time) + 4
     bars_top = band_top + _BAND + 10
-    measured = [m for m in named_measures(result) if m.measure]
+    measured = [*(m for m in named_measures(result) if m.measure), *_until_restore(result)]
     axis = bars_top + len(measured) * _ROW + 4
     return picture(
         f"timeline-{width:.0f}",
@@ -43,6 +43,15 @@ def render_timeline(result: Result, width: float) -> str:
         *marks(instants, time, 0, axis),
         *(piece for row, m in enumerate(measured) for piece in _bar(m, result, time, bars_top + row * _ROW, width)),
     )
+
+
+def _until_restore(result: Result) -> tuple[NamedMeasure, ...]:
+    """The outage as it was, where no rollback but the restore ended it."""
+    until = result.measures.outage_until_restore
+    if until is None:
+        return ()
+    words = "Outage until the restore"
+    return (NamedMeasure("outage", words, "Until the restore", "impact", "restore", until, None, ""),)
 
 
 def _shown_time(result: Result) -> tuple[float, float]:
@@ -78,10 +87,11 @@ def _ticks(time: Scale, top: float, axis: float, width: float) -> list[ET.Elemen
 
 
 def _bar(named: NamedMeasure, result: Result, time: Scale, top: float, width: float) -> list[ET.Element]:
-    start, end = getattr(result.instants, named.start), getattr(result.instants, named.end)
-    if not start or not end:
+    start = getattr(result.instants, named.start)
+    if not start or not named.measure:
         return []
-    left, right = time.at(start.seconds), max(time.at(end.seconds), time.at(start.seconds) + 2)
+    left = time.at(start.seconds)
+    right = max(time.at(start.seconds + named.measure.seconds), left + 2)
     words = f"{named.short if width < _NARROW else named.words} {named.value}"
     space, middle = text_width(words) + 6, top + _ROW / 2
     kind = f"bar bar-{named.name}"

@@ -130,10 +130,18 @@ def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
             end=end,
             measure=getattr(result.measures, name),
             objective=objectives.get(name),
-            missing=_why_missing(result, objectives.get(name), start, end),
+            missing=_why_missing(result, objectives.get(name), start, end) + _until_restore(result, name),
         )
         for name, words, short, start, end in times
     )
+
+
+def _until_restore(result: Result, name: str) -> str:
+    """What the outage came to where no rollback but the restore ended it."""
+    until = result.measures.outage_until_restore
+    if name != "outage" or until is None or result.measures.outage is not None:
+        return ""
+    return f"; {format_seconds(until.seconds)} until the restore"
 
 
 def _before_impact(result: Result, noticed: Moment | None) -> bool:

@@ -127,7 +127,7 @@ def test_the_verdict_is_the_first_heading(name: str, word: str) -> None:
 
 def test_a_measure_that_is_missing_says_why() -> None:
     assert html_text("never_recovered").count(">\u00a05 min") == 0
-    assert html_text("never_recovered").count("> 5\u00a0min 00\u00a0s\nnever recovered") == 2
+    assert html_text("never_recovered").count("> 5\u00a0min\u00a000\u00a0s\nnever recovered") == 2
     assert html_text("cut_off").count("the run ended before this could be seen") == 4
 
 
@@ -159,7 +159,9 @@ def test_evidence_links_stay_inside_the_run_folder(path: str, link: str | None) 
 
 
 def test_no_line_ends_between_a_number_and_its_unit() -> None:
-    assert unbroken_quantities("5 min 00 s, 2 % of 3 silos") == "5\u00a0min 00\u00a0s, 2\u00a0% of 3 silos"
+    assert unbroken_quantities("5 min 00 s, 1 h 05 min, 2 % of 3 silos") == (
+        "5\u00a0min\u00a000\u00a0s, 1\u00a0h\u00a005\u00a0min, 2\u00a0% of 3 silos"
+    )
 
 
 def test_the_page_says_what_the_outage_cost_at_the_provider_where_its_log_was_read() -> None:
