@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from flowdrill.model.audit import NamedPerson
 from flowdrill.model.measured import Measure
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.model.status import Status
@@ -126,11 +127,17 @@ def _properties(report: Report) -> list[tuple[str, str]]:
         ("tool_version", run.tool_version),
         ("plan_digest", run.plan_digest),
         ("plan_approved", "yes" if run.approved else "no"),
+        *((name, f"{one.name} (claimed, from {one.source})") for name, one in _people(result) if one),
         *((f"{name}_image", image.reference) for name, image in images if image),
         *((f"{name}_image_digest", image.digest) for name, image in images if image),
         *((f"{m.name}_{name}", value) for m in named_measures(result) for name, value in _bounds(m.measure)),
         *((f"outage_until_restore_{name}", value) for name, value in _bounds(result.measures.outage_until_restore)),
     ]
+
+
+def _people(result: Result) -> tuple[tuple[str, NamedPerson | None], ...]:
+    audit = result.audit
+    return () if audit is None else (("ran_by", audit.ran_by), ("approved_by", audit.approved_by))
 
 
 def _bounds(measure: Measure | None) -> list[tuple[str, str]]:
