@@ -42,7 +42,7 @@ def read_outcomes(path: Path) -> OutcomesRead:
         records = unpack_records(whole)
     except ValueError as error:
         raise RunFolderError(f"{path}: is damaged ({error})", "Restore the run folder from a copy.") from error
-    if records and not is_plausible(records[-1]):
+    if records and not _plausible(records[-1]):
         return OutcomesRead(tuple(records[:-1]), torn=True)
     return OutcomesRead(tuple(records), torn)
 
@@ -57,7 +57,7 @@ def _whole_records(data: bytes) -> tuple[bytes, bool]:
     return whole, len(whole) != len(data)
 
 
-def is_plausible(record: Record) -> bool:
+def _plausible(record: Record) -> bool:
     """Whether NUL bytes have cut none of its times: a request leaves when it is meant to or later, and then comes
     back."""
     left = 0 < record.intended_ns <= record.sent_ns + NS_PER_SECOND

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES
-from flowdrill.edges.runfolder.outcome_file import is_plausible
 from flowdrill.edges.runfolder.plan import read_plan
 from flowdrill.edges.runfolder.recognising import of_a_run_folder
 from flowdrill.errors import RunFolderError
 from flowdrill.model.events import ClockPair, RunStarted
-from flowdrill.model.instant import seconds_to_ns
-from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, Record, unpack_records
+from flowdrill.model.instant import NS_PER_SECOND, seconds_to_ns
+from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, Record, RecordKind, unpack_records
 
 _NEVER_WRITTEN = bytes(RECORD_BYTES)
 _CHUNK_BYTES = 2048 * RECORD_BYTES
@@ -69,7 +68,7 @@ def stream_records(path: Path) -> Iterator[Record]:
         held.append(record)
         if len(held) > 2:
             yield held.popleft()
-    if held and not is_plausible(held[-1]):
+    if held and not _is_plausible(held[-1]):
         held.pop()
     yield from held
 
@@ -86,6 +85,12 @@ def _until_torn(path: Path, held: deque[Record]) -> Iterator[Record]:
             if held:
                 held.pop()
             return
+
+
+def _is_plausible(record: Record) -> bool:
+    """Whether NUL bytes have cut none of its times, as for a file that is read whole."""
+    left = 0 < record.intended_ns <= record.sent_ns + NS_PER_SECOND
+    return left and (record.kind is RecordKind.SENT or record.finished_ns >= record.sent_ns)
 
 
 def _never_written(data: bytes) -> int | None:
