@@ -14,6 +14,7 @@ from flowdrill.cli_parts import Commands, add_cluster_options, later
 from flowdrill.cli_people import add_people
 from flowdrill.cli_repeats import add_pool
 from flowdrill.cli_replay import add_replay
+from flowdrill.cli_report import add_report
 from flowdrill.cli_restore import add_restore
 from flowdrill.cli_site import add_site
 from flowdrill.commands.exit_codes import ExitCode
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add_people(commands)
     add_restore(commands)
     add_looking(commands)
-    _add_report(commands)
+    add_report(commands)
     add_replay(commands)
     add_pool(commands)
     add_site(commands)
@@ -159,13 +160,6 @@ def _add_cluster(commands: Commands) -> None:
         kind.set_defaults(call=later("clusters", name))
     for kind in (up, status):
         kind.add_argument("--json", action="store_true", help="print the facts as JSON")
-
-
-def _add_report(commands: Commands) -> None:
-    command = commands.add_parser("report", help="make the reports of a run folder anew, from its recorded data")
-    command.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
-    command.add_argument("--json", action="store_true", help="print result.json on stdout")
-    command.set_defaults(call=later("drills", "report"))
 
 
 def _add_scenario(commands: Commands) -> None:

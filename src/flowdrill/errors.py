@@ -152,3 +152,7 @@ class GuardActsError(FlowdrillError):
 
 class NothingToRestoreError(FlowdrillError):
     """There is nothing to put back, or what would be put back cannot be trusted. Nothing was touched."""
+
+
+class MissingPartError(FlowdrillError):
+    """A part of flowdrill that is not installed by itself was asked for."""

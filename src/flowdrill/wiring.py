@@ -50,6 +50,7 @@ from flowdrill.opening import Cluster, OpenDrill, open_drill, order_of, permit_f
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
+from flowdrill.report.openmetrics import render_openmetrics
 from flowdrill.report.result_json import render_result_json
 from flowdrill.sealing import seal
 
@@ -58,6 +59,7 @@ RENDERERS: Mapping[str, Callable[[Report], str]] = {
     "report.html": render_html,
     "report.md": render_markdown,
     "junit.xml": render_junit,
+    "metrics.prom": render_openmetrics,
 }
 
 
@@ -214,7 +216,10 @@ def write_reports(folder: Path) -> Report:
         try:
             write_durably(folder / name, render(report))
         except OSError as error:
-            told, remedy = f"{folder / name}: {error.strerror}", f"`flowdrill report {folder}` once there is room"
+            told, remedy = (
+                f"{folder / name}: {error.strerror}",
+                f"`flowdrill report {folder}` once there is room, or elsewhere: --out DIR",
+            )
             problems.append((RunFolderError(told, remedy), error))
         except Exception as error:  # noqa: BLE001 - one report that cannot be made must not take the others with it
             told = f"{folder / name}: cannot be made ({error!r})"

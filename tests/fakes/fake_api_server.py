@@ -110,7 +110,8 @@ def _filled(path: str, item: Any) -> Any:
     if path.endswith("/pods"):
         return {"spec": {"containers": [{"name": "main"}]}, **filled}
     if "/deployments" in path or "/statefulsets" in path:
-        return {**filled, "spec": {"template": {"spec": {"containers": [{"name": "main"}]}}, **(item.get("spec") or {})}}
+        template = {"spec": {"containers": [{"name": "main"}]}}
+        return {**filled, "spec": {"template": template, **(item.get("spec") or {})}}
     return filled
 
 

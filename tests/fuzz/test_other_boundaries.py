@@ -22,6 +22,7 @@ from flowdrill.edges.people.audit_log import AuditLog
 from flowdrill.edges.runfolder.event_file import read_events
 from flowdrill.edges.runfolder.folder import RunFolder, read_undo
 from flowdrill.edges.runfolder.outcome_file import read_outcomes
+from flowdrill.edges.runfolder.outcome_stream import open_outcomes
 from flowdrill.edges.runfolder.plan import how_it_ended, read_plan
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError
@@ -114,10 +115,12 @@ def test_a_run_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataObj
         with suppress(FlowdrillError):
             read(folder)
     with suppress(FlowdrillError):
+        list(open_outcomes(folder).records)
+    with suppress(FlowdrillError):
         read_events(folder / "events.jsonl")
     assert {one.name for one in folder.iterdir()} <= {
         "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence",
-        "result.json", "report.html", "report.md", "junit.xml",
+        "result.json", "report.html", "report.md", "junit.xml", "metrics.prom",
     }  # fmt: skip
 
 

@@ -145,7 +145,7 @@ def test_a_broken_image_is_detected_rolled_back_measured_and_reported_also_anew_
     assert (folder / "load" / "locust_stats.csv").exists()
     for path in folder.rglob("*"):
         assert path.is_dir() or API_KEY.encode() not in path.read_bytes(), f"the API key is in {path}"
-    names = ("result.json", "report.html", "report.md", "junit.xml")
+    names = ("result.json", "report.html", "report.md", "junit.xml", "metrics.prom")
     before = {name: (folder / name).read_bytes() for name in names}
     for name in names:
         (folder / name).unlink()

@@ -93,7 +93,7 @@ def test_schemas_are_printed_as_they_are_committed(name: str, capsys: pytest.Cap
 
 def test_a_folder_that_is_no_run_folder_is_said_to_be_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["report", str(tmp_path)]) == 2
-    assert "plan.json: No such file" in capsys.readouterr().err
+    assert "is no run folder: neither plan.json nor events.jsonl is in it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def test_a_run_folder_that_is_gone_does_not_hide_a_signal(capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "plan.json: No such file"),
+        (["nowhere"], "there is no such folder"),
         ([str(GOLDEN), str(GOLDEN)], "are the same run"),
         ([str(GOLDEN), str(GOLDEN.with_name("image-gone"))], "are runs of different plans"),
         ([str(GOLDEN), "--claim", "ttr <= 5s\x1b[31m"], r"\x1b"),

@@ -32,7 +32,7 @@ def test_it_answers_in_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "plan.json: No such file"),
+        (["nowhere"], "there is no such folder"),
         ([str(ROOT / "tests" / "golden" / "image-gone")], "the run has no baseline"),
         ([str(RUN), "--rule", "bad_ratio > 5 over 1m"], "the limit of bad_ratio needs a share in percent"),
         ([str(RUN), "--rule", "bad_ratio > 5% over 1m\x1b[31m"], r"\x1b"),

@@ -77,7 +77,11 @@ def test_evidence_replaces_what_had_its_name_whole(tmp_path: Path) -> None:
     [
         ("plan.json", "{", "plan.json"),
         ("plan.json", "{}", "has no 'drill'"),
-        ("plan.json", '{"drill": {"drill": 1}, "scenario": {}}', "not a plan of this version"),
+        (
+            "plan.json",
+            '{"drill": {"drill": 1}, "scenario": {}}',
+            "is no plan of this version: drill: Input should be a valid string",
+        ),
         ("events.jsonl", '{"event": "from the future"}\n', r"events\.jsonl:1: not an event"),
         ("events.jsonl", "", "holds no whole event"),
         ("outcomes.bin", "x" * 100, "no outcome file"),

@@ -1,4 +1,4 @@
-"""`run`, `report`, `validate`, `schema`."""
+"""`run`, `validate`, `schema`."""
 
 from __future__ import annotations
 
@@ -73,17 +73,6 @@ def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told) 
         tell_report_and_error(one)
     code = worst_of(codes)
     return answered((json.dumps(results, indent=2) if options.json else "\n".join(lines)) + "\n", code)
-
-
-def report(options: argparse.Namespace) -> ExitCode:
-    """Make the reports of a run folder anew."""
-    written = wiring.write_reports(options.run_folder)
-    if options.json:
-        print(render_result_json(written), end="")
-    else:
-        print(visible(summary_of(written.result)))
-        tell(f"report: {options.run_folder / 'report.html'}")
-    return ExitCode.PASS
 
 
 def validate(options: argparse.Namespace) -> ExitCode:

@@ -1,9 +1,11 @@
-"""`report.md`: the result for a pull request's comment. The verdict first, and short."""
+"""`report.md`: the result for a pull request's comment or a step's summary in CI. The verdict first, and short: what a
+comment has no room for is left out, and a line in its place says what that is, and where it is found."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Report, Result, Verdict
@@ -34,7 +36,9 @@ _VERDICT_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE
 STATUS_SIGNS = {Status.PASS: "✅", Status.WARNING: "⚠️", Status.FAIL: "❌", Status.UNKNOWN: "❓"}
 _LONGEST_CELL = 300
 _MOST_ROWS = 40
-_LONGEST_COMMENT = 60_000  # GitHub takes 65,536 characters
+_MOST_REASONS = 10
+_LONGEST_COMMENT = 60_000  # GitHub takes 65,536 characters; a step's summary may have 1 MiB
+_ELSEWHERE = "in the run's report.html and result.json"
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&#$!]|^[-+=]|(?<![a-z0-9])_|_(?![a-z0-9])|(?<=www)\.|:(?=//)", re.IGNORECASE)
 _NOT_IN_CODE = re.compile(r"[`\\|]")
 
@@ -56,38 +60,57 @@ def render_markdown(report: Report) -> str:
     report = with_visible_text(report)
     result = report.result
     verdict = f"{_VERDICT_SIGNS[result.verdict]} {VERDICT_WORDS[result.verdict]}"
-    blocks = [
+    head = [
         f"## {verdict}: {escape_markdown(result.run.drill)}",
         escape_markdown(drilled_sentence(report)),
-        _bullets(reasons_in_words(result)),
-        *_measures(result),
-        *_game_day(result),
-        *_objectives(result),
-        *_detections(result),
-        *_rollback(result),
-        *([_bullets(map(alert_sentence, result.alerts))] if result.alerts else []),
-        *_requests(result),
-        *_obstacles(result),
-        *_tokens(result),
-        *_checks(result),
-        *_limits(result),
-        *_images(result),
-        *_findings(result),
-        *(["**Notes**", _bullets(result.notes)] if result.notes else []),
+        _bullets(reasons_in_words(result), _MOST_REASONS),
+    ]
+    sections = [
+        _Section("times", _measures(result)),
+        _Section("game day", _game_day(result)),
+        _Section("objectives", _objectives(result)),
+        _Section("detectors", _detections(result)),
+        _Section("way back", _rollback(result)),
+        _Section("alerts", [_bullets(map(alert_sentence, result.alerts))] if result.alerts else []),
+        _Section("requests", _requests(result)),
+        _Section("obstacles", _obstacles(result)),
+        _Section("model provider", _tokens(result)),
+        _Section("checks", _checks(result)),
+        _Section("limits", _limits(result)),
+        _Section("images", _images(result)),
+        _Section("findings", _findings(result)),
+        _Section("notes", ["**Notes**", _bullets(result.notes)] if result.notes else []),
+    ]
+    foot = (
         f"<sub>flowdrill {escape_markdown(result.run.tool_version)}, run {escape_markdown(result.run.id)}, "
         f"{escape_markdown(result.run.started)}, plan {_code(result.run.plan_digest)}"
-        f"{', approved' if result.run.approved else ''}</sub>",
-    ]
-    return "\n\n".join(_that_fit(blocks)) + "\n"
+        f"{', approved' if result.run.approved else ''}</sub>"
+    )
+    room = _LONGEST_COMMENT - sum(map(len, head)) - len(foot)
+    return "\n\n".join([*head, *_that_fit(sections, room), foot]) + "\n"
 
 
-def _that_fit(blocks: Sequence[str]) -> list[str]:
-    """The blocks without those that would make a comment too long, and a word on it."""
+@dataclass(frozen=True, slots=True)
+class _Section:
+    name: str
+    blocks: Sequence[str]
+
+
+def _that_fit(sections: Iterable[_Section], room: int) -> list[str]:
+    """The blocks of the sections, in their order. One that there is no room for is named instead: a later one that is
+    short may fit all the same."""
     kept: list[str] = []
-    for block in blocks:
-        if sum(map(len, kept)) + len(block) <= _LONGEST_COMMENT:
-            kept.append(block)
-    return kept if len(kept) == len(blocks) else [*kept, "Shortened: the whole result is in report.html."]
+    left_out: list[str] = []
+    for section in sections:
+        size = sum(len(block) + 2 for block in section.blocks)
+        if size <= room:
+            kept += section.blocks
+            room -= size
+        else:
+            left_out.append(section.name)
+    if not left_out:
+        return kept
+    return [*kept, f"**Shortened.** There was no room for: {', '.join(left_out)}. All of it is {_ELSEWHERE}."]
 
 
 def _measures(result: Result) -> list[str]:
@@ -97,7 +120,7 @@ def _measures(result: Result) -> list[str]:
         (f"{m.words} ({m.start} → {m.end})", f"**{m.value}**", escape_markdown(m.bounds), _met(m.objective))
         for m in named_measures(result)
     ]
-    return [markdown_table(("Measure", "Time", "Bounds", "Objective"), rows)]
+    return [_table(("Measure", "Time", "Bounds", "Objective"), rows)]
 
 
 def _game_day(result: Result) -> list[str]:
@@ -113,7 +136,7 @@ def _game_day(result: Result) -> list[str]:
         for entry in result.game_day.entries
     ]
     said = f"**Game day.** {escape_markdown(game_day_sentence(result.game_day))}"
-    return [said, *([markdown_table(("When", "What", "Who", "Details"), rows)] if rows else [])]
+    return [said, *([_table(("When", "What", "Who", "Details"), rows)] if rows else [])]
 
 
 def _met(objective: Assessment | None) -> str:
@@ -171,7 +194,7 @@ def _assessments(kind: str, assessments: Sequence[Assessment], words: dict[Statu
         )
         for a in assessments
     ]
-    return markdown_table(("", kind, "Required", "Observed"), rows)
+    return _table(("", kind, "Required", "Observed"), rows)
 
 
 def _requests(result: Result) -> list[str]:
@@ -209,7 +232,7 @@ def _tokens(result: Result) -> list[str]:
     ]
     head = ("Model provider", "Time", "Users asked", "It was asked", "Tokens in + out", "Tokens a user's request")
     cost = cost_sentence(result)
-    return [*([markdown_table(head, rows)] if rows else []), *([escape_markdown(cost)] if cost else [])]
+    return [*([_table(head, rows)] if rows else []), *([escape_markdown(cost)] if cost else [])]
 
 
 def _images(result: Result) -> list[str]:
@@ -219,7 +242,7 @@ def _images(result: Result) -> list[str]:
         for name, image in images
         if image
     ]
-    return [markdown_table(("Image", "Reference", "Digest", "Changes"), rows)] if rows else []
+    return [_table(("Image", "Reference", "Digest", "Changes"), rows)] if rows else []
 
 
 def _findings(result: Result) -> list[str]:
@@ -239,17 +262,25 @@ def _findings(result: Result) -> list[str]:
     ]
     head = ("Finding", "Weight", "About", "Who sees to it", "Until")
     said = f"**Findings.** {escape_markdown(follow_up_sentence(audit))}"
-    return [said, *([markdown_table(head, rows)] if rows else [])]
+    return [said, *([_table(head, rows)] if rows else [])]
 
 
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {escape_markdown(line)}" for line in list(lines)[:_MOST_ROWS])
+def _bullets(lines: Iterable[str], most: int = _MOST_ROWS) -> str:
+    texts = list(lines)
+    shown = [f"- {escape_markdown(line)}" for line in texts[:most]]
+    left_out = len(texts) - most
+    return "\n".join([*shown, *([f"- … {left_out} more {_ELSEWHERE}"] if left_out > 0 else [])])
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of cells that are Markdown already, with as many rows as a comment has room for."""
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return markdown_table(head, rows, f" {_ELSEWHERE}")
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], elsewhere: str = "") -> str:
+    """Return a table of cells that are Markdown already, with as many rows as a comment has room for. `elsewhere`: what
+    is said behind the number of those that are left out: where they are."""
     shown = [*rows[:_MOST_ROWS]]
     if len(rows) > _MOST_ROWS:
-        shown.append([f"… {len(rows) - _MOST_ROWS} more", *[""] * (len(head) - 1)])
+        shown.append([f"… {len(rows) - _MOST_ROWS} more{elsewhere}", *[""] * (len(head) - 1)])
     lines = [head, ["---"] * len(head), *shown]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -252,6 +252,11 @@ def assessed_words(name: str) -> str:
     return _ASSESSED.get(name) or _capitalised(name.replace("_", " "))
 
 
+def unit_of(objective: str) -> str:
+    """Return what an objective's limit is counted in: `seconds`, or `ratio`."""
+    return "ratio" if objective.endswith("_ratio") else "seconds"
+
+
 def reasons_in_words(result: Result) -> tuple[str, ...]:
     """Return why the verdict is what it is, with plain words for the objective or check that a reason begins with."""
     names = {assessment.name for assessment in (*result.objectives, *result.checks)}

@@ -126,7 +126,7 @@ def assert_guard_restored(arena: Arena, drill: RunningDrill) -> None:
     assert told[-1]["event"] == "guard ended", drill.told()
     assert told[-1]["restored"], drill.told()
     assert told[-1]["left_behind"] == [], drill.told()
-    for name in ("result.json", "report.html", "report.md", "junit.xml"):
+    for name in ("result.json", "report.html", "report.md", "junit.xml", "metrics.prom"):
         assert (drill.run / name).is_file(), (name, drill.told())
 
 

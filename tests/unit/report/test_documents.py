@@ -10,15 +10,17 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+from junitparser import Error, Failure, JUnitXml, Properties, Skipped, TestCase
 
 from flowdrill.model.drill import Drill
-from flowdrill.model.result import Result
+from flowdrill.model.result import Report, Result
+from flowdrill.model.status import Status
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import escape_markdown, render_markdown
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import SchemaName, schema_text
 from tests.unit.report import sample_reports
-from tests.unit.report.sample_parts import HOSTILE
+from tests.unit.report.sample_parts import HOSTILE, assessed
 from tests.unit.report.sample_reports import SAMPLES, changed
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
@@ -97,8 +99,10 @@ def test_junit_has_a_case_for_the_verdict_every_objective_and_every_check(name: 
     suite = root.find("testsuite")
     assert suite is not None
     cases = suite.findall("testcase")
+    skipped = suite.findall("testcase/skipped")
     judged = (*report.result.objectives, *report.result.checks, *report.result.limits)
-    assert len(cases) == 1 + len(judged) == int(suite.attrib["tests"])
+    assert len(cases) == 1 + len(judged) + len(skipped) == int(suite.attrib["tests"])
+    assert suite.attrib["skipped"] == str(len(skipped)) == root.attrib["skipped"]
     assert suite.attrib["failures"] == str(len(suite.findall("testcase/failure"))) == root.attrib["failures"]
     assert suite.attrib["errors"] == str(len(suite.findall("testcase/error"))) == root.attrib["errors"]
 
@@ -120,8 +124,62 @@ def test_junit_is_xml_whatever_the_cluster_said() -> None:
     text = render_junit(sample_reports.hostile())
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff\ufffe]", text)
     assert {element.tag for element in ET.fromstring(text).iter()} == {
-        *("testsuites", "testsuite", "properties", "property", "testcase", "failure", "error", "system-out")
+        *("testsuites", "testsuite", "properties", "property", "testcase", "failure", "error", "system-out", "skipped")
     }
+
+
+def junit_cases(report: Report) -> tuple[dict[str, str], dict[str, list[TestCase]]]:
+    """What a consumer reads of the file: the suite's properties, and the cases by their group's name."""
+    (suite,) = JUnitXml.fromstring(render_junit(report).encode())
+    cases: dict[str, list[TestCase]] = {}
+    for case in suite:
+        cases.setdefault(case.classname.rpartition(".")[2], []).append(case)
+    return {one.name: one.value for one in suite.properties()}, cases
+
+
+def test_a_consumer_of_junit_reads_which_run_it_was_and_what_was_measured() -> None:
+    report = sample_reports.passing()
+    properties, cases = junit_cases(report)
+    run, images, took = report.result.run, report.result.images, report.result.measures.time_to_recover
+    assert took is not None
+    assert images.stable is not None
+    assert images.broken is not None
+    assert (
+        properties.items()
+        >= {
+            "run_id": run.id,
+            "drill": "edge-missing",
+            "scenario": "edge-missing",
+            "cluster": "lab",
+            "namespace": "shop",
+            "tool_version": "0.1.0",
+            "plan_digest": run.plan_digest,
+            "stable_image_digest": images.stable.digest,
+            "broken_image_digest": images.broken.digest,
+            "verdict": "pass",
+        }.items()
+    )
+    told = [float(properties[f"time_to_recover_{name}seconds"]) for name in ("", "earliest_", "latest_")]
+    assert told == pytest.approx([took.seconds, took.earliest, took.latest], abs=1e-6)
+    (recover,) = [case for case in cases["objectives"] if case.name == "time_to_recover"]
+    assert recover.time == pytest.approx(took.seconds, abs=1e-3)
+    own = {one.name: one.value for one in recover.child(Properties)}
+    assert list(own) == ["seconds", "earliest_seconds", "latest_seconds", "limit_seconds"]
+    assert float(own["limit_seconds"]) == 60
+
+
+def test_a_consumer_of_junit_sees_what_nobody_asked_as_skipped_and_what_nobody_knows_as_an_error() -> None:
+    (reaction,) = junit_cases(sample_reports.passing())[1]["measures"]
+    assert reaction.name == "reaction"
+    assert [type(one) for one in reaction.result] == [Skipped]
+    assert reaction.result[0].message == "no objective: 20 ms, between 7.5 ms and 32 ms"
+    _, cases = junit_cases(sample_reports.cut_off())
+    assert [type(case.result[0]) for case in (*cases["verdict"], *cases["objectives"])] == [Error, Error]
+    assert "measures" not in cases, "nothing was measured"
+    _, cases = junit_cases(sample_reports.too_slow_to_recover())
+    assert [case.name for case in cases["objectives"] if any(isinstance(one, Failure) for one in case.result)] == [
+        "time_to_recover"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +210,23 @@ def test_markdown_fits_into_a_comment_even_when_everything_is_too_long() -> None
     checks = report.result.checks * 500
     text = render_markdown(changed(report, checks=checks, notes=(HOSTILE * 9,) * 500))
     assert len(text) < 65_536
-    assert text.endswith("Shortened: the whole result is in report.html.\n")
+    told = re.search(r"\*\*Shortened\.\*\* There was no room for: (.*)\. All of it is in the run's report.html", text)
+    assert told is not None
+    assert "checks" in told[1].split(", ")
+    assert text.rstrip().endswith("</sub>"), "which run it was is always told"
+    assert text.startswith("## ")
+
+
+def test_markdown_that_is_shortened_says_how_much_is_missing_and_where_it_is() -> None:
+    report = sample_reports.passing()
+    failing = assessed("workload is healthy", Status.FAIL, "all", "none")
+    notes = tuple(f"note {number}" for number in range(47))
+    reasons = tuple(f"reason {number}" for number in range(13))
+    text = render_markdown(changed(report, checks=(failing,) * 45, notes=notes, reasons=reasons))
+    assert "| … 5 more in the run's report.html and result.json |" in text
+    assert "- Reason 9\n- … 3 more in the run's report.html and result.json\n" in text
+    assert "- note 39\n- … 7 more in the run's report.html and result.json\n" in text
+    assert "Shortened" not in text
 
 
 def test_names_stay_readable_in_markdown() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from pydantic import ValidationError
 
 from flowdrill.analysis.report_data import report_of
@@ -23,6 +24,8 @@ from flowdrill.model.result import Report, Result
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
+from flowdrill.report.openmetrics import render_openmetrics
+from flowdrill.report.pdf_page import pdf_page
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 OWN = "document.title='owned'"
@@ -81,6 +84,23 @@ def test_html_markdown_and_junit_show_it_as_text(hostile: Report) -> None:
     ET.fromstring(junit)
     for text in (html, markdown, junit):
         assert not [one for one in text if not one.isprintable() and one not in _OURS]
+
+
+def test_metrics_stay_lines_of_their_own_with_it_in_their_labels(hostile: Report) -> None:
+    text = render_openmetrics(hostile)
+    (info,) = [one for one in read_openmetrics(text) if one.name == "flowdrill_run_info"]
+    assert f"<script>{OWN}</script>" in info.samples[0].labels["drill"]
+    assert all(
+        line.startswith(("# ", "flowdrill_")) and (line[0] == "#" or line.isprintable()) for line in text.splitlines()
+    )
+
+
+def test_paper_has_it_as_text(hostile: Report) -> None:
+    page = _Elements()
+    page.feed(pdf_page(hostile).html)
+    assert "script" not in page.names
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert [value for name, value in page.attributes if name == "content" and OWN in (value or "")]
 
 
 def test_a_terminal_gets_no_escape(hostile: Report) -> None:

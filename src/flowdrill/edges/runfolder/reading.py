@@ -12,6 +12,7 @@ from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
 from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
 from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
+from flowdrill.edges.runfolder.recognising import of_a_run_folder
 from flowdrill.edges.runfolder.recorded import read_controls, record_digests
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
@@ -19,9 +20,10 @@ from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog, 
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
 
-_NOT_ONE = "name a folder that `flowdrill run` wrote: it holds plan.json and events.jsonl"
+_FROM_A_COPY = "restore it from a copy of the run: a report is made from what was recorded, or not at all"
 
 
+@of_a_run_folder
 def read_run(folder: Path) -> RunRecord:
     """Return what the folder holds; RunFolderError when it is no run folder or is damaged. What was torn at the end of
     a file when the run was cut off is dropped, and the file is named in the record. What the guard wrote after the
@@ -34,7 +36,7 @@ def read_run(folder: Path) -> RunRecord:
         baseline, outage = (_provider_log(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG))
         controls, digests = read_controls(folder), record_digests(folder)
     except OSError as error:
-        raise RunFolderError(f"{error.filename}: {error.strerror}", _NOT_ONE) from error
+        raise RunFolderError(f"{error.filename}: {error.strerror}", _FROM_A_COPY) from error
     if not events.events:
         raise RunFolderError(
             f"{folder / EVENTS}: holds no whole event: the run was cut off before its first one was kept",
@@ -65,20 +67,22 @@ def _plan(path: Path) -> tuple[Drill, Scenario]:
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunFolderError(f"{path}: {error.strerror}", _NOT_ONE) from error
+        raise RunFolderError(f"{path}: {error.strerror}", _FROM_A_COPY) from error
     except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{path}: {error}", _NOT_ONE) from error
+        raise RunFolderError(f"{path}: is no JSON: it was cut off, or changed ({error})", _FROM_A_COPY) from error
     try:
         drill = Drill.model_validate_json(json.dumps(_plain(path, plan, "drill")))
         scenario = Scenario.model_validate_json(json.dumps(_plain(path, plan, "scenario")))
     except ValidationError as error:
-        raise RunFolderError(f"{path}: not a plan of this version: {error}", _NOT_ONE) from error
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RunFolderError(f"{path}: is no plan of this version: {where}: {first['msg']}", _FROM_A_COPY) from error
     return drill, scenario
 
 
 def _plain(path: Path, plan: object, key: str) -> object:
     if not isinstance(plan, dict) or key not in plan:
-        raise RunFolderError(f"{path}: has no {key!r}", _NOT_ONE)
+        raise RunFolderError(f"{path}: has no {key!r}", _FROM_A_COPY)
     return plan[key]
 
 

@@ -1,0 +1,1 @@
+"""The outcomes of a run for programs that compute."""

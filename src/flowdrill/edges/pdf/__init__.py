@@ -1,0 +1,1 @@
+"""From the report's page to a PDF, by WeasyPrint."""

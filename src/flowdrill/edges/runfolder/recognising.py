@@ -1,0 +1,88 @@
+"""Is this a run folder, and one that this version can read? What to say where it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from functools import wraps
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from packaging.version import InvalidVersion, Version
+
+from flowdrill.edges.runfolder.folder import EVENTS, PLAN
+from flowdrill.errors import RunFolderError
+
+_NOT_ONE = f"name a folder that `flowdrill run` wrote: it holds {PLAN} and {EVENTS}"
+_LONGEST_LINE = 1 << 16
+_OWN = version("flowdrill")
+
+T = TypeVar("T")
+
+
+def of_a_run_folder(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """Have what reads a run folder say first that it is none; and where it cannot be read, that a newer version has
+    made it, if so. RunFolderError either way."""
+
+    @wraps(read)
+    def reads(folder: Path) -> T:
+        check_run_folder(folder)
+        try:
+            return read(folder)
+        except RunFolderError as error:
+            newer = made_by_newer(folder)
+            if newer is None:
+                raise
+            raise RunFolderError(
+                error.problem,
+                f"flowdrill {newer} has made this run, and this is {_OWN}: use that version, or a newer one. "
+                "The reports that are in the folder are its own, and are left as they are",
+            ) from error
+
+    return reads
+
+
+def check_run_folder(folder: Path) -> None:
+    """RunFolderError when it is none, which says what it is instead."""
+    try:
+        if folder.is_dir() and _is_run(folder):
+            return
+        problem, remedy = _instead(folder)
+    except OSError as error:
+        raise RunFolderError(f"{folder}: {error.strerror}", _NOT_ONE) from error
+    raise RunFolderError(f"{folder}: {problem}", remedy)
+
+
+def _instead(folder: Path) -> tuple[str, str]:
+    if not folder.exists():
+        return "there is no such folder", _NOT_ONE
+    if not folder.is_dir():
+        if folder.suffix == ".zip":
+            return "is an archive, and no run folder", "unpack it, and name the folder that comes of it"
+        return "is a file, and no run folder", _NOT_ONE
+    runs = sorted(one.name for one in folder.iterdir() if one.is_dir() and _is_run(one))
+    if runs:
+        return f"is no run folder, and holds {len(runs)}", f"name one of them; the latest is {folder / runs[-1]}"
+    return f"is no run folder: neither {PLAN} nor {EVENTS} is in it", _NOT_ONE
+
+
+def made_by_newer(folder: Path) -> str | None:
+    """Return the version that has made a run, where it is newer than this one and the folder tells."""
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            told = json.loads(file.readline(_LONGEST_LINE))["tool_version"]
+        return str(told) if Version(told) > Version(_OWN) else None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, InvalidVersion):
+        return None
+
+
+def missing_files(folder: Path, named: Sequence[str]) -> list[str]:
+    """Return those of the run's files that its report names, and that are not in its folder."""
+    inside = [one for one in named if not {"", "..", "/"} & set(PurePosixPath(one).parts)]
+    return [one for one in inside if not os.path.exists(folder / one)]  # noqa: PTH110 - it takes any name, Path does not
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / PLAN).exists() or (folder / EVENTS).exists()
