@@ -17,7 +17,7 @@ Ages: TypeAlias = NDArray[np.int64] | NDArray[np.uint32]
 Flags: TypeAlias = NDArray[np.bool_]
 Reasons: TypeAlias = NDArray[np.uint8]
 
-PART = 1 << 18  # outcomes that are looked at together: what is computed of them stays small beside the columns
+PART = 1 << 16  # outcomes that are looked at together: what is computed of them stays small beside the columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,8 @@ class OutcomeColumns:
     @property
     def bad(self) -> Flags:
         """Which of them a user of the service would call failed."""
-        return self.reason != Reason.GOOD
+        found: Flags = self.reason != Reason.GOOD
+        return found
 
     @property
     def sent_ns(self) -> Times:
@@ -64,6 +65,16 @@ class OutcomeColumns:
     def bad_count(self) -> int:
         """Return how many are bad."""
         return int(np.count_nonzero(self.reason))
+
+    def reason_counts(self) -> NDArray[np.int64]:
+        """Return how many there are of each reason, by its value."""
+        return sum(
+            (
+                np.bincount(self.reason[first : first + PART], minlength=len(Reason))
+                for first in range(0, len(self), PART)
+            ),
+            start=np.zeros(len(Reason), np.int64),
+        )
 
     def _index(self, at_ns: int, *, after: bool) -> int:
         return int(np.searchsorted(self.known_ns, within_64_bits(at_ns), "right" if after else "left"))

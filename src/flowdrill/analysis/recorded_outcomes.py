@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flowdrill.analysis.outcome_columns import Ages, Flags, KnownColumns, OutcomeColumns, Times, within_64_bits
+from flowdrill.analysis.outcome_columns import PART, Ages, Flags, KnownColumns, OutcomeColumns, Times, within_64_bits
 from flowdrill.model.outcome import Reason, Record, RecordKind
 from flowdrill.model.record_columns import GREATEST_NS, RECORD_DTYPE, RecordChunk, record_chunks
+
+Places: TypeAlias = NDArray[np.int64]
 
 _FITS_32_BITS_NS = 2**32 - 1
 
@@ -45,13 +48,13 @@ class RecordedOutcomes:
         self._objective_ns = within_64_bits(latency_objective_ns)
         self._until_ns = within_64_bits(until_ns)
         self._decided: list[_Decided] = []
-        open_ = np.empty(0, RECORD_DTYPE)
+        open_ = _Requests.left_in(np.empty(0, RECORD_DTYPE))
         for chunk in record_chunks(records):
             decides, open_ = _joined(open_, chunk)
-            self._decided.append(_Decided.of(chunk[decides], decides, self._objective_ns))
-        overdue = _overdue(open_, self._until_ns, self._objective_ns)
+            self._decided.append(_Decided.of(chunk, decides, self._objective_ns))
+        overdue = open_.overdue(self._until_ns, self._objective_ns)
         self._late = _Rows.too_slow(overdue, self._objective_ns)
-        self._still_open = len(open_) - len(overdue)
+        self._still_open = len(open_.sequence) - len(overdue.sequence)
 
     def unanswered_of(self, known: int) -> int:
         """Return of how many requests the fate is not known, when it is of `known`."""
@@ -72,10 +75,10 @@ class RecordedOutcomes:
         return sum(one.count for one in self._decided) + len(self._late.known_ns)
 
     def __iter__(self) -> Iterator[OutcomeColumns]:
-        waiting, late = _Rows.answered_by(np.empty(0, RECORD_DTYPE), self._objective_ns), self._late
+        waiting, late = _Rows.of(np.empty(0, RECORD_DTYPE), np.empty(0, np.int64), self._objective_ns), self._late
         nothing_before = self._nothing_before()
         for index, chunk in enumerate(record_chunks(self._records)):
-            rows = _Rows.answered_by(chunk[self._decided[index].decides], self._objective_ns)
+            rows = _Rows.of(chunk, self._decided[index].places, self._objective_ns)
             waiting = waiting.and_then(rows).in_order()
             ready, waiting = waiting.split_at(nothing_before[index + 1])
             due, late = late.split_at(nothing_before[index + 1])
@@ -93,6 +96,25 @@ class RecordedOutcomes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Requests:
+    """Requests that have left and are open, in the order in which `OutcomeBook` holds them."""
+
+    sequence: NDArray[np.uint32]
+    sent_ns: Times
+    answered: Flags
+
+    @classmethod
+    def left_in(cls, chunk: RecordChunk) -> _Requests:
+        return cls(chunk["sequence"], chunk["sent_ns"], chunk["http_status"] != 0)
+
+    def overdue(self, until_ns: np.int64, objective_ns: np.int64) -> _Requests:
+        """Those whose age has passed the objective: as `OutcomeBook` has it, up to the first one that is not."""
+        in_time = until_ns - self.sent_ns <= objective_ns
+        end = int(in_time.argmax()) if in_time.any() else None
+        return _Requests(self.sequence[:end], self.sent_ns[:end], self.answered[:end])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Decided:
     """What a chunk has decided: a bit a record, and between which bounds its outcomes lie."""
 
@@ -104,19 +126,19 @@ class _Decided:
     greatest_age_ns: int
 
     @classmethod
-    def of(cls, answers: RecordChunk, decides: Flags, objective_ns: np.int64) -> _Decided:
-        if not len(answers):
-            return cls(np.packbits(decides), len(decides), 0, GREATEST_NS * 2, 0, 0)
-        sent_ns, finished_ns = answers["sent_ns"], answers["finished_ns"]
-        age_ns = np.minimum(finished_ns - sent_ns, objective_ns)
+    def of(cls, chunk: RecordChunk, decides: Flags, objective_ns: np.int64) -> _Decided:
+        bits, at = np.packbits(decides), np.flatnonzero(decides)
+        if not len(at):
+            return cls(bits, len(decides), 0, GREATEST_NS * 2, 0, 0)
+        sent_ns, finished_ns = chunk["sent_ns"][at], chunk["finished_ns"][at]
         least_known_ns = min(int(finished_ns.min()), int(sent_ns.min()) + int(objective_ns))
-        least_age_ns, greatest_age_ns = int(age_ns.min()), int(age_ns.max())
-        bits = np.packbits(decides)
-        return cls(bits, len(decides), len(answers), least_known_ns, least_age_ns, greatest_age_ns)
+        age_ns = np.minimum(finished_ns - sent_ns, objective_ns)
+        return cls(bits, len(decides), len(at), least_known_ns, int(age_ns.min()), int(age_ns.max()))
 
     @property
-    def decides(self) -> Flags:
-        return np.unpackbits(self.bits, count=self.records).view(np.bool_)
+    def places(self) -> Places:
+        """Which records of the chunk decide an outcome."""
+        return np.flatnonzero(np.unpackbits(self.bits, count=self.records))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,20 +152,19 @@ class _Rows:
     answered: Flags
 
     @classmethod
-    def answered_by(cls, answers: RecordChunk, objective_ns: np.int64) -> _Rows:
-        """Good or bad as the answer says, or too slow."""
-        sent_ns = answers["sent_ns"].copy()
-        finished_ns, due_ns = answers["finished_ns"], sent_ns + objective_ns
-        reason = np.where(finished_ns > due_ns, np.uint8(Reason.TOO_SLOW), answers["reason"])
-        known_ns = np.minimum(finished_ns, due_ns)
-        return cls(known_ns, sent_ns, answers["sequence"].copy(), reason, answers["http_status"] != 0)
+    def of(cls, chunk: RecordChunk, places: Places, objective_ns: np.int64) -> _Rows:
+        """Answers: good or bad as they say, or too slow."""
+        sent_ns, finished_ns = chunk["sent_ns"][places], chunk["finished_ns"][places]
+        due_ns, reason = sent_ns + objective_ns, chunk["reason"][places]
+        reason[finished_ns > due_ns] = Reason.TOO_SLOW
+        answered = chunk["http_status"][places] != 0
+        return cls(np.minimum(finished_ns, due_ns), sent_ns, chunk["sequence"][places], reason, answered)
 
     @classmethod
-    def too_slow(cls, requests: RecordChunk, objective_ns: np.int64) -> _Rows:
+    def too_slow(cls, requests: _Requests, objective_ns: np.int64) -> _Rows:
         """Those whose answer never came."""
-        sent_ns, reason = requests["sent_ns"].copy(), np.full(len(requests), Reason.TOO_SLOW, np.uint8)
-        answered = requests["http_status"] != 0
-        return cls(sent_ns + objective_ns, sent_ns, requests["sequence"].copy(), reason, answered).in_order()
+        sent_ns, reason = requests.sent_ns, np.full(len(requests.sent_ns), Reason.TOO_SLOW, np.uint8)
+        return cls(sent_ns + objective_ns, sent_ns, requests.sequence, reason, requests.answered).in_order()
 
     def split_at(self, at_ns: np.int64) -> tuple[_Rows, _Rows]:
         """Those known before an instant, and the others; they are in order."""
@@ -173,32 +194,55 @@ class _Rows:
         return _Rows(known_ns, self.sent_ns[order], self.sequence[order], self.reason[order], self.answered[order])
 
 
-def _joined(open_: RecordChunk, chunk: RecordChunk) -> tuple[Flags, RecordChunk]:
+def _joined(open_: _Requests, chunk: RecordChunk) -> tuple[Flags, _Requests]:
     """Return which records of a chunk decide an outcome (the answers to open requests), and the requests that are open
     after it, in the order in which `OutcomeBook` holds them: each where its sequence was opened, as sent last."""
-    both = np.concatenate((open_, chunk))
+    before, left = len(open_.sequence), _Requests.left_in(chunk)
+    sequence = np.concatenate((open_.sequence, left.sequence)).astype(np.int64)
+    leaves = np.concatenate((np.ones(before, np.bool_), chunk["kind"] == RecordKind.SENT))
+    found = _each_once(sequence, leaves)
+    decides, places = _one_by_one(sequence, leaves) if found is None else found
+    still = _Requests(
+        np.concatenate((open_.sequence, left.sequence))[places],
+        np.concatenate((open_.sent_ns, left.sent_ns))[places],
+        np.concatenate((open_.answered, left.answered))[places],
+    )
+    return decides[before:], still
+
+
+def _each_once(sequence: Times, leaves: Flags) -> tuple[Flags, Places] | None:
+    """Return which records decide an outcome, and where the open requests are, when no sequence leaves or comes back
+    twice and all lie close together, as Locust numbers them. None else."""
+    first = int(sequence.min(initial=2**32))
+    width = int(sequence.max(initial=first)) - first + 1
+    if width > 4 * len(sequence) + PART:
+        return None
+    leaves_at, comes_at = np.flatnonzero(leaves), np.flatnonzero(~leaves)
+    left, came = sequence[leaves_at] - first, sequence[comes_at] - first
+    left_at, came_at = np.full(width, len(sequence)), np.full(width, -1)
+    left_at[left], came_at[came] = leaves_at, comes_at
+    if np.count_nonzero(left_at < len(sequence)) < len(left) or np.count_nonzero(came_at >= 0) < len(came):
+        return None
+    decides = np.zeros(len(sequence), np.bool_)
+    decides[comes_at] = left_at[came] < comes_at
+    return decides, leaves_at[came_at[left] < leaves_at]
+
+
+def _one_by_one(sequence: Times, leaves: Flags) -> tuple[Flags, Places]:
+    """Return the same of any records."""
     # by sequence, then by place, then whether it leaves: what precedes an answer in this order is what it answers
-    key = both["sequence"].astype(np.uint64) << np.uint64(32)
-    key |= np.arange(len(both), dtype=np.uint64) << np.uint64(1)
-    key |= both["kind"] == RecordKind.SENT
+    key = sequence << 31 | np.arange(len(sequence)) << 1 | leaves
     key.sort()
-    leaves = (key & np.uint64(1)).astype(np.bool_)
-    place = ((key & np.uint64(2**32 - 1)) >> np.uint64(1)).astype(np.int64)
-    sequence = key >> np.uint64(32)
-    follows_own = np.zeros(len(both), np.bool_)
-    np.equal(sequence[1:], sequence[:-1], out=follows_own[1:])
+    leaves = (key & 1).astype(np.bool_)
+    place = (key & (2**31 - 1)) >> 1
+    follows_own = np.zeros(len(key), np.bool_)
+    follows_own[1:] = key[1:] >> 31 == key[:-1] >> 31
     was_open = follows_own.copy()
     was_open[1:] &= leaves[:-1]
-    decides = np.zeros(len(both), np.bool_)
+    decides = np.zeros(len(key), np.bool_)
     decides[place[~leaves & was_open]] = True
     stays_open = leaves.copy()
     stays_open[:-1] &= ~follows_own[1:]
-    opened_at = np.maximum.accumulate(np.where(leaves & ~was_open, np.arange(len(both)), 0))
+    opened_at = np.maximum.accumulate(np.where(leaves & ~was_open, np.arange(len(key)), 0))
     order = np.argsort(place[opened_at[stays_open]])
-    return decides[len(open_) :], both[place[stays_open][order]]
-
-
-def _overdue(open_: RecordChunk, until_ns: np.int64, objective_ns: np.int64) -> RecordChunk:
-    """Those whose age has passed the objective: as `OutcomeBook` has it, up to the first one that is not."""
-    in_time = until_ns - open_["sent_ns"] <= objective_ns
-    return open_[: int(in_time.argmax())] if in_time.any() else open_
+    return decides, place[stays_open][order]

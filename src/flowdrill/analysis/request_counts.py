@@ -21,7 +21,7 @@ from flowdrill.model.run_record import RunRecord
 def request_counts(record: RunRecord, known: KnownColumns, failure: Failure | None, timeline: Timeline) -> Requests:
     """Return the counts over the whole run, and the shares over the break and the outage."""
     outcomes = known.outcomes
-    reasons = dict(zip(Reason, np.bincount(outcomes.reason, minlength=len(Reason)).tolist(), strict=True))
+    reasons = dict(zip(Reason, outcomes.reason_counts().tolist(), strict=True))
     lag_ns = schedule_lag_p99_ns(record.records)
     return Requests(
         total=len(outcomes) + known.unanswered,

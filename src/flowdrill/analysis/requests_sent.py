@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from flowdrill.analysis.column_percentiles import high_percentile
 from flowdrill.analysis.outcome_columns import within_64_bits
-from flowdrill.analysis.unsorted_percentile import high_percentile
 from flowdrill.model.instant import Instant
 from flowdrill.model.outcome import Record, RecordKind
 from flowdrill.model.record_columns import record_chunks

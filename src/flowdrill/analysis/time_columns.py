@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from flowdrill.analysis.outcome_columns import Ages, OutcomeColumns, within_64_bits
-from flowdrill.analysis.unsorted_percentile import percentiles
+from flowdrill.analysis.column_percentiles import percentile_of
+from flowdrill.analysis.outcome_columns import Ages, OutcomeColumns, Reasons, within_64_bits
 from flowdrill.model.outcome import Reason
 
 
@@ -36,33 +37,43 @@ class TimeColumn:
 
 def time_columns(parts: Iterable[OutcomeColumns], start_ns: int, width_ns: int) -> Iterator[TimeColumn]:
     """Yield the columns in which something became known, in order; `parts` are in order, and one after the other."""
-    index, pieces = 0, list[OutcomeColumns]()
+    open_: _Open | None = None
     for part in parts:
-        for part_index, piece in _pieces(part, start_ns, width_ns):
-            if pieces and part_index != index:
-                yield _column(index, pieces)
-                pieces = []
-            index = part_index
-            pieces.append(piece)
-    if pieces:
-        yield _column(index, pieces)
+        for index, reasons, latencies in _pieces(part, within_64_bits(start_ns), width_ns):
+            if open_ is not None and open_.index != index:
+                yield open_.column()
+                open_ = None
+            open_ = open_ or _Open(index, [], [])
+            open_.reasons.append(reasons)
+            open_.latencies.append(latencies)
+    if open_ is not None:
+        yield open_.column()
 
 
-def _pieces(part: OutcomeColumns, start_ns: int, width_ns: int) -> Iterator[tuple[int, OutcomeColumns]]:
-    index = (part.known_ns - within_64_bits(start_ns)) // width_ns
-    cuts = np.flatnonzero(index[1:] != index[:-1]) + 1
-    for first, last in zip([0, *cuts.tolist()], [*cuts.tolist(), len(part)], strict=True):
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A column that is not over yet: it may go on in the next part."""
+
+    index: int
+    reasons: list[Reasons]
+    latencies: list[Ages]
+
+    def column(self) -> TimeColumn:
+        reasons, latencies = np.concatenate(self.reasons), np.sort(np.concatenate(self.latencies))
+        return TimeColumn(
+            self.index,
+            tuple(np.bincount(reasons, minlength=len(Reason)).tolist()),
+            latency_p50_ns=percentile_of(latencies, 0.5),
+            latency_p95_ns=percentile_of(latencies, 0.95),
+        )
+
+
+def _pieces(part: OutcomeColumns, start_ns: np.int64, width_ns: int) -> Iterator[tuple[int, Reasons, Ages]]:
+    """Yield each column's share of a part: its index, the reasons, and how long answers took."""
+    index = (part.known_ns - start_ns) // width_ns
+    took = part.answered | (part.reason == Reason.TOO_SLOW)
+    cuts = [0, *(np.flatnonzero(index[1:] != index[:-1]) + 1).tolist(), len(part)]
+    for first, last in pairwise(cuts):
         if first < last:
-            yield int(index[first]), part.slice(first, last)
-
-
-def _column(index: int, pieces: list[OutcomeColumns]) -> TimeColumn:
-    counts = sum(np.bincount(piece.reason, minlength=len(Reason)) for piece in pieces)
-    latencies = [_latencies(piece) for piece in pieces]
-    median, high = percentiles(latencies[0] if len(latencies) == 1 else np.concatenate(latencies), 0.5, 0.95)
-    return TimeColumn(index, tuple(counts.tolist()), median, high)
-
-
-def _latencies(piece: OutcomeColumns) -> Ages:
-    took = piece.answered | (piece.reason == Reason.TOO_SLOW)
-    return piece.age_ns if took.all() else piece.age_ns[took]
+            ages, which = part.age_ns[first:last], took[first:last]
+            yield int(index[first]), part.reason[first:last], ages if which.all() else ages[which]

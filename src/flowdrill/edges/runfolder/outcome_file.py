@@ -111,16 +111,20 @@ def _first(records: FileRecords, is_it: Callable[[RecordChunk], NDArray[np.bool_
 
 def _is_no_record(chunk: RecordChunk) -> NDArray[np.bool_]:
     """Those of no known kind or reason, or with a time that no clock shows; those that are NUL bytes among them."""
-    kind, found = chunk["kind"], chunk["reason"] > max(Reason)
-    found |= (kind != RecordKind.SENT) & (kind != RecordKind.FINISHED)
-    for name in ("intended_ns", "sent_ns", "finished_ns"):
-        found |= (chunk[name] < 0) | (chunk[name] > GREATEST_NS)
+    kind, times = chunk["kind"], _words(chunk)[:, 1:]
+    unknown = (kind != RecordKind.SENT) & (kind != RecordKind.FINISHED) | (chunk["reason"] > max(Reason))
+    found: NDArray[np.bool_] = unknown | ((times[:, 0] | times[:, 1] | times[:, 2]) > GREATEST_NS)
     return found
 
 
 def _is_never_written(chunk: RecordChunk) -> NDArray[np.bool_]:
-    words = chunk.view(np.uint64).reshape(len(chunk), -1)
-    return ~words.any(axis=1)
+    found: NDArray[np.bool_] = ~np.any(_words(chunk), axis=1)
+    return found
+
+
+def _words(chunk: RecordChunk) -> NDArray[np.uint64]:
+    """Records of 64 bits; the first has all but the times."""
+    return chunk.view(np.uint64).reshape(len(chunk), -1)
 
 
 def _why_no_record(record: RecordChunk) -> str:

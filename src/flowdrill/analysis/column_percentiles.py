@@ -1,4 +1,4 @@
-"""The percentiles of `analysis.percentile`, of columns that are not sorted."""
+"""The percentiles of `analysis.percentile`, of columns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from flowdrill.analysis.outcome_columns import Ages, Times
 from flowdrill.analysis.percentile import rank_of
 
 
-def percentiles(values: Ages, *shares: float) -> tuple[int | None, ...]:
-    """Return each of the percentiles; None of none."""
-    if not len(values):
-        return (None,) * len(shares)
-    ranks = [rank_of(share, len(values)) for share in shares]
-    found = np.partition(values, ranks)
-    return tuple(int(found[rank]) for rank in ranks)
+def percentile_of(ascending: Ages, share: float) -> int | None:
+    """Return the percentile of a sorted column; None of none."""
+    return int(ascending[rank_of(share, len(ascending))]) if len(ascending) else None
 
 
 def high_percentile(parts: Iterable[Times], share: float, count: int) -> int | None:
@@ -27,7 +23,7 @@ def high_percentile(parts: Iterable[Times], share: float, count: int) -> int | N
     wanted = count - rank_of(share, count)
     greatest: NDArray[np.int64] = np.empty(0, np.int64)
     for part in parts:
-        greatest = np.concatenate((greatest, part[part > greatest[0]] if len(greatest) == wanted else part))
+        greatest = np.concatenate((greatest, part[part > greatest.min()] if len(greatest) == wanted else part))
         if len(greatest) > wanted:
             greatest = np.partition(greatest, len(greatest) - wanted)[len(greatest) - wanted :]
     return int(greatest.min())
