@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,10 @@ def rows_of(outcomes: list[Outcome] | tuple[Outcome, ...]) -> list[tuple[int, in
     return [(o.known_ns, o.sent_ns, o.reason.value, o.http_status is not None) for o in outcomes]
 
 
+def as_columns(columns: Iterable[TimeColumn]) -> list[as_objects.Column]:
+    return [(one.index, one.by_reason, one.latency_p50_ns, one.latency_p95_ns) for one in columns]
+
+
 def assert_same(columns: KnownColumns, records: list[Record] | tuple[Record, ...], objective: int, until: int) -> None:
     known = outcomes_of(records, objective, until)
     assert as_rows(columns.outcomes) == rows_of(known.outcomes)
@@ -96,10 +101,7 @@ def test_columns_of_time_count_every_outcome_and_know_what_answers_took(
     known = outcomes_of(records, OBJECTIVE, 10**6)
     columns = known_columns(SmallChunks(records, size), OBJECTIVE, 10**6).outcomes
     parts = (columns.slice(first, first + size) for first in range(0, len(columns), size))
-    found = [
-        (one.index, one.by_reason, one.latency_p50_ns, one.latency_p95_ns) for one in time_columns(parts, start, width)
-    ]
-    assert found == as_objects.columns_in_time(known.outcomes, start, width)
+    assert as_columns(time_columns(parts, start, width)) == as_objects.columns_in_time(known.outcomes, start, width)
 
 
 def test_a_column_of_time_knows_its_good_and_bad_ones() -> None:
@@ -147,10 +149,7 @@ def test_a_run_of_several_parts_is_as_one_of_one(noise: float, seed: int) -> Non
     assert window is not None
     assert failure_in(columns, normal_bad_ratio=noise, from_ns=from_ns) == as_failure(window)
     width = 7 * NS_PER_SECOND
-    found = [
-        (c.index, c.by_reason, c.latency_p50_ns, c.latency_p95_ns) for c in time_columns(columns.parts(), 0, width)
-    ]
-    assert found == as_objects.columns_in_time(outcomes, 0, width)
+    assert as_columns(time_columns(columns.parts(), 0, width)) == as_objects.columns_in_time(outcomes, 0, width)
     assert columns.reason_counts().sum() == count
 
 
@@ -179,12 +178,11 @@ def test_a_report_says_of_columns_what_objects_say(seed: int, size: int) -> None
     assert requests.bad_seconds == as_objects.bad_seconds(known, START_NS)
     assert requests.good == sum(not one.bad for one in known.outcomes)
     assert requests.bad + requests.good == len(known.outcomes)
-    assert [column.good + column.bad for column in report.chart if column.good + column.bad] == [
-        sum(by_reason)
-        for _, by_reason, _, _ in as_objects.columns_in_time(known.outcomes, START_NS, NS_PER_SECOND // 4)
-    ]
-    columns = known_columns(record.records, 2 * NS_PER_SECOND, record.events[-1].at_ns).outcomes
-    assert failure_of_run(record, columns) == as_failure(failure_of(record, known.outcomes))
+    columns = as_objects.columns_in_time(known.outcomes, START_NS, NS_PER_SECOND // 4)
+    counts = [sum(by_reason) for _, by_reason, _, _ in columns]
+    assert [count for column in report.chart if (count := column.good + column.bad)] == counts
+    outcomes = known_columns(record.records, 2 * NS_PER_SECOND, record.events[-1].at_ns).outcomes
+    assert failure_of_run(record, outcomes) == as_failure(failure_of(record, known.outcomes))
 
 
 def test_times_beyond_all_clocks_do_not_stop_a_report() -> None:
