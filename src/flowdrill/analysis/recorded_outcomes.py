@@ -48,7 +48,7 @@ class RecordedOutcomes:
         self._objective_ns = within_64_bits(latency_objective_ns)
         self._until_ns = within_64_bits(until_ns)
         self._decided: list[_Decided] = []
-        open_ = _Requests.left_in(np.empty(0, RECORD_DTYPE))
+        open_ = _Requests.none()
         for chunk in record_chunks(records):
             decides, open_ = _joined(open_, chunk)
             self._decided.append(_Decided.of(chunk, decides, self._objective_ns))
@@ -104,8 +104,19 @@ class _Requests:
     answered: Flags
 
     @classmethod
-    def left_in(cls, chunk: RecordChunk) -> _Requests:
-        return cls(chunk["sequence"], chunk["sent_ns"], chunk["http_status"] != 0)
+    def none(cls) -> _Requests:
+        return cls(np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.bool_))
+
+    def or_of(self, chunk: RecordChunk, places: Places) -> _Requests:
+        """Those at some places, of which the first are these, and those of a chunk follow."""
+        new = places >= len(self.sequence)
+        old, at = places[~new], places[new] - len(self.sequence)
+        sequence, sent_ns = np.empty(len(places), np.uint32), np.empty(len(places), np.int64)
+        answered = np.empty(len(places), np.bool_)
+        sequence[new], sequence[~new] = chunk["sequence"][at], self.sequence[old]
+        sent_ns[new], sent_ns[~new] = chunk["sent_ns"][at], self.sent_ns[old]
+        answered[new], answered[~new] = chunk["http_status"][at] != 0, self.answered[old]
+        return _Requests(sequence, sent_ns, answered)
 
     def overdue(self, until_ns: np.int64, objective_ns: np.int64) -> _Requests:
         """Those whose age has passed the objective: as `OutcomeBook` has it, up to the first one that is not."""
@@ -138,7 +149,7 @@ class _Decided:
     @property
     def places(self) -> Places:
         """Which records of the chunk decide an outcome."""
-        return np.flatnonzero(np.unpackbits(self.bits, count=self.records))
+        return np.flatnonzero(np.unpackbits(self.bits, count=self.records).view(np.bool_))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,17 +208,12 @@ class _Rows:
 def _joined(open_: _Requests, chunk: RecordChunk) -> tuple[Flags, _Requests]:
     """Return which records of a chunk decide an outcome (the answers to open requests), and the requests that are open
     after it, in the order in which `OutcomeBook` holds them: each where its sequence was opened, as sent last."""
-    before, left = len(open_.sequence), _Requests.left_in(chunk)
-    sequence = np.concatenate((open_.sequence, left.sequence)).astype(np.int64)
+    before = len(open_.sequence)
+    sequence = np.concatenate((open_.sequence, chunk["sequence"])).astype(np.int64)
     leaves = np.concatenate((np.ones(before, np.bool_), chunk["kind"] == RecordKind.SENT))
     found = _each_once(sequence, leaves)
     decides, places = _one_by_one(sequence, leaves) if found is None else found
-    still = _Requests(
-        np.concatenate((open_.sequence, left.sequence))[places],
-        np.concatenate((open_.sent_ns, left.sent_ns))[places],
-        np.concatenate((open_.answered, left.answered))[places],
-    )
-    return decides[before:], still
+    return decides[before:], open_.or_of(chunk, places)
 
 
 def _each_once(sequence: Times, leaves: Flags) -> tuple[Flags, Places] | None:
