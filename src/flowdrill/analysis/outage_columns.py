@@ -6,17 +6,21 @@ Nothing here grows with the outcomes but a byte for each.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flowdrill.analysis.detector import ALTERNATIVES
 from flowdrill.analysis.measure import sought_failure
 from flowdrill.analysis.outage import GOOD_BETWEEN_STRETCHES, LEVEL, Failure, Stretch, steps_of
-from flowdrill.analysis.outcome_columns import PART, Flags, OutcomeColumns, Times
+from flowdrill.analysis.outcome_columns import PART, Flags, OutcomeColumns, Reasons, Times
 from flowdrill.model.instant import NS_PER_SECOND, Instant
 from flowdrill.model.run_record import RunRecord
 
-_FIRST_STEPS = 64  # of a CUSUM that rises, at once; most fall back soon
+_FEW = 256  # steps of a CUSUM that rises: most fall back by then, and one by one they are faster than an array
+
+Sums: TypeAlias = NDArray[np.float64]
 
 
 def failure_of_run(record: RunRecord, known: OutcomeColumns) -> Failure | None:
@@ -33,7 +37,7 @@ def failure_in(
 ) -> Failure | None:
     """Return the failure that began at or after `from_ns`, or None; the arguments are those of `failing_window`."""
     after = known.since(from_ns)
-    span = _failing_span(after.bad, normal_bad_ratio)
+    span = _failing_span(after.bad.tobytes(), normal_bad_ratio)
     if span is None:
         return None
     failing = after.slice(span[0], span[1] + 1)
@@ -46,46 +50,55 @@ def failure_in(
     )
 
 
-def _failing_span(bad: Flags, normal: float) -> tuple[int, int] | None:
-    """Return the indices of the first and the last bad outcome that belong to the failure."""
-    if not bad.any():
-        return None
-    backwards = np.ascontiguousarray(bad[::-1])
+def _failing_span(bad: bytes, normal: float) -> tuple[int, int] | None:
+    """Return the indices of the first and the last bad outcome (1, a good one is 0) that belong to the failure."""
     if normal == 0:  # every bad one proves it
-        return int(bad.argmax()), len(bad) - 1 - int(backwards.argmax())
+        return (bad.find(1), bad.rfind(1)) if 1 in bad else None
     fits = [(_rise(bad, q, normal), q) for q in ALTERNATIVES if q > normal]
     ((_, first), q) = max(fits, key=lambda fit: fit[0][0], default=((0.0, None), 1.0))
     if first is None:
         return None
-    _, last = _rise(backwards, q, normal)
+    _, last = _rise(bad[::-1], q, normal)
     return None if last is None else (first, len(bad) - 1 - last)
 
 
-def _rise(bad: Flags, q: float, normal: float) -> tuple[float, int | None]:
+def _rise(bad: bytes, q: float, normal: float) -> tuple[float, int | None]:
     """Return the CUSUM's peak, and the first bad outcome after the last zero before it first reached its level. It
     leaves zero with a bad outcome only, and its sums are added one after the other, as in `analysis.outage`."""
-    steps = np.array(steps_of(q, normal)[::-1])  # of a good one, of a bad one
-    peak, onset, start = 0.0, None, _next_bad(bad, 0)
-    while start is not None:
-        at, size, total = start, _FIRST_STEPS, 0.0
-        while at < len(bad) and (at == start or total > 0):
-            sums = np.add.accumulate(np.concatenate(((total,), steps[bad[at : at + size].view(np.uint8)])))[1:]
-            fallen = sums <= 0
-            risen = int(fallen.argmax()) if fallen.any() else len(sums)
-            highest = float(sums[:risen].max(initial=0.0))
-            peak = max(peak, highest)
-            if onset is None and highest >= LEVEL:
-                onset = start
-            total = float(sums[-1]) if risen == len(sums) else 0.0
-            at, size = at + min(risen + 1, len(sums)), min(2 * size, PART)
-        start = _next_bad(bad, at)
+    gain, loss = steps_of(q, normal)
+    marks, steps = np.frombuffer(bad, np.uint8), np.array([loss, gain])
+    peak, onset, at = 0.0, None, bad.find(1)
+    while at >= 0:
+        start, total, highest = at, 0.0, 0.0
+        for is_bad in bad[start : start + _FEW]:
+            at += 1
+            total += gain if is_bad else loss
+            if total <= 0:
+                break
+            highest = max(highest, total)
+        if total > 0:
+            at, highest = _long_rise(marks, steps, at, total, highest)
+        peak = max(peak, highest)
+        onset = start if onset is None and highest >= LEVEL else onset
+        at = bad.find(1, at)
     return peak, onset
 
 
-def _next_bad(bad: Flags, at: int) -> int | None:
-    rest = bad[at:]
-    found = int(rest.argmax()) if len(rest) else 0
-    return at + found if len(rest) and rest[found] else None
+def _long_rise(marks: Reasons, steps: Sums, at: int, total: float, highest: float) -> tuple[int, float]:
+    """Return where the sum, which is `total` before `at`, falls to zero, or the end; and the highest that it was."""
+    size = _FEW
+    while at < len(marks):
+        size = min(2 * size, PART)
+        block = steps[marks[at : at + size]]
+        block[0] += total
+        sums = np.add.accumulate(block)
+        fallen = sums <= 0
+        length = int(fallen.argmax()) if fallen.any() else len(sums)
+        highest = max(highest, float(sums[:length].max(initial=highest)))
+        if length < len(sums):
+            return at + length + 1, highest
+        at, total = at + length, float(sums[-1])
+    return at, highest
 
 
 def _stretches(failing: OutcomeColumns, gap_ns: int) -> list[Stretch]:
