@@ -1,9 +1,9 @@
 """From a file of records to outcomes, by the rules of `OutcomeBook`, in two passes that hold little of it at a time.
 
-The first joins each answer to the request that was open (`analysis.joined_records`): what is still open after a chunk is
-carried into the next. It keeps a bit a record, whether it decided an outcome, and the requests that never came back. The
-second puts outcomes in the order in which they became known. Answers come nearly in that order, so what has been read
-can be let go as soon as nothing that follows was known earlier, which the first pass has seen.
+The first joins each answer to the request that was open (`analysis.joined_records`): what is still open after a chunk
+is carried into the next. It keeps a bit a record, whether it decided an outcome, and the requests that never came back.
+The second puts outcomes in the order in which they became known. Answers come nearly in that order, so what has been
+read can be let go as soon as nothing that follows was known earlier, which the first pass has seen.
 """
 
 from __future__ import annotations
