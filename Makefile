@@ -87,12 +87,14 @@ fix: $(VENV)/.ready
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.ready
+	$(UV) --python $(BIN)/python --constraint constraints.txt --group bench
 	$(BIN)/python benchmarks/harness_cost.py
 	$(BIN)/python benchmarks/cluster_speed.py
 	$(BIN)/python benchmarks/broken_image.py
 	$(BIN)/python benchmarks/retained_images.py
 	$(BIN)/python benchmarks/decision_to_patch.py
 	$(BIN)/python benchmarks/site_of_runs.py
+	$(BIN)/python benchmarks/big_run.py
 
 schemas: $(VENV)/.ready
 	for name in drill scenario suite result preflight plan advisories controls replay repeats compare; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
@@ -105,7 +107,7 @@ golden: $(VENV)/.ready
 	$(BIN)/python -m tests.unit.report.sample_site
 
 constraints: $(VENV)/.ready
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check pyproject.toml -o constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group check --group bench pyproject.toml -o constraints.txt
 	printf 'lfx==$(LANGFLOW)\nlangchain-openai\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate - -o constraints-lfx.txt
 	echo langflow-base==$(LANGFLOW) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate - -o constraints-langflow.txt
 

@@ -161,12 +161,16 @@ def _made_anew(folder: Path, look: FolderLook, why: str) -> HistoryRun:
     return history_run(folder.name, result, record.drill.objectives, has_report=REPORT in look.names, anew_because=why)
 
 
+def _from_the_folder(text: str, folder: Path) -> str:
+    return text.replace(f"{folder}/", "").replace(str(folder), folder.name)
+
+
 def _unreadable(folder: Path, error: RunFolderError) -> UnreadableRun:
     """Named from the folder on: where it lies is another place on each machine."""
     return UnreadableRun(
         folder=folder.name,
-        reason=error.problem.replace(f"{folder}/", ""),
-        remedy=error.remedy.replace(f"{folder}/", ""),
+        reason=_from_the_folder(error.problem, folder),
+        remedy=_from_the_folder(error.remedy, folder),
     )
 
 

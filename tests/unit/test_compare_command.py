@@ -60,8 +60,8 @@ def test_a_result_that_somebody_has_edited_does_not_count(capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([STATEFULSET, "nowhere"], "plan.json: No such file"),
-        ([STATEFULSET, str(GOLDEN)], "plan.json: No such file"),
+        ([STATEFULSET, "nowhere"], "there is no such folder"),
+        ([STATEFULSET, str(GOLDEN)], "is no run folder, and holds"),
         ([STATEFULSET, STATEFULSET, "--tolerance", "0.1"], "--tolerance: needs a share in percent"),
     ],
 )

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-
-from flowdrill.analysis.percentile import percentile
+from flowdrill.analysis.outcome_columns import OutcomeColumns
 from flowdrill.analysis.run_clock import RunClock
+from flowdrill.analysis.time_columns import TimeColumn, time_columns
 from flowdrill.model.instant import ns_to_seconds, seconds_to_ns
-from flowdrill.model.outcome import Outcome, Reason
+from flowdrill.model.outcome import Reason
 from flowdrill.model.result import ChartBin
 
 _MOST_COLUMNS = 200
+_LEAST_REQUESTS = 5  # in a column, as long as that leaves it short
+_WIDEST_FOR_FEW_SECONDS = 1.0
 _WIDTHS_SECONDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
-def chart_bins(outcomes: Sequence[Outcome], clock: RunClock) -> tuple[ChartBin, ...]:
-    """Return columns of equal, round width, aligned to the run's start, from the first to the last outcome (which
-    are in the order in which they became known); empty columns in between are there too."""
-    if not outcomes:
+def chart_bins(outcomes: OutcomeColumns, clock: RunClock, requests_per_second: float) -> tuple[ChartBin, ...]:
+    """Return columns of equal, round width, aligned to the run's start, from the first to the last outcome; empty
+    columns in between are there too. A column has room for some requests, so that a steady load looks steady."""
+    if not len(outcomes):
         return ()
-    start_ns = clock.start.monotonic_ns
-    length_ns = outcomes[-1].known_ns - outcomes[0].known_ns
-    width = next((w for w in _WIDTHS_SECONDS if length_ns <= (_MOST_COLUMNS - 1) * seconds_to_ns(w)), 86400.0)
-    columns: dict[int, list[Outcome]] = {}
-    for outcome in outcomes:
-        columns.setdefault((outcome.known_ns - start_ns) // seconds_to_ns(width), []).append(outcome)
-    return tuple(_bin(index * width, width, columns.get(index, [])) for index in range(min(columns), max(columns) + 1))
+    length_ns = int(outcomes.known_ns[-1]) - int(outcomes.known_ns[0])
+    least = min(_LEAST_REQUESTS / requests_per_second, _WIDEST_FOR_FEW_SECONDS)
+    fits = (w for w in _WIDTHS_SECONDS if w >= least and length_ns <= (_MOST_COLUMNS - 1) * seconds_to_ns(w))
+    width = next(fits, 86400.0)
+    seen = list(time_columns(outcomes.parts(), clock.start.monotonic_ns, seconds_to_ns(width)))
+    columns = {column.index: column for column in seen}
+    every = range(seen[0].index, seen[-1].index + 1)
+    return tuple(_bin(index * width, width, columns.get(index)) for index in every)
 
 
-def _bin(start: float, seconds: float, outcomes: Sequence[Outcome]) -> ChartBin:
-    """One column. A request that passed the latency objective counts with it: the least that its answer took."""
-    bad = sum(outcome.bad for outcome in outcomes)
-    latencies = sorted(
-        o.known_ns - o.sent_ns for o in outcomes if o.http_status is not None or o.reason is Reason.TOO_SLOW
-    )
+def _bin(start: float, seconds: float, column: TimeColumn | None) -> ChartBin:
     return ChartBin(
         start=start,
         seconds=seconds,
-        good=len(outcomes) - bad,
-        bad=bad,
-        bad_by_reason=dict(sorted(Counter(o.reason.name.lower() for o in outcomes if o.bad).items())),
-        latency_p50_seconds=_seconds(percentile(latencies, 0.5)),
-        latency_p95_seconds=_seconds(percentile(latencies, 0.95)),
+        good=column.good if column else 0,
+        bad=column.bad if column else 0,
+        bad_by_reason=_bad_by_reason(column),
+        latency_p50_seconds=_seconds(column.latency_p50_ns if column else None),
+        latency_p95_seconds=_seconds(column.latency_p95_ns if column else None),
     )
+
+
+def _bad_by_reason(column: TimeColumn | None) -> dict[str, int]:
+    counts = enumerate(column.by_reason) if column else ()
+    return {Reason(value).name.lower(): count for value, count in counts if count and value != Reason.GOOD}
 
 
 def _seconds(ns: int | None) -> float | None:

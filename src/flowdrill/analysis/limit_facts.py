@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flowdrill.analysis.error_budget import burned_ratio
-from flowdrill.analysis.measure import failure_of, image_set
+from flowdrill.analysis.measure import image_set
+from flowdrill.analysis.outage_columns import failure_of_run
+from flowdrill.analysis.outcome_columns import OutcomeColumns
 from flowdrill.analysis.run_clock import last_seen_ns, run_clock
 from flowdrill.model.events import LimitLook, LimitReached, LimitsInForce, Phase, PhaseStarted, Purpose
 from flowdrill.model.limits_plan import Limit, LimitName
-from flowdrill.model.outcome import Outcome
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment
 from flowdrill.model.run_record import RunRecord
@@ -22,14 +21,14 @@ _KEPT = {
 }
 
 
-def limits_of(record: RunRecord, outcomes: Sequence[Outcome]) -> tuple[Assessment, ...]:
+def limits_of(record: RunRecord, outcomes: OutcomeColumns) -> tuple[Assessment, ...]:
     """Return the limits in force until the restore: kept (pass), reached (fail), or not watched all the time
     (warning)."""
     in_force = record.first(LimitsInForce)
     return () if in_force is None else tuple(_assessed(record, one, outcomes) for one in in_force.limits)
 
 
-def _assessed(record: RunRecord, limit: Limit, outcomes: Sequence[Outcome]) -> Assessment:
+def _assessed(record: RunRecord, limit: Limit, outcomes: OutcomeColumns) -> Assessment:
     reached = record.first(LimitReached)
     until_ns = _until_ns(record)
     unseen = _unseen_because(record, limit.name, until_ns) if limit.name in _KEPT else None
@@ -48,16 +47,16 @@ def _until_ns(record: RunRecord) -> int:
     return next(restore, last_seen_ns(record))
 
 
-def _cost(record: RunRecord, name: LimitName, outcomes: Sequence[Outcome], until_ns: int) -> str:
+def _cost(record: RunRecord, name: LimitName, outcomes: OutcomeColumns, until_ns: int) -> str:
     if name is LimitName.WALL_CLOCK:
         return format_seconds(run_clock(record).seconds(until_ns))
     broken = image_set(record, Purpose.BREAK)
-    known = [one for one in outcomes if one.known_ns <= until_ns]
+    known = outcomes.until(until_ns)
     if name is LimitName.ERROR_BUDGET:
-        failure = failure_of(record, known)
+        failure = failure_of_run(record, known)
         return f"{format_ratio(burned_ratio(record.drill, failure.bad if failure is not None else 0))} burned"
     since_ns = broken.instant.earliest_ns if broken is not None else until_ns + 1
-    return f"{sum(one.bad and one.known_ns >= since_ns for one in known)} bad requests"
+    return f"{known.since(since_ns).bad_count()} bad requests"
 
 
 def _unseen_because(record: RunRecord, name: LimitName, until_ns: int) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from flowdrill.analysis.outage import FailingWindow, failing_window
+from flowdrill.analysis.outage import FailingWindow, Failure, failing_window
 from flowdrill.analysis.run_clock import last_seen_ns
 from flowdrill.model.events import (
     Acknowledged,
@@ -103,21 +103,40 @@ def image_set(record: RunRecord, purpose: Purpose) -> ImageSet | None:
     return next((event for event in record.all_of(ImageSet) if event.purpose is purpose), None)
 
 
-def failure_of(record: RunRecord, outcomes: Iterable[Outcome]) -> FailingWindow | None:
-    """Return the failure the break caused, or None. Once the recovery has held, nothing later belongs to it."""
+@dataclass(frozen=True, slots=True)
+class SoughtFailure:
+    """What to look for: the first outcomes, and the last (None: whatever is known), that the failure may have; and the
+    ratio of bad ones that is no failure."""
+
+    from_ns: int
+    until_ns: int | None
+    normal_bad_ratio: float
+
+
+def sought_failure(record: RunRecord) -> SoughtFailure | None:
+    """Return what the break may have caused; None without a break. Once the recovery has held, nothing later belongs
+    to it."""
     broken = image_set(record, Purpose.BREAK)
     if broken is None:
         return None
     baseline, held = record.first(BaselineHeld), record.first(RecoveryHeld)
     normal = baseline.bad / baseline.finished if baseline and baseline.finished else 0.0
+    return SoughtFailure(broken.instant.earliest_ns, held.at_ns if held else None, normal)
+
+
+def failure_of(record: RunRecord, outcomes: Iterable[Outcome]) -> FailingWindow | None:
+    """Return the failure the break caused, or None; of columns, `outage_columns.failure_of_run` does."""
+    sought = sought_failure(record)
+    if sought is None:
+        return None
     return failing_window(
-        (outcome for outcome in outcomes if held is None or outcome.known_ns <= held.at_ns),
-        normal_bad_ratio=normal,
-        from_ns=broken.instant.earliest_ns,
+        (outcome for outcome in outcomes if sought.until_ns is None or outcome.known_ns <= sought.until_ns),
+        normal_bad_ratio=sought.normal_bad_ratio,
+        from_ns=sought.from_ns,
     )
 
 
-def timeline_of(record: RunRecord, failure: FailingWindow | None) -> Timeline:
+def timeline_of(record: RunRecord, failure: Failure | None) -> Timeline:
     """Return the run's instants. A recovery that did not hold is none."""
     broken, triggered = image_set(record, Purpose.BREAK), image_set(record, Purpose.ROLL_BACK)
     detected = next((event for event in record.all_of(Detected) if event.triggers), None)

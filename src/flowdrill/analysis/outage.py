@@ -16,14 +16,14 @@ from flowdrill.analysis.detector import ALTERNATIVES
 from flowdrill.model.instant import NS_PER_SECOND, Instant
 from flowdrill.model.outcome import Outcome
 
-_LEVEL = math.log(1e7)  # noise reaches it at most once in 10 million requests of a service that is as in the baseline
-_GOOD_BETWEEN_STRETCHES = 10
+LEVEL = math.log(1e7)  # noise reaches it at most once in 10 million requests of a service that is as in the baseline
+GOOD_BETWEEN_STRETCHES = 10
 _LEAST_SILENCE_NS = NS_PER_SECOND
 _RECOMPUTE_NS = NS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class FailingWindow:
+class Failure:
     """From the first bad outcome of the failure to the last one that belongs to it.
 
     `bad` counts the bad outcomes in between. `stretches` is more than 1 when the service flapped. `recovered` is None
@@ -34,6 +34,12 @@ class FailingWindow:
     recovered: Instant | None
     stretches: int
     bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailingWindow(Failure):
+    """The same with the outcomes at its ends."""
+
     first_bad: Outcome
     last_bad: Outcome
 
@@ -75,10 +81,15 @@ def _failing_span(bad: Sequence[bool], normal: float) -> tuple[int, int] | None:
     return None if last is None else (first, len(bad) - 1 - last)
 
 
+def steps_of(q: float, normal: float) -> tuple[float, float]:
+    """Return what a bad outcome adds to the CUSUM of an alternative ratio, and a good one (less than nothing)."""
+    gain = math.log(q / normal) if normal > 0 else math.inf  # what never happens by itself proves the failure alone
+    return gain, math.log((1 - q) / (1 - normal))
+
+
 def _rise(bad: Sequence[bool], q: float, normal: float) -> tuple[float, int | None]:
     """Return the CUSUM's peak, and the first bad outcome after the last zero before it first reached its level."""
-    gain = math.log(q / normal) if normal > 0 else math.inf  # what never happens by itself proves the failure alone
-    loss = math.log((1 - q) / (1 - normal))
+    gain, loss = steps_of(q, normal)
     total = peak = 0.0
     rising_since = 0
     onset: int | None = None
@@ -87,59 +98,70 @@ def _rise(bad: Sequence[bool], q: float, normal: float) -> tuple[float, int | No
             rising_since = index
         total = max(0.0, total + (gain if is_bad else loss))
         peak = max(peak, total)
-        if onset is None and total >= _LEVEL:
+        if onset is None and total >= LEVEL:
             onset = rising_since
     return peak, onset
 
 
 @dataclass(slots=True)
-class _Stretch:
+class Stretch:
     """Bad requests in a row, apart from noise-sized gaps."""
 
     first_known_ns: int
     last_known_ns: int
     last_sent_ns: int
 
-    def add(self, bad: Outcome) -> None:
-        self.first_known_ns = min(self.first_known_ns, bad.known_ns)
-        self.last_known_ns = max(self.last_known_ns, bad.known_ns)
-        self.last_sent_ns = max(self.last_sent_ns, bad.sent_ns)
+    def add(self, other: Stretch) -> None:
+        """Count what belongs to it, too."""
+        self.first_known_ns = min(self.first_known_ns, other.first_known_ns)
+        self.last_known_ns = max(self.last_known_ns, other.last_known_ns)
+        self.last_sent_ns = max(self.last_sent_ns, other.last_sent_ns)
+
+    @property
+    def up_before_ns(self) -> int:
+        """Whoever was served and knew it by then was served before the failure."""
+        return min(self.first_known_ns, self.last_sent_ns)
+
+    @property
+    def up_after_ns(self) -> int:
+        """Whoever asked from then on and was served was served after the failure."""
+        return max(self.first_known_ns, self.last_sent_ns)
 
 
-def _stretches(failing: Sequence[Outcome], gap_ns: int) -> list[_Stretch]:
+def _stretches(failing: Sequence[Outcome], gap_ns: int) -> list[Stretch]:
     """Return the separate stretches. Both the sending and the fate must lie a gap apart: requests that hung for long
     before one event are known together, and those that hang after it were sent together."""
-    found: list[_Stretch] = []
+    found: list[Stretch] = []
     good = 0
     for outcome in sorted(failing, key=lambda o: o.sent_ns):
         if not outcome.bad:
             good += 1
             continue
         apart = not found or (
-            good >= _GOOD_BETWEEN_STRETCHES
+            good >= GOOD_BETWEEN_STRETCHES
             and outcome.sent_ns - found[-1].last_sent_ns >= gap_ns
             and outcome.known_ns - found[-1].last_known_ns >= gap_ns
         )
+        this = Stretch(outcome.known_ns, outcome.known_ns, outcome.sent_ns)
         if apart:
-            found.append(_Stretch(outcome.known_ns, outcome.known_ns, outcome.sent_ns))
-        found[-1].add(outcome)
+            found.append(this)
+        else:
+            found[-1].add(this)
         good = 0
     return found
 
 
-def _impact(stretch: _Stretch, known: Sequence[Outcome], from_ns: int) -> Instant:
+def _impact(stretch: Stretch, known: Sequence[Outcome], from_ns: int) -> Instant:
     """The service was up at some moment after the start of every good request that was answered before a bad one of
     the stretch was sent; it was down when the first bad one was known."""
-    certain_ns = min(stretch.first_known_ns, stretch.last_sent_ns)
-    up = (outcome.sent_ns for outcome in known if not outcome.bad and outcome.known_ns <= certain_ns)
+    up = (outcome.sent_ns for outcome in known if not outcome.bad and outcome.known_ns <= stretch.up_before_ns)
     return Instant(max(from_ns, max(up, default=from_ns)), stretch.first_known_ns)
 
 
-def _recovered(stretch: _Stretch, after: Sequence[Outcome]) -> Instant | None:
+def _recovered(stretch: Stretch, after: Sequence[Outcome]) -> Instant | None:
     """The mirror image: still down at some moment after the last bad request was sent; up again when a good answer
     came to a request that was sent after a bad one of the stretch was known."""
-    certain_ns = max(stretch.first_known_ns, stretch.last_sent_ns)
-    up = (outcome.known_ns for outcome in after if not outcome.bad and outcome.sent_ns >= certain_ns)
+    up = (outcome.known_ns for outcome in after if not outcome.bad and outcome.sent_ns >= stretch.up_after_ns)
     first_up_ns = min(up, default=None)
     return None if first_up_ns is None else Instant(stretch.last_sent_ns, first_up_ns)
 

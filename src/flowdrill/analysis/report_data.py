@@ -11,9 +11,10 @@ from flowdrill.analysis.game_day import game_day_of
 from flowdrill.analysis.judge import judge
 from flowdrill.analysis.latency_windows import latency_windows
 from flowdrill.analysis.limit_facts import limits_of
-from flowdrill.analysis.measure import Timeline, failure_of, image_set, timeline_of
+from flowdrill.analysis.measure import Timeline, image_set, timeline_of
 from flowdrill.analysis.obstacles import obstacles_of
-from flowdrill.analysis.outcomes import outcomes_of
+from flowdrill.analysis.outage_columns import failure_of_run
+from flowdrill.analysis.recorded_outcomes import known_columns
 from flowdrill.analysis.recovery_stages import recovery_stages
 from flowdrill.analysis.request_counts import request_counts
 from flowdrill.analysis.run_clock import (
@@ -66,8 +67,8 @@ def report_of(record: RunRecord) -> Report:
     does not begin with the run's start."""
     clock = run_clock(record)
     load = record.drill.load
-    known = outcomes_of(record.records, seconds_to_ns(load.latency_objective), last_seen_ns(record))
-    failure = failure_of(record, known.outcomes)
+    known = known_columns(record.records, seconds_to_ns(load.latency_objective), last_seen_ns(record))
+    failure = failure_of_run(record, known.outcomes)
     timeline = timeline_of(record, failure)
     requests = request_counts(record, known, failure, timeline)
     judgement = judge(record, timeline, requests)
@@ -109,7 +110,7 @@ def report_of(record: RunRecord) -> Report:
     )
     return Report(
         result=with_audit(result, record),
-        chart=chart_bins(known.outcomes, clock),
+        chart=chart_bins(known.outcomes, clock, load.requests_per_second),
         latency_objective_seconds=load.latency_objective,
         requests_per_second=load.requests_per_second,
         serving=serving_versions(record, clock),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flowdrill.analysis.measure import Timeline, image_set
+from flowdrill.analysis.requests_sent import sent_within
 from flowdrill.analysis.run_clock import last_seen_ns, run_clock
 from flowdrill.model.events import BaselineHeld, Purpose
 from flowdrill.model.instant import Instant, ns_to_seconds
-from flowdrill.model.outcome import RecordKind
 from flowdrill.model.provider_log import ProviderRequest
 from flowdrill.model.result import Tokens, TokenUse
 from flowdrill.model.run_record import RunRecord
@@ -44,9 +44,7 @@ def _use(record: RunRecord, window: Instant | None, log: tuple[ProviderRequest, 
     clock = run_clock(record).start
     start_ns, end_ns = (ns - clock.monotonic_ns + clock.utc_ns for ns in (window.earliest_ns, window.latest_ns))
     served = [one for one in log if start_ns <= one.at_utc_ns <= end_ns]
-    sent = sum(
-        one.kind is RecordKind.SENT and window.earliest_ns <= one.sent_ns <= window.latest_ns for one in record.records
-    )
+    sent = sent_within(record.records, window)
     prompt, completion = sum(one.prompt_tokens for one in served), sum(one.completion_tokens for one in served)
     return TokenUse(
         seconds=ns_to_seconds(window.latest_ns - window.earliest_ns),

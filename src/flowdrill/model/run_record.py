@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -27,14 +28,15 @@ class RecordDigests:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run folder holds. `records` are in the order in which they reached the harness; `events` are the harness's
-    and, where it took over, the guard's. `torn` names the files whose end was cut off in mid-record, and left out.
-    `excerpts` and `sample_lines` (bad answers, a JSON object a line) are pieces of the evidence."""
+    """What a run folder holds. `records` are in the order in which they reached the harness (those of a folder stay in
+    their file: `model.record_columns`); `events` are the harness's and, where it took over, the guard's. `torn` names
+    the files whose end was cut off in mid-record, and left out. `excerpts` and `sample_lines` (bad answers, a JSON
+    object a line) are pieces of the evidence."""
 
     drill: Drill
     scenario: Scenario
     events: tuple[Event, ...]
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     provider: ProviderLog = NOT_READ
     torn: tuple[str, ...] = ()
     excerpts: tuple[Excerpt, ...] = ()

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from flowdrill.analysis.chart import chart_bins
+from flowdrill.analysis.outcome_columns import columns_of
 from flowdrill.analysis.report_data import report_of
 from flowdrill.analysis.run_clock import RunClock, utc_text
 from flowdrill.errors import RunFolderError
@@ -118,7 +119,7 @@ def test_the_chart_holds_every_outcome_once_in_about_200_columns() -> None:
 def test_the_columns_have_a_round_width(seconds: int, width: float) -> None:
     ends = [0, seconds * NS_PER_SECOND]
     outcomes = [Outcome(0, ns, ns, ns, Reason.GOOD, 200) for ns in ends]
-    chart = chart_bins(outcomes, RunClock(ClockPair(0, 0)))
+    chart = chart_bins(columns_of(outcomes), RunClock(ClockPair(0, 0)), 20.0)
     assert {column.seconds for column in chart} == {width}
     assert len(chart) <= 200
 
@@ -130,10 +131,10 @@ def test_a_column_says_what_answers_took_and_nothing_of_those_that_never_came() 
         Outcome(1, 1 * second, 1 * second, 1 * second + 1, Reason.CONNECTION, None),
         Outcome(2, 0, 0, 1 * second + 2, Reason.TOO_SLOW, None),
     ]
-    (column,) = chart_bins(outcomes, RunClock(ClockPair(0, 0)))
+    (column,) = chart_bins(columns_of(outcomes), RunClock(ClockPair(0, 0)), 20.0)
     assert (column.good, column.bad) == (1, 2)
     assert (column.latency_p50_seconds, column.latency_p95_seconds) == (1.0, 1.000000002)
-    (dead,) = chart_bins(outcomes[1:2], RunClock(ClockPair(0, 0)))
+    (dead,) = chart_bins(columns_of(outcomes[1:2]), RunClock(ClockPair(0, 0)), 20.0)
     assert dead.latency_p50_seconds is None
 
 
