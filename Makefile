@@ -94,7 +94,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/decision_to_patch.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result preflight plan advisories replay repeats; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result preflight plan advisories replay repeats gate evidence; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flowdrill.cli_evidence import add_evidence
+from flowdrill.cli_gate import add_gate
 from flowdrill.cli_looking import add_looking
 from flowdrill.cli_parts import Commands, add_cluster_options, later
 from flowdrill.cli_people import add_people
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowdrill {version('flowdrill')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    add_gate(commands)
     add_people(commands)
     add_restore(commands)
     add_looking(commands)
@@ -220,7 +222,19 @@ def _add_validate(commands: Commands) -> None:
     command.set_defaults(call=later("drills", "validate"))
 
 
-SCHEMAS = ("drill", "scenario", "suite", "result", "preflight", "plan", "advisories", "replay", "repeats")
+SCHEMAS = (
+    "drill",
+    "scenario",
+    "suite",
+    "result",
+    "preflight",
+    "plan",
+    "advisories",
+    "replay",
+    "repeats",
+    "gate",
+    "evidence",
+)
 
 
 def _add_schema(commands: Commands) -> None:

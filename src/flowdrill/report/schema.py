@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Literal
+
+from pydantic import BaseModel
 
 from flowdrill.model.advisories import Advisories
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import DrillPlan
+from flowdrill.model.evidence_search import EvidenceAnswer
+from flowdrill.model.gate import GateResult
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.repeats import Repeats
 from flowdrill.model.replay import Replay
@@ -15,29 +20,31 @@ from flowdrill.model.result import Result
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.suite import Suite
 
-SchemaName = Literal["result", "drill", "scenario", "suite", "preflight", "plan", "advisories", "replay", "repeats"]
+SchemaName = Literal[
+    "result", "drill", "scenario", "suite", "preflight", "plan", "advisories", "replay", "repeats", "gate", "evidence"
+]
+_READ: Mapping[str, type[BaseModel]] = {
+    "drill": Drill,
+    "scenario": Scenario,
+    "suite": Suite,
+    "advisories": Advisories,
+}
+_WRITTEN: Mapping[str, type[BaseModel]] = {
+    "result": Result,
+    "preflight": PreflightResult,
+    "plan": DrillPlan,
+    "replay": Replay,
+    "repeats": Repeats,
+    "gate": GateResult,
+    "evidence": EvidenceAnswer,
+}
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema_text(name: SchemaName) -> str:
     """Return the text of `schemas/{name}.v1.json`, ending with a line end."""
-    match name:
-        case "result":
-            schema = Result.model_json_schema(mode="serialization")
-        case "drill":
-            schema = Drill.model_json_schema(mode="validation")
-        case "scenario":
-            schema = Scenario.model_json_schema(mode="validation")
-        case "suite":
-            schema = Suite.model_json_schema(mode="validation")
-        case "preflight":
-            schema = PreflightResult.model_json_schema(mode="serialization")
-        case "plan":
-            schema = DrillPlan.model_json_schema(mode="serialization")
-        case "advisories":
-            schema = Advisories.model_json_schema(mode="validation")
-        case "replay":
-            schema = Replay.model_json_schema(mode="serialization")
-        case "repeats":
-            schema = Repeats.model_json_schema(mode="serialization")
+    if name in _READ:
+        schema = _READ[name].model_json_schema(mode="validation")
+    else:
+        schema = _WRITTEN[name].model_json_schema(mode="serialization")
     return json.dumps({"$schema": _DIALECT, **schema}, indent=2, ensure_ascii=False) + "\n"
