@@ -62,6 +62,13 @@ def _add_running(command: argparse.ArgumentParser) -> None:
     run.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
     run.add_argument("--junit", type=Path, metavar="FILE", help="write one JUnit file: a test suite a drill")
     run.add_argument(
+        "--approved",
+        action="append",
+        default=[],
+        metavar="DIGEST",
+        help="digest of a plan that was approved (`flowdrill plan`): any other is refused; several, one a drill",
+    )
+    run.add_argument(
         "--sign-key", type=Path, metavar="FILE", help="private key that signs the runs; default: $FLOWDRILL_SIGNING_KEY"
     )
 

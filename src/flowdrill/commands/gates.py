@@ -3,25 +3,110 @@
 from __future__ import annotations
 
 import argparse
+import os
 
+from flowdrill.candidates import read_candidate
 from flowdrill.commands.evidence_gates import ask_history
 from flowdrill.commands.exit_codes import ExitCode
-from flowdrill.errors import PlanError
+from flowdrill.commands.finished_runs import tell_report_and_error
+from flowdrill.commands.gate_files import append_text, check_writable, write_text
+from flowdrill.commands.telling import answered, tell
+from flowdrill.edges.terminal.lines import visible
+from flowdrill.errors import FlowdrillError, PlanError
+from flowdrill.gating import GateOrder, GateRun, gate_result, gate_runs, read_gate
+from flowdrill.model.gate import GateOutcome, GateResult
+from flowdrill.report.gate_junit import render_gate_junit
+from flowdrill.report.gate_text import (
+    drill_line,
+    gate_annotations,
+    render_gate_json,
+    render_gate_markdown,
+    render_gate_text,
+)
+from flowdrill.report.github_annotations import render_github_annotations
+from flowdrill.report.junit import render_junit
+from flowdrill.sealing import take_signing_key
+from flowdrill.wiring import FinishedRun
+
+_CODES = {
+    GateOutcome.PASS: ExitCode.PASS,
+    GateOutcome.FAIL: ExitCode.FAIL,
+    GateOutcome.ERROR: ExitCode.ERROR,
+    GateOutcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+_OF_RUNNING = (
+    *("suite", "candidate", "candidate_changes", "rollback_to", "context"),
+    *("fail_fast", "junit", "approved", "sign_key"),
+)
+_OF_ASKING = ("image", "key")
 
 
 def gate(options: argparse.Namespace) -> ExitCode:
     """Say whether a release may go."""
     if options.evidence is not None:
-        _refuse_beside(
-            options, "--evidence", ("suite", "candidate", "candidate_changes", "rollback_to", "context", "junit")
-        )
+        _refuse_beside(options, "--evidence", _OF_RUNNING)
         return ask_history(options)
-    _refuse_beside(options, "a suite", ("image", "key"))
-    raise PlanError("gate: names neither a suite nor evidence", "such as drills/gate.yaml, or --evidence reports")
+    _refuse_beside(options, "a suite", _OF_ASKING)
+    order = _order(options)
+    check_writable(options.markdown, "--markdown")
+    check_writable(options.junit, "--junit")
+    suite, _ = read_gate(order.suite_file)
+    runs = []
+    for one in gate_runs(order):
+        runs.append(one)
+        _tell(one)
+    result = gate_result(order, suite, runs)
+    return _answered(options, result, runs)
+
+
+def _order(options: argparse.Namespace) -> GateOrder:
+    key = take_signing_key(options.sign_key, os.environ)  # one that is none is named before anything is done
+    if options.suite is None:
+        raise PlanError("gate: names neither a suite nor evidence", "such as drills/gate.yaml, or --evidence reports")
+    if options.candidate_changes is not None and options.candidate is None:
+        raise PlanError("--candidate-changes: of which candidate is not said", "name it with --candidate")
+    candidate = None if options.candidate is None else read_candidate(options.candidate, options.candidate_changes)
+    return GateOrder(
+        suite_file=options.suite,
+        context=options.context,
+        kubeconfig=options.kubeconfig,
+        candidate=candidate,
+        rollback_to=options.rollback_to,
+        fail_fast=options.fail_fast,
+        out=options.out,
+        signing_key=key,
+        approved=tuple(options.approved),
+    )
+
+
+def _tell(one: GateRun) -> None:
+    """Say what became of a drill while the others go on."""
+    tell(f"gate: {drill_line(one.told)}")
+    if isinstance(one.run, FinishedRun):
+        tell_report_and_error(one.run)
+    elif isinstance(one.run, FlowdrillError):
+        tell(f"flowdrill: {visible(str(one.run))}")
+
+
+def _answered(options: argparse.Namespace, result: GateResult, runs: list[GateRun]) -> ExitCode:
+    finished = [one.run if isinstance(one.run, FinishedRun) else None for one in runs]
+    append_text(options.markdown, render_gate_markdown(result), "--markdown")
+    own = [None if one is None else render_junit(one.report) for one in finished]
+    write_text(options.junit, render_gate_junit(result, own), "--junit")
+    text = render_gate_json(result) if options.json else render_gate_text(result)
+    if options.annotations is not None:
+        told = render_github_annotations(gate_annotations(result))
+        if options.json:
+            tell(told.rstrip("\n"))
+        else:
+            text = told + text
+    signals = [one.outcome.stop_signal for one in finished if one is not None]
+    stopped = next((one for one in signals if one is not None), None)
+    return answered(text, _CODES[result.verdict] if stopped is None else ExitCode[stopped])
 
 
 def _refuse_beside(options: argparse.Namespace, what: str, names: tuple[str, ...]) -> None:
-    given = [name for name in names if getattr(options, name) not in (None, False)]
+    given = [name for name in names if getattr(options, name) not in (None, False, [])]
     if given:
         option = "SUITE.yaml" if given[0] == "suite" else f"--{given[0].replace('_', '-')}"
         raise PlanError(f"gate: {option} says nothing beside {what}", "see `flowdrill gate --help`")
