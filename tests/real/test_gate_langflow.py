@@ -1,5 +1,5 @@
-"""The eight ways of the shipped suite in which a release could be broken, each as a candidate: the gate blocks them, and
-lets the harmless one go. Real LangFlow, on the embedded cluster."""
+"""Each way of the shipped suite in which a release could be broken, as a candidate: the gate blocks it, and lets the
+harmless one go. Real LangFlow, on the embedded cluster."""
 
 from __future__ import annotations
 

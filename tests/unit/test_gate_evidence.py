@@ -195,7 +195,7 @@ def test_the_command_says_it_to_pipelines(store: Store, tmp_path: Path, capsys: 
     asked = ["gate", "--evidence", str(store.folder), "--image", f"registry/flow@sha256:{'e' * 64}"]
     assert main([*asked, "--annotations", "github", "--markdown", str(summary)]) == 1
     told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("::error title=flowdrill gate%3A NO EVIDENCE::sha256:eeee")
+    assert told[-1].startswith("::error title=flowdrill gate%3A NO EVIDENCE::sha256:eeee")
     assert summary.read_text().startswith("before\n## ❌ NO EVIDENCE: evidence of a rollback\n")
     assert main([*asked, "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import argparse
 
 from flowdrill.analysis.evidence_search import Wanted, digest_in
+from flowdrill.commands.annotating import Annotator
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.gate_files import append_text, check_writable
-from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.signing.keys import read_public_key
 from flowdrill.errors import PlanError
 from flowdrill.model.evidence_search import EvidenceAnswer, Found
 from flowdrill.model.quantity import parse_duration_seconds
 from flowdrill.report.evidence_text import HEADS, render_evidence_json, render_evidence_markdown, render_evidence_text
-from flowdrill.report.github_annotations import Annotation, Level, render_github_annotations
+from flowdrill.report.github_annotations import Annotation, Level
 from flowdrill.searching_evidence import search_evidence, wanted_of
 
 _CODES = {Found.PROVEN: ExitCode.PASS, Found.NOT_PROVEN: ExitCode.INCONCLUSIVE, Found.NONE: ExitCode.FAIL}
 _LEVELS = {Found.PROVEN: Level.NOTICE, Found.NOT_PROVEN: Level.ERROR, Found.NONE: Level.ERROR}
 
 
-def ask_history(options: argparse.Namespace) -> ExitCode:
+def ask_history(options: argparse.Namespace, annotator: Annotator) -> ExitCode:
     """Say whether a signed, passing drill has rolled back to an image lately."""
     wanted = _wanted(options)
     key = None if options.key is None else read_public_key(options.key)
@@ -28,13 +28,7 @@ def ask_history(options: argparse.Namespace) -> ExitCode:
     answer = search_evidence(options.evidence, wanted, key)
     append_text(options.markdown, render_evidence_markdown(answer), "--markdown")
     text = render_evidence_json(answer) if options.json else render_evidence_text(answer)
-    if options.annotations is not None:
-        told = render_github_annotations(_annotations(answer))
-        if options.json:
-            tell(told.rstrip("\n"))
-        else:
-            text = told + text
-    return answered(text, _CODES[answer.found])
+    return annotator.answer(text, _annotations(answer), _CODES[answer.found])
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:

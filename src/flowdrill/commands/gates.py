@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 
 from flowdrill.candidates import read_candidate
+from flowdrill.commands.annotating import Annotator
 from flowdrill.commands.evidence_gates import ask_history
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import tell_report_and_error
 from flowdrill.commands.gate_files import append_text, check_writable, write_text
-from flowdrill.commands.telling import answered, tell
+from flowdrill.commands.telling import tell
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, PlanError
-from flowdrill.gating import GateOrder, GateRun, gate_result, gate_runs, read_gate
+from flowdrill.gating import CarryOut, GateOrder, GateRun, gate_result, gate_runs, read_gate
 from flowdrill.model.gate import GateOutcome, GateResult
 from flowdrill.report.gate_junit import render_gate_junit
 from flowdrill.report.gate_text import (
     drill_line,
+    error_annotation,
     gate_annotations,
+    render_error_markdown,
     render_gate_json,
     render_gate_markdown,
     render_gate_text,
 )
-from flowdrill.report.github_annotations import render_github_annotations
 from flowdrill.report.junit import render_junit
+from flowdrill.report.safe_text import visible_text
 from flowdrill.sealing import take_signing_key
-from flowdrill.wiring import FinishedRun
+from flowdrill.wiring import FinishedRun, run_plan
 
 _CODES = {
     GateOutcome.PASS: ExitCode.PASS,
@@ -41,22 +45,46 @@ _OF_RUNNING = (
 _OF_ASKING = ("image", "key")
 
 
-def gate(options: argparse.Namespace) -> ExitCode:
+def gate(options: argparse.Namespace, carry_out: CarryOut = run_plan) -> ExitCode:
     """Say whether a release may go."""
-    if options.evidence is not None:
-        _refuse_beside(options, "--evidence", _OF_RUNNING)
-        return ask_history(options)
-    _refuse_beside(options, "a suite", _OF_ASKING)
+    annotator = Annotator(wanted=options.annotations is not None, as_json=options.json)
+    try:
+        if options.evidence is not None:
+            _refuse_beside(options, "--evidence", _OF_RUNNING)
+            return ask_history(options, annotator)
+        _refuse_beside(options, "a suite", _OF_ASKING)
+        return _run(options, annotator, carry_out)
+    except FlowdrillError as error:
+        with suppress(PlanError):
+            append_text(options.markdown, render_error_markdown(error.problem, error.remedy), "--markdown")
+        if options.annotations is None:
+            raise
+        tell(f"flowdrill: {visible_text(error.problem)} -> {visible_text(error.remedy)}")
+        return annotator.answer("", [error_annotation(error.problem)], ExitCode.ERROR)
+
+
+def _run(options: argparse.Namespace, annotator: Annotator, carry_out: CarryOut) -> ExitCode:
     order = _order(options)
     check_writable(options.markdown, "--markdown")
     check_writable(options.junit, "--junit")
     suite, _ = read_gate(order.suite_file)
     runs = []
-    for one in gate_runs(order):
+    for one in gate_runs(order, carry_out):
         runs.append(one)
         _tell(one)
     result = gate_result(order, suite, runs)
-    return _answered(options, result, runs)
+    finished = [one.run if isinstance(one.run, FinishedRun) else None for one in runs]
+    append_text(options.markdown, render_gate_markdown(result), "--markdown")
+    own = [None if one is None else render_junit(one.report) for one in finished]
+    write_text(options.junit, render_gate_junit(result, own), "--junit")
+    text = render_gate_json(result) if options.json else render_gate_text(result)
+    return annotator.answer(text, gate_annotations(result), _code_of(result, finished))
+
+
+def _code_of(result: GateResult, finished: list[FinishedRun | None]) -> ExitCode:
+    signals = [one.outcome.stop_signal for one in finished if one is not None]
+    stopped = next((one for one in signals if one is not None), None)
+    return _CODES[result.verdict] if stopped is None else ExitCode[stopped]
 
 
 def _order(options: argparse.Namespace) -> GateOrder:
@@ -86,23 +114,6 @@ def _tell(one: GateRun) -> None:
         tell_report_and_error(one.run)
     elif isinstance(one.run, FlowdrillError):
         tell(f"flowdrill: {visible(str(one.run))}")
-
-
-def _answered(options: argparse.Namespace, result: GateResult, runs: list[GateRun]) -> ExitCode:
-    finished = [one.run if isinstance(one.run, FinishedRun) else None for one in runs]
-    append_text(options.markdown, render_gate_markdown(result), "--markdown")
-    own = [None if one is None else render_junit(one.report) for one in finished]
-    write_text(options.junit, render_gate_junit(result, own), "--junit")
-    text = render_gate_json(result) if options.json else render_gate_text(result)
-    if options.annotations is not None:
-        told = render_github_annotations(gate_annotations(result))
-        if options.json:
-            tell(told.rstrip("\n"))
-        else:
-            text = told + text
-    signals = [one.outcome.stop_signal for one in finished if one is not None]
-    stopped = next((one for one in signals if one is not None), None)
-    return answered(text, _CODES[result.verdict] if stopped is None else ExitCode[stopped])
 
 
 def _refuse_beside(options: argparse.Namespace, what: str, names: tuple[str, ...]) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import textwrap
 
 from flowdrill.model.evidence_search import EvidenceAnswer, Found, RecordedDrill
 from flowdrill.model.quantity import format_seconds
 from flowdrill.report.markdown import escape_markdown, markdown_table
 from flowdrill.report.safe_text import visible_text
 
-_WIDTH = 118
 HEADS = {Found.PROVEN: "PASS", Found.NOT_PROVEN: "NOT PROVEN", Found.NONE: "NO EVIDENCE"}
 _SIGNS = {Found.PROVEN: "✅", Found.NOT_PROVEN: "❓", Found.NONE: "❌"}
 _MOST_UNREADABLE = 10
@@ -23,11 +21,11 @@ def render_evidence_json(answer: EvidenceAnswer) -> str:
 
 def render_evidence_text(answer: EvidenceAnswer) -> str:
     """Return what a terminal shows, ending with a line end."""
-    lines = [_wrapped(f"{HEADS[answer.found]}: {answer.image}: {answer.says}", "  ")]
+    lines = [f"{HEADS[answer.found]}: {answer.image}: {visible_text(answer.says)}"]
     if answer.evidence is not None:
         lines.append(f"  run: {visible_text(answer.evidence.run)}")
-    lines += [_wrapped(f"  {_run(one)}: {visible_text(one.why_not)}", "    ") for one in answer.nearest]
-    lines += [_wrapped(f"  not read: {one}", "    ") for one in _unreadable(answer)]
+    lines += [f"  run {_run(one)}: {visible_text(one.why_not)}" for one in answer.nearest]
+    lines += [f"  not read: {one}" for one in _unreadable(answer)]
     return "\n".join(lines) + "\n"
 
 
@@ -55,7 +53,3 @@ def _run(one: RecordedDrill) -> str:
     age = "" if one.age_seconds is None or one.age_seconds < 0 else f", {format_seconds(one.age_seconds)} old"
     drill = "" if one.drill is None else f" ({visible_text(one.drill)}{age})"
     return f"{visible_text(one.run)}{drill}"
-
-
-def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from pathlib import PurePath
 
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
@@ -12,7 +11,6 @@ from flowdrill.report.github_annotations import Annotation, Level
 from flowdrill.report.markdown import escape_markdown, markdown_table
 from flowdrill.report.safe_text import visible_text
 
-_WIDTH = 118
 WORDS = {
     GateOutcome.PASS: "PASS",
     GateOutcome.FAIL: "FAIL",
@@ -56,9 +54,9 @@ def head_sentence(result: GateResult) -> str:
 
 
 def render_gate_text(result: GateResult) -> str:
-    """Return what a terminal shows, ending with a line end."""
-    lines = [_wrapped(drill_line(one), " " * 14) for one in result.drills]
-    return "\n".join([*lines, "", _wrapped(head_sentence(result), "  ")]) + "\n"
+    """Return what a terminal shows, ending with a line end. Lines are not wrapped: each begins with a word of ours, and
+    never with one that a cluster has said, which a pipeline may take for a command."""
+    return "\n".join([*map(drill_line, result.drills), "", head_sentence(result)]) + "\n"
 
 
 def render_gate_markdown(result: GateResult) -> str:
@@ -90,6 +88,17 @@ def gate_annotations(result: GateResult) -> list[Annotation]:
     return told
 
 
+def error_annotation(problem: str) -> Annotation:
+    """Return what kept the gate from being asked, as an annotation."""
+    return Annotation(Level.ERROR, "flowdrill gate: ERROR", problem)
+
+
+def render_error_markdown(problem: str, remedy: str) -> str:
+    """Return the same for a step's summary, ending with a line end."""
+    head = f"## {_SIGNS[GateOutcome.ERROR]} ERROR: the gate could not be asked"
+    return f"{head}\n\n{escape_markdown(problem)}\n\nWhat to do: {escape_markdown(remedy)}\n"
+
+
 def _row(drill: GateDrill) -> tuple[str, ...]:
     times = (drill.time_to_detect_seconds, drill.time_to_recover_seconds, drill.outage_seconds)
     why = visible_text(_why(drill), _MOST_REASON)
@@ -108,7 +117,3 @@ def _name(drill: GateDrill) -> str:
 def _why(drill: GateDrill) -> str:
     run = "" if drill.run is None else f" ({PurePath(drill.run).name})"
     return f"{drill.reasons[0] if drill.reasons else 'no reason was told'}{run}"
-
-
-def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -120,7 +120,10 @@ def test_a_way_back_that_is_refused_fails_it() -> None:
     ("more", "said"),
     [
         ({"symptom": "bad-answers"}, "needs `symptom: nothing`"),
-        ({"changes": {"candidate": {"image": IMAGE}, "env": {"set": {"A": "b"}}}}, "goes with `changes.workload` alone"),
+        (
+            {"changes": {"candidate": {"image": IMAGE}, "env": {"set": {"A": "b"}}}},
+            "goes with .* alone",
+        ),
         ({"changes": {"candidate": {"image": IMAGE, "source": "flow.json"}}}, "exactly one of image, source"),
         ({"changes": {"candidate": {}}}, "exactly one of image, source"),
         ({"changes": {"candidate": {"image": "flow:1.0"}}}, "should match pattern"),
