@@ -22,6 +22,7 @@ from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.report.schema import schema_text
 from tests.contract.conftest import Place
 from tests.real.kill.stage import Stage, seen_of, stage_on
+from tests.unit.ci_doors import action_step
 
 pytestmark = pytest.mark.drills
 
@@ -115,13 +116,23 @@ def test_a_good_candidate_may_go(gate: Gate, tmp_path: Path) -> None:
     assert gate.stage.problems() == []
 
 
-def test_a_broken_candidate_is_blocked_and_nothing_more_is_drilled(gate: Gate) -> None:
-    done = gate.ask("--candidate", gate.broken, "--fail-fast", "--annotations", "github")
-    assert done.returncode == 1, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
-    assert any(one.startswith("::error title=flowdrill gate%3A FAIL::FAIL: candidate ") for one in lines)
-    assert any("candidate_serves: sequential fired" in one for one in lines)
-    assert any(one.startswith("NOT RUN       killed: drill candidate did not pass") for one in lines)
+def test_the_action_blocks_a_broken_candidate_and_says_so_where_people_look(gate: Gate, tmp_path: Path) -> None:
+    inputs = {
+        "suite": str(gate.stage.folder / "suite.yaml"), "candidate": gate.broken, "fail-fast": "true",
+        "context": gate.place.context, "kubeconfig": str(gate.place.kubeconfig),
+    }  # fmt: skip
+    ran = action_step(tmp_path, inputs, Path(sys.executable).parent)
+    assert (ran.code, ran.outputs) == (1, {"verdict": "fail", "exit-code": "1"}), ran.log
+    verdict, candidate, drill = ran.obeyed()
+    assert verdict.startswith("::error title=flowdrill gate%3A FAIL::FAIL: candidate ")
+    assert candidate.startswith(
+        "::error title=the candidate%2C out and back%3A FAIL::candidate_serves: sequential fired"
+    )
+    assert drill.startswith("::warning title=killed%3A NOT RUN::drill candidate did not pass")
+    assert "## ❌ FAIL: the release is blocked" in ran.summary
+    assert "| killed | ⏸️ not run |" in ran.summary
+    suites = {one.get("name"): one for one in ET.parse(tmp_path / "flowdrill-gate.xml").getroot()}
+    assert suites["candidate"].find("testcase[@name='candidate_serves']/failure") is not None
     assert gate.stage.problems() == []
 
 
