@@ -16,6 +16,7 @@ from flowdrill.embedded import embedded_cluster
 from flowdrill.errors import FlowdrillError, NotRestoredError
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
 from flowdrill.model.measured import Measure
+from flowdrill.model.result import Result
 from flowdrill.model.suite import Suite
 from flowdrill.opening import Cluster, DrillFile, permit_for, plan_of
 from flowdrill.wiring import FinishedRun, console_of_run, run_plan, say_on, settled
@@ -140,6 +141,7 @@ def _one(step: GateStep, plan: DrillFile, where: Cluster, order: GateOrder, carr
     measured = told.model_copy(
         update={
             "time_to_detect_seconds": _seconds(measures.time_to_detect),
+            "time_to_roll_back_seconds": _roll_back_seconds(result),
             "time_to_recover_seconds": _seconds(measures.time_to_recover),
             "outage_seconds": _seconds(measures.outage),
             "seconds": result.run.duration_seconds,
@@ -172,6 +174,11 @@ def _told(step: GateStep, plan: DrillFile, outcome: GateOutcome, reasons: Sequen
 
 def _seconds(measure: Measure | None) -> float | None:
     return None if measure is None else measure.seconds
+
+
+def _roll_back_seconds(result: Result) -> float | None:
+    triggered, rolled_back = result.instants.triggered, result.instants.rolled_back
+    return None if triggered is None or rolled_back is None else rolled_back.latest - triggered.earliest
 
 
 def _stable_of(runs: Sequence[GateRun]) -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from flowdrill.analysis.measure import Timeline
 from flowdrill.analysis.objectives import judge_objectives
 from flowdrill.model.detect_plan import HUMAN
-from flowdrill.model.events import Detected, RecoveryHeld
+from flowdrill.model.events import Detected
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Assessment, Requests
 from flowdrill.model.run_record import RunRecord
@@ -14,7 +14,6 @@ from flowdrill.model.status import Status
 
 SERVES, SERVED_BACK = "candidate_serves", "users_served_on_the_way_back"
 _OF_THE_WAY_BACK = ("time_to_recover", "outage", "failed_requests_ratio")
-_TIMES = ("time_to_recover", "outage")
 
 
 def judge_candidate_objectives(
@@ -22,14 +21,7 @@ def judge_candidate_objectives(
 ) -> tuple[Assessment, ...]:
     """Return the drill's objectives on the way back; those on noticing say nothing of a release that is meant."""
     judged = judge_objectives(record, timeline, requests, completed=completed)
-    spared = completed and timeline.impact is None and record.first(RecoveryHeld) is not None
-    return tuple(
-        one.model_copy(update={"status": Status.PASS, "observed": "no user was ever hit", "detail": ""})
-        if spared and one.name in _TIMES
-        else one
-        for one in judged
-        if one.name in _OF_THE_WAY_BACK
-    )
+    return tuple(one for one in judged if one.name in _OF_THE_WAY_BACK)
 
 
 def candidate_checks(record: RunRecord, timeline: Timeline, requests: Requests) -> list[Assessment]:

@@ -36,7 +36,10 @@ class GateDrill(Strict):
     outcome: GateOutcome
     reasons: tuple[str, ...] = Field(description="why, most important first")
     time_to_detect_seconds: float | None = None
-    time_to_recover_seconds: float | None = None
+    time_to_roll_back_seconds: float | None = Field(
+        default=None, description="from the rollback's request until every replica was on the stable digest, at most"
+    )
+    time_to_recover_seconds: float | None = Field(default=None, description="null also where no user was ever hit")
     outage_seconds: float | None = None
     seconds: float | None = Field(default=None, description="how long the run took; null when it did not begin")
     run: str | None = Field(default=None, description="its folder")

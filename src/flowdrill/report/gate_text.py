@@ -32,7 +32,7 @@ _LEVELS = {
     GateOutcome.INCONCLUSIVE: Level.ERROR,
     GateOutcome.NOT_RUN: Level.WARNING,
 }
-_COLUMNS = ("Drill", "Verdict", "Detected after", "Recovered after", "Outage", "Why")
+_COLUMNS = ("Drill", "Verdict", "Detected after", "Rolled back in", "Outage", "Why")
 _MOST_REASON = 200  # characters of a cell
 
 
@@ -100,7 +100,7 @@ def render_error_markdown(problem: str, remedy: str) -> str:
 
 
 def _row(drill: GateDrill) -> tuple[str, ...]:
-    times = (drill.time_to_detect_seconds, drill.time_to_recover_seconds, drill.outage_seconds)
+    times = (drill.time_to_detect_seconds, drill.time_to_roll_back_seconds, drill.outage_seconds)
     why = visible_text(_why(drill), _MOST_REASON)
     return (
         escape_markdown(_name(drill)),

@@ -57,7 +57,10 @@ def test_a_candidate_that_serves_is_rolled_back_by_the_brake_and_passes() -> Non
     for name in ("candidate_serves", "users_served_on_the_way_back", "rollback_completed", "recovery_held"):
         assert status_of(result, name) is Status.PASS
     assert [one.name for one in result.objectives] == ["time_to_recover", "outage"]
-    assert {one.observed for one in result.objectives} == {"no user was ever hit"}
+    assert result.never_hit
+    assert {one.status for one in result.objectives} == {Status.PASS}
+    assert result.measures.outage is not None
+    assert result.measures.outage.seconds == 0
     assert world.problems_left() == []
 
 
