@@ -48,6 +48,8 @@ def search_evidence(store: Path, wanted: Wanted, key: PublicKey | None) -> Evide
 
 
 def _runs_in(store: Path) -> list[Path]:
+    if (store / PLAN).exists():
+        raise RunFolderError(f"{store}: is itself a run, and not a folder of runs", _NAME_STORE)
     try:
         return sorted(path for path in store.iterdir() if _may_be_run(path))
     except OSError as error:

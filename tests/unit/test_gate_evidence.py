@@ -10,6 +10,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from flowdrill.analysis.evidence_search import Wanted, digest_in
 from flowdrill.cli import main
@@ -201,6 +203,28 @@ def test_the_command_says_it_to_pipelines(store: Store, tmp_path: Path, capsys: 
     answer = json.loads(capsys.readouterr().out)
     jsonschema.validate(answer, json.loads(schema_text("evidence")))
     assert (answer["found"], answer["runs"]) == ("none", 1)
+
+
+def test_a_run_is_no_store_of_runs(kept: Store) -> None:
+    with pytest.raises(RunFolderError, match="is itself a run, and not a folder of runs"):
+        search_evidence(kept.run, kept.wanted(), kept.key)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_a_store_holds_is_told_and_is_no_pass(store: Store, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(["result.json", "attestation.dsse.json", "SHA256SUMS"]))
+    whole = (store.run / name).read_bytes()
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    junk = data.draw(st.binary(max_size=40))
+    assume(whole[:cut] + junk != whole)
+    try:
+        (store.run / name).write_bytes(whole[:cut] + junk)
+        answer = store.asked(store.key)
+    finally:
+        (store.run / name).write_bytes(whole)
+    assert answer.found is Found.NONE
+    assert len(answer.nearest) + len(answer.unreadable) == 1
 
 
 @pytest.mark.parametrize(
