@@ -14,13 +14,14 @@ from flowdrill.edges.planfiles.reading import ScenarioFolder
 from flowdrill.edges.planfiles.yaml_lines import YamlText, parse_model
 from flowdrill.embedded import trusted_image
 from flowdrill.errors import PlanError
-from flowdrill.model.drill import Drill, EmbeddedTarget, RegistryAccess
+from flowdrill.model.drill import Drill, EmbeddedTarget
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.rollback_plan import Decider
 from flowdrill.model.scenario import Candidate, Changes, Scenario, Symptom, WorkloadChanges
 from flowdrill.opening import Cluster, DrillFile, Say, open_drill, open_images
 
 NAME = "candidate"  # of its drill, and of its scenario
+_OF_NOTICING = ("time_to_detect", "time_to_acknowledge", "time_to_act")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def _without_harm(drill: Drill) -> Drill:
             "obstacles": (),
             "injects": (),
             "detect": drill.detect.model_copy(update={"trigger": "any"}),
-            "rollback": drill.rollback.model_copy(update={"by": Decider.POLICY}),
+            "rollback": drill.rollback.model_copy(update={"by": Decider.POLICY, "take_over_after": None}),
+            "objectives": drill.objectives.model_copy(update=dict.fromkeys(_OF_NOTICING)),
         }
     )
 
@@ -89,7 +91,9 @@ def rolled_back_to(plans: Iterable[DrillFile], named: str | None, where: Cluster
     if named is None:
         return several
     if where.context is not None:
-        _refuse_other(several[0], named, where, say)
+        targets = {(one.drill.target.namespace, one.drill.target.workload): one for one in reversed(several)}
+        for one in targets.values():
+            _refuse_other(one, named, where, say)
         return several
     return [replace(one, drill=_embedded_with(one, named, where)) for one in several]
 
@@ -129,15 +133,11 @@ def _refuse_other(plan: DrillFile, named: str, where: Cluster, say: Say) -> None
 
 def _pinned(plan: DrillFile, named: str, cluster: RunningCluster | None, option: str = "--candidate") -> ImageReference:
     reference = _parsed(named, option) if cluster is None else trusted_image(named, cluster, option)
-    with closing(open_images(_access(plan), plan.found.read_source)) as images:
+    with closing(open_images(plan.drill.registry, plan.found.read_source)) as images:
         digest = images.resolve(reference)
     if digest is None:
         raise PlanError(f"{option} {named}: the registry does not hold it", "push it, then ask the gate")
     return reference.at_digest(digest)
-
-
-def _access(plan: DrillFile) -> RegistryAccess:
-    return plan.drill.registry
 
 
 def _parsed(text: str, option: str) -> ImageReference:

@@ -17,6 +17,7 @@ from flowdrill.analysis.gate_verdict import gate_verdict
 from flowdrill.cli import _parser, main
 from flowdrill.commands.gates import gate
 from flowdrill.errors import FlowdrillError, PlanError
+from flowdrill.model.drill import Drill
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
 from flowdrill.model.rollback_plan import Decider
 from flowdrill.opening import Cluster, DrillFile
@@ -123,14 +124,24 @@ def test_it_ends_early_where_asked_or_where_going_on_would_do_harm(
 
 def test_the_candidate_comes_first_and_is_held_to_what_the_suite_says(folder: Path) -> None:
     suite = suite_of(folder, candidate="held-to.yaml")
-    told = "obstacles: [{kind: rollout-paused}]\ndetect: {limit: 33s, rules: {page: bad_ratio > 5% over 10s}}\n"
-    (folder / "held-to.yaml").write_text(f"extends: base.yaml\ndrill: held-to\n{told}rollback: {{by: human}}\n")
+    held_to = {
+        "extends": "base.yaml",
+        "drill": "held-to",
+        "objectives": {"time_to_act": "1m"},
+        "obstacles": [{"kind": "rollout-paused"}],
+        "detect": {"limit": "33s", "rules": {"page": "bad_ratio > 5% over 10s"}},
+        "rollback": {"by": "human", "take_over_after": "1m"},
+    }
+    (folder / "held-to.yaml").write_text(yaml.safe_dump(held_to))
     (folder / "changes.yaml").write_text("env: {set: {MODE: new}}\n")
     _, carried = asked([PASSED] * 3, suite, "--candidate", FLOW, "--candidate-changes", folder / "changes.yaml")
     plan, *others = carried.plans
     assert [one.drill.drill for one in carried.plans] == ["candidate", "drill-0", "drill-1"]
     assert (plan.drill.detect.limit, plan.drill.obstacles, plan.drill.rollback.by) == (33, (), Decider.POLICY)
     assert plan.drill.trigger.needs == "any"
+    assert (
+        Drill.model_validate_json(plan.drill.model_dump_json(by_alias=True)) == plan.drill
+    )  # as a run folder keeps it
     scenario = plan.found.scenario
     assert scenario.is_candidate
     assert scenario.changes.workload.env.set == {"MODE": "new"}
