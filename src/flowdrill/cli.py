@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flowdrill.cli_evidence import add_evidence
+from flowdrill.cli_gate import add_gate
 from flowdrill.cli_looking import add_looking
 from flowdrill.cli_parts import Commands, add_cluster_options, later
 from flowdrill.cli_people import add_people
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowdrill {version('flowdrill')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_run(commands)
+    add_gate(commands)
     add_people(commands)
     add_restore(commands)
     add_looking(commands)
@@ -240,6 +242,8 @@ SCHEMAS = (
     "replay",
     "repeats",
     "compare",
+    "gate",
+    "evidence",
 )
 
 

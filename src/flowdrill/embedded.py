@@ -86,6 +86,23 @@ def base_image(cluster: RunningCluster) -> ImageReference:
     return parse_image_reference(cluster.base_image)
 
 
+def trusted_image(text: str, cluster: RunningCluster, option: str) -> ImageReference:
+    """Return an image that the cluster may run; PlanError for one that is named wrongly, or of a registry that it does
+    not trust."""
+    try:
+        reference = parse_image_reference(text)
+    except ValueError as error:
+        raise PlanError(f"{option}: {error}", "write it as docker pull does, with its digest") from error
+    trusted = (cluster.registry, *cluster.settings.trusted_registries)
+    if reference.registry not in trusted:
+        raise PlanError(
+            f"{option} {text}: the embedded cluster does not trust the registry {reference.registry}: its images would "
+            "run as processes of yours",
+            f"`flowdrill cluster up --trust-registry {reference.registry}`, then try again",
+        )
+    return reference
+
+
 @contextmanager
 def _started(say: Say) -> Iterator[RunningCluster]:
     runtime = find_runtime(os.environ, Path.cwd())

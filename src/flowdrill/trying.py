@@ -22,11 +22,11 @@ from flowdrill.edges.load.single_request import HttpAnswer, send_request
 from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario, read_drill, shipped_scenarios
 from flowdrill.edges.registry.flow_image import FlowRuntime
 from flowdrill.edges.registry.image_registry import ImageRegistry
-from flowdrill.embedded import base_image, embedded_cluster
+from flowdrill.embedded import base_image, embedded_cluster, trusted_image
 from flowdrill.errors import PlanError, RegistryError
 from flowdrill.model.container_fields import with_fields
 from flowdrill.model.drill import RegistryAccess
-from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.outcome import Reason
 from flowdrill.model.release import Release
 from flowdrill.model.route import Route
@@ -155,7 +155,7 @@ def _stable_image(
     order: TrialOrder, cluster: RunningCluster, images: ImageRegistry, stack: ExitStack, leave: Say
 ) -> _Stable:
     if order.image is not None:
-        reference = _named_image(order.image, cluster)
+        reference = trusted_image(order.image, cluster, "--image")
         served = images.flow_of(reference)
         return _Stable(reference, served.text, served.runtime)
     path = order.flow or shipped_scenarios() / SAMPLE_FLOW
@@ -178,21 +178,6 @@ def _delete(delete: Callable[[], tuple[str, ...]], leave: Say) -> None:
         remaining = (error.problem,)
     for one in remaining:
         leave(one)
-
-
-def _named_image(text: str, cluster: RunningCluster) -> ImageReference:
-    try:
-        reference = parse_image_reference(text)
-    except ValueError as error:
-        raise PlanError(f"--image: {error}", "write it as docker pull does, with its digest") from error
-    trusted = (cluster.registry, *cluster.settings.trusted_registries)
-    if reference.registry not in trusted:
-        raise PlanError(
-            f"--image {text}: the embedded cluster does not trust the registry {reference.registry}: its images would "
-            "run as processes of yours",
-            f"`flowdrill cluster up --trust-registry {reference.registry}`, then try again",
-        )
-    return reference
 
 
 def _tried(

@@ -46,7 +46,7 @@ from flowdrill.model.events import Event
 from flowdrill.model.result import Report
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.scenario import Scenario
-from flowdrill.opening import Cluster, OpenDrill, open_drill, order_of, permit_for, plan_of
+from flowdrill.opening import Cluster, DrillFile, OpenDrill, open_drill, order_of, permit_for, plan_of
 from flowdrill.report.html import render_html
 from flowdrill.report.junit import render_junit
 from flowdrill.report.markdown import render_markdown
@@ -126,15 +126,34 @@ def run_drill_file(
     signing_key: SigningKey | None = None,
     told: Told = NOTHING_TOLD,
 ) -> FinishedRun:
-    """Read the plan, carry out the drill, write its folder. Without a context: on the embedded cluster. `approved`: the
-    digests of plans that were approved; any other is refused, where there are some. `told`: who runs it, and who has
-    approved that. FlowdrillError before a run has begun."""
-    plan, console = plan_of(drill_file), console_of_run()
+    """Read the plan and carry it out: see `run_plan`. PlanError when it cannot be used as written."""
+    return run_plan(
+        plan_of(drill_file),
+        Cluster(context, kubeconfig, cluster),
+        out=out,
+        approved=approved,
+        signing_key=signing_key,
+        told=told,
+    )
+
+
+def run_plan(
+    plan: DrillFile,
+    where: Cluster,
+    *,
+    out: Path,
+    approved: Sequence[str] = (),
+    signing_key: SigningKey | None = None,
+    told: Told = NOTHING_TOLD,
+) -> FinishedRun:
+    """Carry out a drill and write its folder. Without a context: on the embedded cluster. `approved`: the digests of
+    plans that were approved; any other is refused, where there are some. `told`: who runs it, and who
+    has approved that. FlowdrillError before a run has begun."""
+    console = console_of_run()
     drill = plan.drill
-    where = Cluster(context, kubeconfig, cluster)
     permit = permit_for(plan, where, approved, approval_asked=True)
     facts = audit_facts_of(drill, told, out)
-    if context is not None:
+    if where.context is not None:
         api_key_of(drill.load, os.environ)  # a key that is missing is named before anything is asked
     with settled(console), open_drill(plan, where, say_on(console)) as here:
         api_key = api_key_of(drill.load, here.environ)

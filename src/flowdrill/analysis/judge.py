@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flowdrill.analysis.alert_findings import judge_alerts
+from flowdrill.analysis.candidate import SERVES, candidate_checks, judge_candidate_objectives
 from flowdrill.analysis.cut_off import cut_off_sentence
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.objectives import judge_objectives
@@ -37,12 +38,20 @@ def judge(record: RunRecord, timeline: Timeline, requests: Requests) -> Judgemen
     """Return the verdict on a run."""
     ended = record.first(RunEnded)
     completed = ended is not None and ended.end is End.COMPLETED
-    objectives = () if is_control(record) else judge_objectives(record, timeline, requests, completed=completed)
+    objectives = _objectives(record, timeline, requests, completed=completed)
     checks = _checks(record, timeline, requests, completed=completed)
     silent = timeline.broken is not None and requests.failed_ratio is None
     cut_off = cut_off_sentence(record, requests.good + requests.bad)
     verdict, reasons = _verdict(record, objectives, checks, silent=silent, cut_off=cut_off)
     return Judgement(verdict, reasons, objectives, checks)
+
+
+def _objectives(
+    record: RunRecord, timeline: Timeline, requests: Requests, *, completed: bool
+) -> tuple[Assessment, ...]:
+    if record.scenario.is_candidate:
+        return judge_candidate_objectives(record, timeline, requests, completed=completed)
+    return () if is_control(record) else judge_objectives(record, timeline, requests, completed=completed)
 
 
 def _verdict(
@@ -102,7 +111,7 @@ def assessed(check: Check) -> Assessment:
 
 def _telling(assessment: Assessment) -> bool:
     """Sorts what explains the rest to the front, and leaves the order of the others."""
-    return assessment.name not in ("brake_held", "rollback_helped")
+    return assessment.name not in (SERVES, "brake_held", "rollback_helped")
 
 
 def is_control(record: RunRecord) -> bool:
@@ -147,13 +156,16 @@ def _completion(record: RunRecord, timeline: Timeline, requests: Requests) -> li
     within = took_seconds is not None and took_seconds <= drill.rollback.limit
     limit = format_seconds(drill.rollback.limit)
     told = (brake_held(record), _rollback_helped(record, timeline, requests))
-    return [
+    noticed = [
         _symptom_seen(record, timeline, requests),
         _happened(
             "failure_detected",
             f"{'people notice' if drill.by_people else 'noticed'} within {format_seconds(drill.detect_limit_seconds)}",
             detected,
         ),
+    ]
+    return [
+        *(candidate_checks(record, timeline, requests) if record.scenario.is_candidate else noticed),
         _happened(
             "rollback_completed",
             f"every replica on the stable digest within {limit}",

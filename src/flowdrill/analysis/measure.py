@@ -38,11 +38,12 @@ class Timeline:
     by_answers: bool = True  # whether whoever detected it looks at users' answers
     acknowledged: Instant | None = None
     by_people: bool = False  # whether people rolled back
+    harmless: bool = False  # whether a candidate was rolled back, and users were served afterwards
 
     @property
     def never_hit(self) -> bool:
-        """Whether the cluster showed the failure and no user ever met it."""
-        return self.impact is None and self.detected_before_impact
+        """Whether the cluster showed the failure and no user ever met it, or there was none to meet."""
+        return self.impact is None and (self.detected_before_impact or self.harmless)
 
     @property
     def detected_before_impact(self) -> bool:
@@ -154,6 +155,7 @@ def timeline_of(record: RunRecord, failure: Failure | None) -> Timeline:
         by_answers=detected is not None and detected.newest_outcome_ns is not None,
         acknowledged=_acknowledged(record),
         by_people=triggered is not None and triggered.by_people,
+        harmless=record.scenario.is_candidate and triggered is not None and held,
     )
 
 

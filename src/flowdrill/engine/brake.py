@@ -61,7 +61,9 @@ def drill_the_brake(
     hit = failing_window(lookout.outcomes, normal_bad_ratio=baseline.observed_bad_ratio, from_ns=broken_at.earliest_ns)
     noticed = any(order.drill.by_people or one.detector != HUMAN for one in lookout.detected)
     if not noticed and lookout.put_back is None and hit is None:
-        return _not_broken(order, cleared, broken_at, lookout, tell)
+        nothing = _not_broken(order, cleared, broken_at, lookout, tell)
+        if not order.scenario.is_candidate:
+            return nothing
     triggered = _roll_back(order, cleared, broken_at, ports, lookout, tell)
     if triggered is None:
         return End.COMPLETED, "the rollback was refused"  # at once: users wait for the restore
@@ -110,7 +112,7 @@ def _roll_back(
             tell_taken(acted, image, by.who, by.how, tell)
             return acted
     else:
-        decide(lookout, ports, tell)
+        decide(order, lookout, ports, tell)
         tell.phase(Phase.ROLL_BACK)
     lookout.catch_up()
     refuse_put_back(order, lookout)
@@ -131,10 +133,11 @@ def _not_broken(
     rolled_out = seen is not None and seen.image == broken and unsettled_because(seen) is None
     instead = f"{answers} answers as before; {seen.described() if seen is not None else 'the workload was not seen'}"
     if order.scenario.symptom is Symptom.NOTHING:
+        release = "candidate" if order.scenario.is_candidate else "harmless release"
         tell.check(
             "release_rolled_out",
             Status.PASS if rolled_out else Status.UNKNOWN,
-            required=f"the harmless release is on every replica {limit}",
+            required=f"the {release} is on every replica {limit}",
             observed=seen.described() if seen is not None else "not seen",
         )
         return End.NOT_BROKEN, f"nothing broke {limit}: no user was hit and no detector fired ({instead})"

@@ -38,9 +38,11 @@ def refuse_put_back(order: RunOrder, lookout: Lookout) -> None:
     )
 
 
-def decide(lookout: Lookout, ports: Ports, tell: Narrator) -> None:
+def decide(order: RunOrder, lookout: Lookout, ports: Ports, tell: Narrator) -> None:
     """Record who has decided that the drill rolls back; from now on nobody's word triggers anything."""
     by = "the limit: nothing had detected the failure"
+    if order.scenario.is_candidate:
+        by = f"the plan: a candidate is rolled back after {format_seconds(order.drill.detect.limit)}, whatever it does"
     if lookout.trigger is not None:
         by = f"policy: {lookout.trigger.detector} detected"
     elif lookout.detected:

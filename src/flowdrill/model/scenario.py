@@ -85,9 +85,28 @@ class WorkloadChanges(Strict):
     config_map: ConfigMapChange | None = None
 
 
+class Candidate(Strict):
+    """A version that somebody means to release, in the broken one's place: it must serve, and is rolled back all the
+    same (`flowdrill gate`)."""
+
+    image: str | None = Field(
+        default=None, pattern=r"@sha256:[0-9a-f]{64}$", description="the image, by digest; only labels are added to it"
+    )
+    source: str | None = Field(
+        default=None, min_length=1, description="a flow of the scenario's folder, in place of the stable image's own"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.image is None) == (self.source is None):
+            raise ValueError("needs exactly one of image, source")
+        return self
+
+
 class Changes(Strict):
     """Everything that differs between the stable and the broken release."""
 
+    candidate: Candidate | None = Field(default=None, description="the release is meant: needs the symptom nothing")
     flow: tuple[FlowChange, ...] = ()
     files: FileChanges = FileChanges()
     env: EnvChanges = EnvChanges()
@@ -107,6 +126,7 @@ class Changes(Strict):
         """Return these changes and then the `later` ones; where both set the same thing, the later one holds."""
         env, workload = _merged_env(self.env, later.env), self.workload
         return Changes(
+            candidate=later.candidate or self.candidate,
             flow=(*self.flow, *later.flow),
             files=FileChanges(
                 add=(*self.files.add, *later.files.add), remove=(*self.files.remove, *later.files.remove)
@@ -176,6 +196,11 @@ class Scenario(Strict):
     not_detected_by: tuple[Detector, ...] = Field(default=(), description="detectors that cannot see it")
     rollback_helps: bool = Field(default=True, description="whether the rollback of the release ends it")
 
+    @property
+    def is_candidate(self) -> bool:
+        """Whether the release is one that is meant, and is rolled back although nothing is wrong with it."""
+        return self.changes.candidate is not None
+
     def for_recovery(self) -> Scenario | None:
         """Return what makes the image that puts the data back, None where no data is changed. Its name ends in
         `-recovery`."""
@@ -197,4 +222,16 @@ class Scenario(Strict):
     def _something_changes(self) -> Self:
         if self.changes == Changes() and not self.extends and self.symptom is not Symptom.NOTHING:
             raise ValueError(f"changes nothing: give at least one of {', '.join(Changes.model_fields)}, or extends")
+        return self
+
+    @model_validator(mode="after")
+    def _candidate_alone(self) -> Self:
+        changes, candidate = self.changes, self.changes.candidate
+        if candidate is None:
+            return self
+        if self.symptom is not Symptom.NOTHING:
+            raise ValueError("`changes.candidate` needs `symptom: nothing`: it is meant to serve")
+        beside = Changes(candidate=candidate, workload=changes.workload)
+        if changes != beside or self.recovery is not None or self.extends:
+            raise ValueError("`changes.candidate` goes with `changes.workload` alone: it is released as it is")
         return self

@@ -74,6 +74,9 @@ def code_words(codes: tuple[Code, ...]) -> str:
 
 
 def _lines(changes: Changes) -> Iterator[str]:
+    if changes.candidate is not None:
+        what = changes.candidate.image or f"the stable image with the flow {changes.candidate.source}"
+        yield f"the candidate: {what}"
     for change in changes.flow:
         yield f"flow: {_operation(change)}"
     for code in changes.python:

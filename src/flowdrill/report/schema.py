@@ -12,6 +12,8 @@ from flowdrill.model.comparison import Comparison
 from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import DrillPlan
+from flowdrill.model.evidence_search import EvidenceAnswer
+from flowdrill.model.gate import GateResult
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.repeats import Repeats
 from flowdrill.model.replay import Replay
@@ -31,6 +33,8 @@ SchemaName = Literal[
     "replay",
     "repeats",
     "compare",
+    "gate",
+    "evidence",
 ]
 _WRITTEN: dict[str, type[BaseModel]] = {
     "result": Result,
@@ -39,6 +43,8 @@ _WRITTEN: dict[str, type[BaseModel]] = {
     "replay": Replay,
     "repeats": Repeats,
     "compare": Comparison,
+    "gate": GateResult,
+    "evidence": EvidenceAnswer,
 }
 _READ: dict[str, type[BaseModel]] = {
     "drill": Drill,

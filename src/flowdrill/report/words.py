@@ -244,6 +244,8 @@ def drilled_sentence(report: Report) -> str:
         cut = report.result.end is None and any(one.phase == Phase.BREAK for one in report.result.phases)
         changed = "whether the image was changed is not recorded" if cut else "the image was not changed"
         return f"Scenario {run.scenario} was to be drilled on {where}, under {load}; {changed}."
+    if any(one.name == "candidate_serves" for one in report.result.checks):
+        return f"The image of {where} was replaced by a candidate for a release, under {load}, and rolled back."
     return f"The image of {where} was replaced by a broken one (scenario {run.scenario}), under {load}."
 
 

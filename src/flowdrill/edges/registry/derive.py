@@ -99,6 +99,10 @@ def _changed_files(repository: Repository, stable: StoredImage, scenario: Scenar
     added: dict[str, bytes] = {}
     lines: list[str] = []
     flow_path = None
+    if changes.candidate is not None and changes.candidate.source is not None:
+        flow = find_flow(repository, stable, scenario.flow_file)
+        added[flow.path] = read_source(changes.candidate.source)
+        lines.append(f"{flow.path}: replaced by the candidate, {len(added[flow.path])} bytes")
     if changes.flow or _names_the_flow(changes):
         flow = find_flow(repository, stable, scenario.flow_file)
         flow_path = flow.path

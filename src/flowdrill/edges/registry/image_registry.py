@@ -8,6 +8,7 @@ from functools import partial
 
 from flowdrill.analysis.component_changes import ReadSource
 from flowdrill.edges.registry.blob_looks import Sample
+from flowdrill.edges.registry.candidate_image import prepare_candidate
 from flowdrill.edges.registry.derive import prepare_broken, push_prepared, refuse_drills_own
 from flowdrill.edges.registry.examination import ImageExaminer
 from flowdrill.edges.registry.find_flow import find_flow
@@ -24,7 +25,7 @@ from flowdrill.errors import (
     RegistryError,
 )
 from flowdrill.model.image_health import ImageHealth, Tier
-from flowdrill.model.image_reference import ImageReference
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.images import BrokenImage, PreparedImage, Program, RetainedImage
 from flowdrill.model.langflow_version import FoundVersion, VersionUnknown
 from flowdrill.model.scenario import Scenario
@@ -104,9 +105,14 @@ class ImageRegistry:
         return self._versions.find(repository, stored_image(repository, reference, self._platform))
 
     def prepare_broken(self, stable: ImageReference, scenario: Scenario, run_id: str | None = None) -> PreparedImage:
-        """Compute the stable image plus the scenario's one layer; PlanError when a change finds nothing to change, or
-        when `stable` is not given by digest. Without `run_id` the same input gives the same digest."""
+        """Compute the stable image plus the scenario's one layer, or its candidate with labels; PlanError when a change
+        finds nothing to change, or when one is not given by digest. Without `run_id` the same input gives the same
+        digest."""
         image = self._pinned(stable)
+        candidate = scenario.changes.candidate
+        if candidate is not None and candidate.image is not None:
+            refuse_drills_own(image)
+            return prepare_candidate(image, self._candidate(candidate.image), scenario.scenario, run_id)
         return prepare_broken(self._repository(stable), image, scenario, run_id, self._read_source)
 
     def prepare_program(self, stable: ImageReference, program: Program, run_id: str) -> PreparedImage:
@@ -189,6 +195,13 @@ class ImageRegistry:
             digests.update(entry.manifest.digest for entry in found.platforms)
             manifests.append(repository.platform_manifest(found, self._platform))
         return frozenset(digests.union(blob.digest for manifest in manifests for blob in manifest.blobs))
+
+    def _candidate(self, text: str) -> StoredImage:
+        try:
+            reference = parse_image_reference(text)
+        except ValueError as error:
+            raise PlanError(f"candidate {text}: {error}", "Write repository@sha256:…") from error
+        return self._pinned(reference)
 
     def _pinned(self, stable: ImageReference) -> StoredImage:
         if stable.digest is None:

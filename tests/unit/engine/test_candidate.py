@@ -1,0 +1,142 @@
+"""A candidate in place of a broken release: it must serve, and is rolled back all the same."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from flowdrill.analysis.report_data import report_of
+from flowdrill.analysis.verification import verified_by
+from flowdrill.engine.run import RunOutcome
+from flowdrill.errors import ForbiddenError
+from flowdrill.model.drill import Drill
+from flowdrill.model.events import Decided, End, ImageSet, Purpose
+from flowdrill.model.result import Result, Verdict
+from flowdrill.model.scenario import Scenario
+from flowdrill.model.status import Status
+from tests.fakes.world import World, drill_of
+
+IMAGE = f"registry.test/flow@sha256:{'c' * 64}"
+
+
+def candidate_of(**more: object) -> Scenario:
+    plan = {
+        "scenario": "candidate",
+        "story": "s",
+        "changes": {"candidate": {"image": IMAGE}},
+        "symptom": "nothing",
+        "seen_by_users": "right answers",
+    }
+    return Scenario.model_validate_json(json.dumps({**plan, **more}))
+
+
+class CandidateWorld(World):
+    """Where the release is a candidate."""
+
+    def __init__(self, *, drill: Drill | None = None, bites: bool = False) -> None:
+        super().__init__(drill=drill or drill_of(detect={"limit": "30s"}), scenario=candidate_of())
+        self.bites = bites
+
+    def result(self) -> tuple[RunOutcome, Result]:
+        outcome = self.run()
+        return outcome, report_of(self.record()).result
+
+
+def status_of(result: Result, name: str) -> Status | None:
+    return next((one.status for one in (*result.checks, *result.objectives) if one.name == name), None)
+
+
+def test_a_candidate_that_serves_is_rolled_back_by_the_brake_and_passes() -> None:
+    world = CandidateWorld()
+    outcome, result = world.result()
+    assert (outcome.end, result.verdict) == (End.COMPLETED, Verdict.PASS)
+    assert [one.purpose for one in world.all_of(ImageSet)][:2] == [Purpose.BREAK, Purpose.ROLL_BACK]
+    assert world.all_of(Decided)[0].by == "the plan: a candidate is rolled back after 30.00 s, whatever it does"
+    for name in ("candidate_serves", "users_served_on_the_way_back", "rollback_completed", "recovery_held"):
+        assert status_of(result, name) is Status.PASS
+    assert [one.name for one in result.objectives] == ["time_to_recover", "outage"]
+    assert result.never_hit
+    assert {one.status for one in result.objectives} == {Status.PASS}
+    assert result.measures.outage is not None
+    assert result.measures.outage.seconds == 0
+    assert world.problems_left() == []
+
+
+def test_the_way_back_from_it_verifies_the_stable_image() -> None:
+    verified = verified_by(CandidateWorld().result()[1])
+    assert verified is not None
+    assert verified.digest == f"sha256:{'a' * 64}"
+
+
+def test_a_candidate_at_which_a_detector_fires_fails_and_is_rolled_back_at_once() -> None:
+    world = CandidateWorld(bites=True)
+    outcome, result = world.result()
+    assert (outcome.end, result.verdict) == (End.COMPLETED, Verdict.FAIL)
+    assert result.reasons[0].startswith("candidate_serves: sequential fired")
+    assert "users were hit: " in result.reasons[0]
+    assert world.all_of(Decided)[0].by == "policy: sequential detected"
+    assert status_of(result, "time_to_detect") is None
+    assert status_of(result, "time_to_recover") is Status.PASS
+    assert status_of(result, "users_served_on_the_way_back") is None
+    assert world.problems_left() == []
+
+
+def test_users_who_are_hit_only_while_it_is_rolled_back_fail_it() -> None:
+    world = CandidateWorld()
+    taken: list[int] = []
+
+    def hit() -> bool:
+        back = [one.instant.latest_ns for one in world.all_of(ImageSet) if one.purpose is Purpose.ROLL_BACK]
+        taken.extend(back[:1])
+        return bool(back) and world.time.now_ns() < back[0] + 3_000_000_000
+
+    world.fails = hit
+    _, result = world.result()
+    assert taken
+    assert result.verdict is Verdict.FAIL
+    assert (status_of(result, "candidate_serves"), status_of(result, "users_served_on_the_way_back")) == (
+        Status.PASS,
+        Status.FAIL,
+    )
+
+
+def test_a_way_back_that_is_refused_fails_it() -> None:
+    world = CandidateWorld()
+    refused: list[str] = []
+
+    class Refused:
+        def begin(self, request: object) -> object:
+            refused.append("asked")
+            raise ForbiddenError("on-call may not patch it", "give it the right")
+
+    world.rollback = Refused()  # type: ignore[assignment]
+    _, result = world.result()
+    assert refused
+    assert result.verdict is Verdict.FAIL
+    assert status_of(result, "rollback_accepted") is Status.FAIL
+    assert world.problems_left() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"symptom": "bad-answers"}, "needs `symptom: nothing`"),
+        (
+            {"changes": {"candidate": {"image": IMAGE}, "env": {"set": {"A": "b"}}}},
+            "goes with .* alone",
+        ),
+        ({"changes": {"candidate": {"image": IMAGE, "source": "flow.json"}}}, "exactly one of image, source"),
+        ({"changes": {"candidate": {}}}, "exactly one of image, source"),
+        ({"changes": {"candidate": {"image": "flow:1.0"}}}, "should match pattern"),
+    ],
+)
+def test_a_candidate_is_released_as_it_is(more: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        candidate_of(**more)
+
+
+def test_a_candidate_may_bring_an_environment_of_its_own() -> None:
+    changes = {"candidate": {"source": "flow.json"}, "workload": {"env": {"set": {"MODE": "new"}}}}
+    assert candidate_of(changes=changes).changes.workload.env.set == {"MODE": "new"}
