@@ -108,6 +108,11 @@ def _add_run(commands: Commands) -> None:
         "--repeat", type=int, metavar="N", help="carry it out N times, one after the other, and sum the runs up"
     )
     command.add_argument(
+        "--scheduled",
+        action="store_true",
+        help="keep to the drill's calendar: outside of it nothing is touched, and the exit code is 0 (SKIPPED)",
+    )
+    command.add_argument(
         "--sign-key",
         type=Path,
         metavar="FILE",

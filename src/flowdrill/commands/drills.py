@@ -10,6 +10,7 @@ from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
 from flowdrill.commands.repeats import run_repeated
+from flowdrill.commands.scheduled import ended_by_calendar
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
@@ -24,6 +25,9 @@ from flowdrill.sealing import take_signing_key
 def run(options: argparse.Namespace) -> ExitCode:
     """Carry out a drill, once or several times, or a suite of drills."""
     key = take_signing_key(options.sign_key, os.environ)  # one that is none is named before anything is done
+    ended = ended_by_calendar(options)
+    if ended is not None:
+        return ended
     if options.repeat is not None:
         return run_repeated(options, key)
     if is_suite(options.drill):
