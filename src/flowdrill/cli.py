@@ -15,6 +15,7 @@ from flowdrill.cli_people import add_people
 from flowdrill.cli_repeats import add_pool
 from flowdrill.cli_replay import add_replay
 from flowdrill.cli_restore import add_restore
+from flowdrill.cli_schedule import add_schedule
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, is_unread, tell
 from flowdrill.errors import FlowdrillError
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add_replay(commands)
     add_pool(commands)
     add_evidence(commands)
+    add_schedule(commands)
     _add_cluster(commands)
     _add_scenario(commands)
     _add_image(commands)

@@ -47,7 +47,9 @@ def time_text(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """Return the name; ValueError when it is not one of an IANA time zone that is known here."""
+    """Return the name; ValueError when it is not one of an IANA time zone that is known here."""
     wanted = "needs the name of an IANA time zone, such as Europe/Berlin or UTC"
     if not _ZONE.fullmatch(name) or name.partition("/")[0] in _OF_THIS_MACHINE:
         raise ValueError(f"{wanted}, not {name[:80]!r}")
@@ -106,7 +108,7 @@ class Blackout(Strict):
 class CalendarPlan(Strict):
     """What `flowdrill run --scheduled` keeps to. A run by hand is only warned."""
 
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+    time_zone: Annotated[str, AfterValidator(known_zone)] = Field(
         description="IANA time zone that all times and dates are in"
     )
     windows: tuple[Window, ...] = Field(min_length=1, description="a drill may begin in any of them")
