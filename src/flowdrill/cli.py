@@ -115,6 +115,9 @@ def _add_run(commands: Commands) -> None:
         help="keep to the drill's calendar: outside of it nothing is touched, and the exit code is 0 (SKIPPED)",
     )
     command.add_argument(
+        "--push-report", action="store_true", help="push archive and report to the registry, beside the stable image"
+    )
+    command.add_argument(
         "--sign-key",
         type=Path,
         metavar="FILE",

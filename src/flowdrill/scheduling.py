@@ -198,13 +198,6 @@ def _refuse_unknown_zone(name: str) -> None:
         raise PlanError(f"--time-zone {name[:80]!r}: is no IANA time zone", "write it as Europe/Berlin") from error
 
 
-def _refuse_unknown_zone(name: str) -> None:
-    try:
-        known_zone(name)
-    except ValueError as error:
-        raise PlanError(f"--time-zone {name[:80]!r}: is no IANA time zone", "write it as Europe/Berlin") from error
-
-
 def _zone(plan: DrillFile, given: str | None) -> str:
     calendar = plan.drill.calendar
     if given is not None:

@@ -9,6 +9,7 @@ import os
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
+from flowdrill.commands.pushes import pushed_report
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
 from flowdrill.commands.telling import answered, tell
@@ -16,7 +17,7 @@ from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
 from flowdrill.sealing import take_signing_key
@@ -28,6 +29,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     ended = ended_by_calendar(options)
     if ended is not None:
         return ended
+    if options.push_report and (options.repeat is not None or is_suite(options.drill)):
+        raise PlanError("--push-report goes with one run of one drill", "push each with `flowdrill push RUN_FOLDER`")
     if options.repeat is not None:
         return run_repeated(options, key)
     if is_suite(options.drill):
@@ -44,6 +47,8 @@ def run(options: argparse.Namespace) -> ExitCode:
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
     code = answered(text, code_of(finished))
     tell_report_and_error(finished)
+    if options.push_report and not pushed_report(finished.folder, result) and not code.is_signal:
+        return ExitCode.ERROR
     return code
 
 
