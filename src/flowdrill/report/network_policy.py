@@ -32,8 +32,7 @@ def network_policy(wanted: ScheduledSet, labels: Json) -> Json:
         "metadata": {"name": "flowdrill", "namespace": wanted.namespace, "labels": labels},
         "spec": {
             "podSelector": {"matchLabels": labels},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [],
+            "policyTypes": ["Ingress", "Egress"],  # without a rule for ingress nobody comes in
             "egress": different,
         },
     }
