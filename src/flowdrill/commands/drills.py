@@ -9,6 +9,7 @@ import os
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
+from flowdrill.commands.notifying import notify, take_webhook
 from flowdrill.commands.pushes import pushed_report
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
@@ -17,6 +18,7 @@ from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
+from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
@@ -26,6 +28,7 @@ from flowdrill.sealing import take_signing_key
 def run(options: argparse.Namespace) -> ExitCode:
     """Carry out a drill, once or several times, or a suite of drills."""
     key = take_signing_key(options.sign_key, os.environ)  # one that is none is named before anything is done
+    webhook = take_webhook(os.environ)
     ended = ended_by_calendar(options)
     if ended is not None:
         return ended
@@ -34,7 +37,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     if options.repeat is not None:
         return run_repeated(options, key)
     if is_suite(options.drill):
-        return _run_suite(options, key)
+        return _run_suite(options, key, webhook)
     finished = wiring.run_drill_file(
         options.drill,
         context=options.context,
@@ -47,12 +50,13 @@ def run(options: argparse.Namespace) -> ExitCode:
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
     code = answered(text, code_of(finished))
     tell_report_and_error(finished)
+    notify(webhook, finished)
     if options.push_report and not pushed_report(finished.folder, result) and not code.is_signal:
         return ExitCode.ERROR
     return code
 
 
-def _run_suite(options: argparse.Namespace, key: SigningKey | None) -> ExitCode:
+def _run_suite(options: argparse.Namespace, key: SigningKey | None, webhook: Webhook | None) -> ExitCode:
     """One summary, and one exit code, for all."""
     codes, lines, results = [], [], []
     runs = wiring.run_suite_file(
@@ -74,6 +78,7 @@ def _run_suite(options: argparse.Namespace, key: SigningKey | None) -> ExitCode:
         codes.append(code_of(one))
         lines.append(f"{result.verdict.value.upper():<13} {visible(result.run.drill)}: {visible(result.reasons[0])}")
         tell_report_and_error(one)
+        notify(webhook, one)
     code = worst_of(codes)
     return answered((json.dumps(results, indent=2) if options.json else "\n".join(lines)) + "\n", code)
 
