@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,4 +47,8 @@ def test_its_commands_work_and_make_what_the_table_lists(
         assert name in names
         assert f"{name.split('/')[0]} `{name.split('/')[1]}`" in TEXT
     assert f"CronJob/{re.search('cronjob/(.*?) ', by_hand)[1]}" in names  # type: ignore[index]
-    assert (tmp_path / "deploy" / "kustomization.yaml").is_file()
+    built = subprocess.run(
+        [Path(sys.executable).with_name("kubectl"), "kustomize", tmp_path / "deploy"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert {f"{one['kind']}/{one['metadata']['name']}" for one in yaml.safe_load_all(built.stdout)} == names

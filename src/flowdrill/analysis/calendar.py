@@ -3,6 +3,7 @@ date, so that a change of the clocks neither opens a window twice nor loses it."
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -43,7 +44,8 @@ def turn_of(plan: CalendarPlan, now: datetime, latest_run: datetime | None, draw
     if early is not None:
         return Turn(may_begin=False, why=early)
     rest_seconds = (opening.end - now).total_seconds()
-    wait_seconds = drawn * min(plan.jitter or 0.0, rest_seconds)
+    # whole seconds: rounding must not reach the window's end
+    wait_seconds = float(math.floor(drawn * min(plan.jitter or 0.0, rest_seconds)))
     return Turn(may_begin=True, why=f"the window is open until {_said(opening.end, plan)}", wait_seconds=wait_seconds)
 
 

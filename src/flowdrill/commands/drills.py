@@ -32,6 +32,9 @@ def run(options: argparse.Namespace) -> ExitCode:
     ended = ended_by_calendar(options)
     if ended is not None:
         return ended
+    if options.push_report and options.context is None:
+        remedy = "name the cluster with --context; or `flowdrill push RUN_FOLDER` where an embedded cluster is kept up"
+        raise PlanError("--push-report: the embedded cluster's registry ends with the drill", remedy)
     if options.push_report and (options.repeat is not None or is_suite(options.drill)):
         raise PlanError("--push-report goes with one run of one drill", "push each with `flowdrill push RUN_FOLDER`")
     if options.repeat is not None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowdrill.analysis.calendar import next_opening, open_at, opening_of, openings_on, turn_of
@@ -107,6 +107,7 @@ def test_blackouts_that_cover_every_window_are_said() -> None:
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 7 * 3600 - 1))
+@example(0.9999999999999998, 3600)
 def test_the_surprise_never_leaves_the_window(drawn: float, after_seconds: int) -> None:
     plan = calendar({"from": "09:00", "to": "16:00"}, jitter="6h")
     now = utc("2026-11-24 08:00") + timedelta(seconds=after_seconds)

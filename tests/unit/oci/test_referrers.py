@@ -135,9 +135,26 @@ def test_what_cannot_be_pushed_is_said(
     assert "HTTP 404" in capsys.readouterr().err
     assert main(["push", str(folder), "--to", f"{registry.address}/other:tag"]) == 2
     assert "names an image, and a repository is meant" in capsys.readouterr().err
+    assert main(["evidence", "127.0.0.1:1/app:1.0.0"]) == 2
+    assert "http://127.0.0.1:1 cannot be reached" in capsys.readouterr().err
     refused = Path(__file__).parents[2] / "golden" / "image-gone"
     assert main(["push", str(refused)]) == 2
     assert "never saw a stable image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "the embedded cluster's registry ends with the drill"),
+        (["--context", "c", "--repeat", "2"], "goes with one run of one drill"),
+    ],
+)
+def test_a_report_is_pushed_of_one_run_on_a_named_cluster(
+    more: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drill = str(Path(__file__).parents[3] / "drills" / "edge-missing.yaml")
+    assert main(["run", drill, "--push-report", "--out", str(tmp_path), *more]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
