@@ -40,6 +40,13 @@ def add_schedule(commands: Commands) -> None:
         "--registry", metavar="HOST[:PORT]", help="of the images, for the NetworkPolicy; default: any at port 443"
     )
     command.add_argument(
+        "--reach",
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]",
+        help="what else is reached, such as the webhook's host, for the NetworkPolicy",
+    )
+    command.add_argument(
         "--api-server", action="append", default=[], metavar="CIDR", help="its addresses, for the NetworkPolicy"
     )
     command.add_argument(

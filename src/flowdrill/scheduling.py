@@ -47,6 +47,7 @@ class Asked:
     storage: str | None
     pushes: bool
     registry: str | None
+    others: tuple[str, ...]
     api_servers: tuple[str, ...]
     secret: str
     time_zone: str | None
@@ -88,7 +89,8 @@ def prepared(drill_files: Sequence[Path], asked: Asked, now: datetime, work: Pat
         minor=minor,
         storage=_storage(asked, plans),
         pushes=asked.pushes,
-        registry=_registry(asked.registry),
+        registry=None if asked.registry is None else _host(asked.registry, "--registry"),
+        others=tuple(_host(one, "--reach") for one in asked.others),
         api_servers=tuple(_cidr(one) for one in asked.api_servers),
         secret=_matching(asked.secret, "--secret", _NAME, "a Secret's name", 63),
     )
@@ -142,13 +144,11 @@ def _storage(asked: Asked, plans: Iterable[DrillFile]) -> str | None:
     return None
 
 
-def _registry(text: str | None) -> tuple[str, int] | None:
-    if text is None:
-        return None
+def _host(text: str, option: str) -> tuple[str, int]:
     match = _HOST.fullmatch(text)
     port = int(match[2] or 443) if match else 0
     if not match or not 0 < port < 65536:
-        raise PlanError(f"--registry {text[:80]!r}: is no HOST or HOST:PORT", "name where the images come from")
+        raise PlanError(f"{option} {text[:80]!r}: is no HOST or HOST:PORT", "name it without http:// and path")
     return match[1].strip("[]"), port
 
 

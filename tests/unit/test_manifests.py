@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,7 @@ def test_the_config_map_holds_all_that_a_drill_refers_to_byte_for_byte(
 def test_the_policy_lets_out_to_what_is_needed_and_nobody_in(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("--api-server", "10.96.0.1", "--registry", "10.89.0.1:5000")
+    arguments = ("--api-server", "10.96.0.1", "--registry", "10.89.0.1:5000", "--reach", "hooks.example")
     (policy,) = of_kind(printed(capsys, drill_file(tmp_path), *TUESDAYS, *arguments), "NetworkPolicy")
     assert "ingress" not in policy["spec"]
     assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
@@ -207,6 +207,7 @@ def test_the_policy_lets_out_to_what_is_needed_and_nobody_in(
         (['{"ipBlock": {"cidr": "10.96.0.1/32"}}'], [443, 6443]),
         (['{"ipBlock": {"cidr": "10.89.0.1/32"}}'], [5000]),
         (['{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}'], []),
+        (['{"ipBlock": {"cidr": "0.0.0.0/0"}}', '{"ipBlock": {"cidr": "::/0"}}'], [443]),
     ]
 
 
@@ -332,6 +333,23 @@ def test_names_are_safe_whatever_files_and_workloads_are_called(paths: list[str]
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", cut(f"flowdrill-{name}", 52))
 
 
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("0 9 1 * *", [1]),
+        ("0 9 * * mon", [2, 9, 16, 23, 30]),
+        ("0 9 1 * mon", [1, 2, 9, 16, 23, 30]),  # two days that are no stars: either is enough
+        ("0 9 */15 * mon", [1, 2, 9, 16, 23, 30, 31]),  # a star with a step is no star
+        ("0 9 ? * MON-TUE/1", [2, 3, 9, 10, 16, 17, 23, 24, 30, 31]),
+        ("0 9 * feb,apr *", []),
+        ("0 9 30/1 3 *", [30, 31]),
+    ],
+)
+def test_a_cron_expression_means_what_kubernetes_takes_it_for(text: str, days: list[int]) -> None:
+    cron = parse_cron(text)
+    assert [day for day in range(1, 32) if cron.starts_on(date(2026, 3, day))] == days
+
+
 @given(st.text(alphabet="0123456789*/,-?LW# abcdefjnt\t", max_size=30))
 def test_whatever_is_given_as_a_schedule_is_a_cron_or_a_value_error(text: str) -> None:
     try:
@@ -341,3 +359,37 @@ def test_whatever_is_given_as_a_schedule_is_a_cron_or_a_value_error(text: str) -
     assert cron.minutes
     assert cron.hours
     assert parse_cron(cron.text) == cron
+
+
+def test_a_file_that_is_named_from_the_working_folder_is_found_from_the_pods(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "team" / "certs").mkdir(parents=True)
+    (tmp_path / "team" / "certs" / "ca.pem").write_text("a certificate\n")
+    monkeypatch.chdir(tmp_path / "team")
+    drill_file(tmp_path, DRILL + "registry: {ca_file: certs/ca.pem}\n", "drills/drill.yaml")
+    (job,) = of_kind(printed(capsys, "../drills/drill.yaml", *TUESDAYS), "CronJob")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    paths = {one["path"] for one in pod["volumes"][0]["configMap"]["items"]}
+    assert paths == {"drills/drill.yaml", "team/certs/ca.pem"}
+    assert pod["containers"][0]["workingDir"] == "/drills/team"
+
+
+def test_a_scenario_that_only_the_working_folder_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "here" / "scenarios" / "own"
+    drill_file(own, SCENARIO, "scenario.yaml")
+    (own / "f.bin").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path / "here")
+    path = drill_file(tmp_path, DRILL.replace("scenario: edge-missing", "scenario: own"), "there/drills/drill.yaml")
+    said = refused(capsys, path, *TUESDAYS)
+    assert "in the cluster it would be another plan: scenario own is found here in scenarios/own" in said
+
+
+def test_files_too_large_for_a_config_map_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "scenarios" / "own"
+    drill_file(own, SCENARIO, "scenario.yaml")
+    (own / "f.bin").write_bytes(b"x" * 1_000_000)
+    path = drill_file(tmp_path, DRILL.replace("scenario: edge-missing", "scenario: own"), "drills/drill.yaml")
+    assert "the largest is scenarios/own/f.bin" in refused(capsys, path, *TUESDAYS)

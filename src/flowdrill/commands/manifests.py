@@ -28,6 +28,7 @@ def manifests(options: argparse.Namespace) -> ExitCode:
         storage=None if options.storage == _NO_STORAGE else options.storage,
         pushes=options.push_report,
         registry=options.registry,
+        others=tuple(options.reach),
         api_servers=tuple(options.api_server),
         secret=options.secret,
         time_zone=options.time_zone,

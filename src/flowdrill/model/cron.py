@@ -45,8 +45,8 @@ def parse_cron(text: str) -> Cron:
     days = _field("day of the month", fields[2], 1, 31)
     months = _field("month", fields[3], 1, 12, _MONTHS, 1)
     weekdays = _field("day of the week", fields[4], 0, 6, _DAYS, 0)
-    any_day = fields[2][0] in _WILD or fields[4][0] in _WILD
-    if fields[4][0] in _WILD and all(min(days) > _LONGEST_MONTHS[month - 1] for month in months):
+    any_day = _is_star(fields[2]) or _is_star(fields[4])
+    if _is_star(fields[4]) and all(min(days) > _LONGEST_MONTHS[month - 1] for month in months):
         raise ValueError(f"never starts: no month of it has a day {min(days)}")
     return Cron(
         " ".join(fields), tuple(sorted(minutes)), tuple(sorted(hours)), days, months, weekdays, any_day
@@ -74,6 +74,11 @@ def _field(name: str, text: str, low: int, high: int, names: Sequence[str] = (),
             raise ValueError(f"{name}: {part!r}: a step of 0 never comes")
         found.update(range(start, end + 1, step))
     return frozenset(found)
+
+
+def _is_star(text: str) -> bool:
+    """As Kubernetes' parser (robfig/cron) has it: `*` is one, `*/2` is none."""
+    return any(part.partition("/")[0] in _WILD and part.partition("/")[2] in ("", "1") for part in text.split(","))
 
 
 def _number(name: str, text: str, low: int, high: int, names: Sequence[str], first: int) -> int:

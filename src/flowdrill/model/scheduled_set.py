@@ -76,6 +76,7 @@ class ScheduledSet:
     storage: str | None  # the claim's size; None: reports are kept nowhere but where they are pushed
     pushes: bool
     registry: tuple[str, int] | None  # host and port; None: not known
+    others: tuple[tuple[str, int], ...]  # what else is reached: the webhook
     api_servers: tuple[str, ...]  # CIDRs; empty: not known
     secret: str  # with the variables, the signing key, and the webhook
 

@@ -23,6 +23,7 @@ def network_policy(wanted: ScheduledSet, labels: Json) -> Json:
         _rule(api, _API_PORTS),
         _to(*wanted.registry) if wanted.registry is not None else _rule(_ANYWHERE, (443,)),
         {"to": [_namespace(name) for name in namespaces_of(wanted)]},
+        *(_to(*one) for one in wanted.others),
         *(_to(*host_and_port(url)) for one in wanted.drills for url in one.urls),
     ]
     different = [rule for number, rule in enumerate(rules) if rule not in rules[:number]]

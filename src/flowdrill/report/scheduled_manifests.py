@@ -111,6 +111,8 @@ def _about_job(wanted: ScheduledSet, job: Json) -> str:
         f"# By hand: kubectl -n {wanted.namespace} create job --from=cronjob/{job['metadata']['name']} drill-now",
         f"# A registry that asks for a login: a Secret {LOGIN_SECRET} of type kubernetes.io/dockerconfigjson.",
     ]
+    if wanted.minor < CRON_JOB_V1:
+        lines[0] += " (kubectl 1.24 or older)"
     if wanted.minor < TIME_ZONE:
         lines.append(
             "# No timeZone before Kubernetes 1.27: the schedule goes by the clock of kube-controller-manager, UTC as a"
