@@ -101,6 +101,7 @@ def test_a_cluster_gets_what_its_version_serves(
     (job,) = of_kind(text, "CronJob")
     assert job["apiVersion"] == api
     assert ("timeZone" in job["spec"]) == zone
+    assert ("podReplacementPolicy" in job["spec"]["jobTemplate"]["spec"]) == (version == "1.36")
     assert ("No timeZone before Kubernetes 1.27" in text) == (not zone)
 
 

@@ -14,6 +14,7 @@ from flowdrill.commands.pushes import pushed_report
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
 from flowdrill.commands.telling import answered, tell
+from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
@@ -27,6 +28,7 @@ from flowdrill.sealing import take_signing_key
 
 def run(options: argparse.Namespace) -> ExitCode:
     """Carry out a drill, once or several times, or a suite of drills."""
+    end_by_signals(os.getpid())
     key = take_signing_key(options.sign_key, os.environ)  # one that is none is named before anything is done
     webhook = take_webhook(os.environ)
     ended = ended_by_calendar(options)

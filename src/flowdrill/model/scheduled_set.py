@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from flowdrill.model.cron import Cron
 from flowdrill.model.drill import Drill, Target
 
-FIRST_MINOR, CRON_JOB_V1, TIME_ZONE = 20, 21, 27  # Kubernetes 1.x: the first that is served, and what came when
+# of Kubernetes 1.x: the first that is served, and when what came
+FIRST_MINOR, CRON_JOB_V1, TIME_ZONE, REPLACEMENT_POLICY = 20, 21, 27, 29
 _RESTORE_SECONDS = 300.0  # what putting back gets at least (engine.restore.LEAST_LIMIT_SECONDS)
 _CLEAN_UP_SECONDS = 300.0  # images, the provider, the guard's Job, and looking whether all is as before
 _REPORT_SECONDS = 120.0  # writing it, and pushing it

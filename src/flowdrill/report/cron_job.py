@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowdrill.model.scheduled_set import CRON_JOB_V1, TIME_ZONE, ScheduledDrill, ScheduledSet, account_of
+from flowdrill.model.scheduled_set import (
+    CRON_JOB_V1,
+    REPLACEMENT_POLICY,
+    TIME_ZONE,
+    ScheduledDrill,
+    ScheduledSet,
+    account_of,
+)
 
 DRILLS, REPORTS, LOGIN = "/drills", "/reports", "/registry-login"
 DRILLS_MAP, REPORTS_CLAIM, LOGIN_SECRET = "flowdrill-drills", "flowdrill-reports", "flowdrill-registry-login"
@@ -36,6 +43,8 @@ def cron_job(wanted: ScheduledSet, one: ScheduledDrill, items: list[Json], label
                 "spec": {
                     "backoffLimit": 0,  # a drill that failed has a result: it is not tried until it passes
                     "activeDeadlineSeconds": one.longest_seconds,
+                    # no other pod while one that was told to end puts everything back
+                    **({"podReplacementPolicy": "Failed"} if wanted.minor >= REPLACEMENT_POLICY else {}),
                     "template": {
                         "metadata": {
                             "labels": named,
