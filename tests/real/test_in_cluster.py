@@ -126,8 +126,9 @@ def _forget(registry: str, name: str, but: str = "") -> None:
     with closing(open_registry(registry, plain_http=True)) as client:
         repository = Repository(client, name)
         for tag in set(repository.tags()) - {but}:
-            for digest in dict.fromkeys((*_listed(repository, tag), repository.current_digest(tag))):
-                repository.delete_manifest(str(digest))
+            for digest in (*_listed(repository, tag), repository.current_digest(tag)):
+                if digest is not None:
+                    repository.delete_manifest(digest)
 
 
 def _listed(repository: Repository, tag: str) -> list[str]:
