@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 LANGFLOW := 1.13.0
 
-.PHONY: help drill test test-all endurance fuzz check fix bench schemas catalogue golden constraints clean
+.PHONY: help image drill test test-all endurance fuzz check fix bench schemas catalogue golden constraints clean
 help:
 	@echo "make drill      a whole drill with real LangFlow, on a Kubernetes of its own: no cluster needed"
 	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
@@ -76,6 +76,10 @@ endurance: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
 fuzz: $(VENV)/.ready
 	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n 2 --timeout 7200 tests/fuzz
 
+# flowdrill's own image, without a daemon: make image BASE=registry/python:3.13 TO=registry/flowdrill:0.1.0 [PLAIN_HTTP=1]
+image: $(VENV)/.ready
+	$(BIN)/python .ci/build-image $(BASE) $(TO) $(if $(PLAIN_HTTP),--plain-http)
+
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -103,7 +107,7 @@ catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md
 
 golden: $(VENV)/.ready
-	for run in tests/golden/*/; do $(BIN)/flowdrill report $$run; done
+	for run in tests/golden/*/ reports/sample-*/; do $(BIN)/flowdrill report $$run; done
 	$(BIN)/python -m tests.unit.report.sample_site
 
 constraints: $(VENV)/.ready

@@ -17,6 +17,7 @@ from flowdrill.cli_repeats import add_pool
 from flowdrill.cli_replay import add_replay
 from flowdrill.cli_report import add_report
 from flowdrill.cli_restore import add_restore
+from flowdrill.cli_schedule import add_schedule
 from flowdrill.cli_site import add_site
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, is_unread, tell
@@ -84,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     add_pool(commands)
     add_site(commands)
     add_evidence(commands)
+    add_schedule(commands)
     _add_cluster(commands)
     _add_scenario(commands)
     _add_image(commands)
@@ -123,6 +125,14 @@ def _add_run(commands: Commands) -> None:
     )
     command.add_argument(
         "--repeat", type=int, metavar="N", help="carry it out N times, one after the other, and sum the runs up"
+    )
+    command.add_argument(
+        "--scheduled",
+        action="store_true",
+        help="keep to the drill's calendar: outside of it nothing is touched, and the exit code is 0 (SKIPPED)",
+    )
+    command.add_argument(
+        "--push-report", action="store_true", help="push archive and report to the registry, beside the stable image"
     )
     command.add_argument(
         "--sign-key",

@@ -37,6 +37,21 @@ def add_evidence(commands: Commands) -> None:
     archive.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
     archive.add_argument("--out", type=Path, metavar="FILE.zip", help="default: the run's name, here")
     archive.set_defaults(call=later("evidence", "archive"))
+    push = commands.add_parser("push", help="push a run's archive and reports to the registry, beside its stable image")
+    push.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
+    push.add_argument("--to", metavar="REPOSITORY", help="another repository; default: the stable image's own")
+    push.add_argument("--report-only", action="store_true", help="without the archive, which holds all of the evidence")
+    push.set_defaults(call=later("pushes", "push"))
+    listed = commands.add_parser(
+        "evidence",
+        help="list the runs that were pushed beside an image",
+        epilog="exit codes:\n  0  there are some\n  1  there are none\n  2  error: it could not be looked at\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    listed.add_argument("image", metavar="IMAGE")
+    listed.add_argument("--plain-http", action="store_true", help="HTTP without TLS; always allowed for loopback")
+    listed.add_argument("--ca-file", metavar="FILE", help="PEM file with the registry's certificate authority")
+    listed.set_defaults(call=later("pushes", "evidence"))
     key = commands.add_parser("key", help="keys to sign runs with")
     kinds = key.add_subparsers(title="commands", required=True, metavar="COMMAND")
     new = kinds.add_parser("new", help="make an Ed25519 pair: FILE (readable by you alone) and FILE.pub")
@@ -44,5 +59,5 @@ def add_evidence(commands: Commands) -> None:
         "--out", type=Path, default=Path("flowdrill-signing-key.pem"), metavar="FILE", help="default: %(default)s"
     )
     new.set_defaults(call=later("evidence", "new_key"))
-    for command in (verify, attest, new):
+    for command in (verify, attest, new, push, listed):
         command.add_argument("--json", action="store_true", help="print the answer as JSON")

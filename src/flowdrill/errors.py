@@ -106,6 +106,10 @@ class SigningError(FlowdrillError):
     """A key cannot be read, written or used."""
 
 
+class WebhookError(FlowdrillError):
+    """A webhook cannot be used, or has not taken a run's summary. The run is what it is."""
+
+
 class NoDrillError(FlowdrillError):
     """No drill is in progress where one was to be told something, or it no longer takes anything."""
 

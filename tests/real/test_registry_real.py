@@ -23,6 +23,7 @@ from flowdrill.oci.manifests import OCI_MANIFEST, Index
 from flowdrill.oci.repository import Repository
 from tests.real.registry_server import PROGRAM, registry_is_installed, registry_server
 from tests.unit.oci.image_building import tar_of
+from tests.unit.oci.pushed_runs import pushes_and_lists
 
 pytestmark = pytest.mark.registry
 FLOW = (Path(__file__).parents[2] / "scenarios" / "flows" / "greeting.json").read_bytes()
@@ -181,3 +182,9 @@ def test_the_langflow_of_a_real_runtime_image_is_found_in_its_layers() -> None:
     assert (found.product, found.source) == (Product.LFX, VersionSource.LAYER)
     assert name.endswith(found.version)
     images.close()
+
+
+def test_a_runs_evidence_is_found_by_the_tag_where_there_is_no_referrers_api(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pushes_and_lists(repository, tmp_path, capsys, "tag")

@@ -10,13 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from flowdrill.model.result import Result, Verdict
 from flowdrill.wiring import RENDERERS, write_reports
 
-GOLDEN = sorted(path.parent for path in (Path(__file__).parents[1] / "golden").glob("*/events.jsonl"))
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted(path.parent for path in ROOT.glob("reports/sample-*/events.jsonl"))
+GOLDEN = sorted(path.parent for path in ROOT.glob("tests/golden/*/events.jsonl")) + SAMPLES
 
 
-def test_there_are_recorded_runs() -> None:
-    assert GOLDEN
+def test_there_are_recorded_runs_and_a_sample_of_each_verdict() -> None:
+    assert len(GOLDEN) > len(SAMPLES)
+    for verdict in Verdict:
+        result = Result.model_validate_json((ROOT / "reports" / f"sample-{verdict}" / "result.json").read_text("utf-8"))
+        assert result.verdict is verdict
 
 
 @pytest.mark.parametrize("recorded", GOLDEN, ids=lambda path: path.name)

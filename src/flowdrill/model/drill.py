@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from flowdrill.model.audit_plan import AuditPlan
+from flowdrill.model.calendar_plan import CalendarPlan
 from flowdrill.model.detect_plan import HUMAN, DetectPlan, Trigger
 from flowdrill.model.guard_plan import GuardPlan
 from flowdrill.model.limits_plan import LimitsPlan, WatchedAlerts
@@ -230,6 +231,7 @@ class Drill(Strict):
     slo: ServiceLevelObjective = ServiceLevelObjective()
     limits: LimitsPlan = LimitsPlan()
     audit: AuditPlan = Field(default=AuditPlan(), description="what an auditor asks for, and no cluster knows")
+    calendar: CalendarPlan | None = Field(default=None, description="when `flowdrill run --scheduled` may begin")
 
     @property
     def wall_clock_limit_seconds(self) -> float:

@@ -39,6 +39,8 @@ class ConfigEdit:
     entrypoint: tuple[str, ...] | None = None
     cmd: tuple[str, ...] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    working_dir: str | None = None
 
 
 def parse_config(document: bytes, where: str) -> ImageConfig:
@@ -78,6 +80,10 @@ def edited_config(config: ImageConfig, edit: ConfigEdit, layer_digest: str | Non
         _put(runtime, "Entrypoint", list(edit.entrypoint))
     if edit.cmd is not None:
         _put(runtime, "Cmd", list(edit.cmd))
+    if edit.user is not None:
+        runtime["User"] = edit.user
+    if edit.working_dir is not None:
+        runtime["WorkingDir"] = edit.working_dir
     if layer_digest is not None:
         fields["rootfs"]["diff_ids"].append(layer_digest)
     if isinstance(fields.get("history"), list):

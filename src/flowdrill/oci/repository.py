@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from flowdrill.errors import ContentDamagedError, RegistryError
 from flowdrill.model.json_text import parsed_json
-from flowdrill.oci.client import RegistryClient, Request
+from flowdrill.oci.client import Answer, RegistryClient, Request
 from flowdrill.oci.digest import check_digest, digest_of, hash_for, is_digest
 from flowdrill.oci.manifests import ACCEPTED, Descriptor, Index, Manifest, choose_platform, parse_manifest
 
@@ -24,7 +25,7 @@ class Repository:
     def __init__(self, client: RegistryClient, name: str) -> None:
         self.client = client
         self.name = name
-        self._where = f"{client.host}/{name}"
+        self.where = f"{client.host}/{name}"
 
     def manifest(self, reference: str) -> Manifest | Index:
         """Return the manifest or index at a tag or digest; ImageMissingError when there is none."""
@@ -62,11 +63,12 @@ class Repository:
             return said
         return self.manifest(reference).digest
 
-    def put_manifest(self, document: bytes, media_type: str, reference: str) -> None:
-        """Push a manifest to a tag or digest. Its blobs must be there already."""
+    def put_manifest(self, document: bytes, media_type: str, reference: str) -> str | None:
+        """Push a manifest to a tag or digest. Its blobs must be there already. Return the subject that the registry has
+        taken note of: where it says none, it has no referrers API."""
         headers = {"Content-Type": media_type}
         request = self._request("PUT", f"manifests/{reference}", self._named(reference), "pull,push", headers=headers)
-        self.client.fetch(_with_body(request, document), accepted=(200, 201, 202))
+        return self.client.fetch(_with_body(request, document), accepted=(200, 201, 202)).headers.get("OCI-Subject")
 
     def delete_manifest(self, reference: str) -> None:
         """Delete a manifest (by digest, its tags with it) or only a tag. Harmless when it is gone already."""
@@ -113,6 +115,16 @@ class Repository:
             self._finish_upload(location, digest, content, len(content))
         return len(content)
 
+    def push_file(self, path: Path, blob: Descriptor) -> int:
+        """Upload a file of this machine unless it is there; return the number of bytes sent. OSError when it cannot be
+        read."""
+        if self.blob_size(blob.digest) is not None:
+            return 0
+        location = self._begin_upload({}, blob.digest)
+        if location is not None:
+            self._finish_upload(location, blob.digest, _pieces_of(path), blob.size)
+        return blob.size
+
     def take_blob(self, blob: Descriptor, source: Repository) -> int:
         """Bring a blob here from another repository: mounted within one registry, else copied through this machine.
         Return the number of bytes sent."""
@@ -135,7 +147,7 @@ class Repository:
         """Return every tag, all pages of them, in the registry's order."""
         tags: list[str] = []
         page = "tags/list?n=1000"
-        what = f"{self._where}: its list of tags"
+        what = f"{self.where}: its list of tags"
         for _ in range(_MOST_PAGES):
             answer = self.client.fetch(self._request("GET", page, what))
             try:
@@ -143,13 +155,25 @@ class Repository:
                 tags.extend(str(tag) for tag in listed)
             except (ValueError, AttributeError, TypeError) as error:
                 raise RegistryError(f"{what} is not the JSON the specification asks for", "Check the host.") from error
-            following = _NEXT_PAGE.search(answer.headers.get("Link", "")[:_LONGEST_LINK])
+            following = self.next_page(answer, what)
             if following is None:
                 return tuple(tags)
-            page = self.client.absolute(following[1])
-            if not self.client.is_own(page):
-                raise RegistryError(f"{what} goes on at another server: {page[:200]!r}", "Check the host.")
+            page = following
         raise RegistryError(f"{what} does not end after {_MOST_PAGES} pages", "Ask the registry's operator.")
+
+    def page(self, path: str, what: str, accepted: tuple[int, ...] = (200,)) -> Answer:
+        """Return a page of a list; `path`: below the repository's own, or what `next_page` gave."""
+        return self.client.fetch(self._request("GET", path, what), accepted)
+
+    def next_page(self, answer: Answer, what: str) -> str | None:
+        """Return where a list goes on; None at its end, RegistryError where that is another server."""
+        following = _NEXT_PAGE.search(answer.headers.get("Link", "")[:_LONGEST_LINK])
+        if following is None:
+            return None
+        page = self.client.absolute(following[1])
+        if not self.client.is_own(page):
+            raise RegistryError(f"{what} goes on at another server: {page[:200]!r}", "Check the host.")
+        return page
 
     def _begin_upload(self, query: dict[str, str], digest: str, source: str | None = None) -> str | None:
         """Return where to put the content, or None when the blob was mounted."""
@@ -179,10 +203,16 @@ class Repository:
         return Request(method, path, what, (f"repository:{self.name}:{actions}", *more_scopes), headers)
 
     def _named(self, reference: str) -> str:
-        return f"{self._where}{'@' if is_digest(reference) else ':'}{reference}"
+        return f"{self.where}{'@' if is_digest(reference) else ':'}{reference}"
 
     def _blob(self, digest: str) -> str:
-        return f"blob {digest} of {self._where}"
+        return f"blob {digest} of {self.where}"
+
+
+def _pieces_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(1 << 18):
+            yield piece
 
 
 def _with_body(request: Request, body: bytes | Iterable[bytes]) -> Request:

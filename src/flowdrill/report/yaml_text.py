@@ -15,6 +15,10 @@ def yaml_text(value: Mapping[str, object]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+        """What comes twice is written twice."""
+        return True
+
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         """Indent lists within mappings."""
         super().increase_indent(flow, indentless=False)

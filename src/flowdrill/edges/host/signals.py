@@ -25,6 +25,18 @@ class StoppedBySignal(KeyboardInterrupt):
         self.signal = signal.Signals(number).name
 
 
+def end_by_signals(pid: int) -> None:
+    """Make SIGTERM and SIGHUP end this process where it is the first one of a container. By itself the kernel keeps
+    them from that one: a pod that is told to end would go on, and break something."""
+    if pid == 1:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _end)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
 @contextmanager
 def signals_raised() -> Iterator[None]:
     """While inside, the first SIGINT, SIGTERM or SIGHUP raises StoppedBySignal, and later ones do not disturb the

@@ -17,6 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 Location = tuple[str | int, ...]
 _MAX_CHARACTERS = 1_000_000
 _TEXT = "tag:yaml.org,2002:str"
+_UNPLAIN = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary", "tag:yaml.org,2002:set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def parse_model(source: YamlText, model: type[M], base: Data | None = None) -> M
     try:
         return model.model_validate_json(json.dumps(laid_over(base or {}, data), default=_refused))
     except _NotPlainError as error:
-        raise PlanError(f"{source.name}: {error}", "put quotes around it to make it text") from error
+        where = _where_unplain(source.name, node)
+        raise PlanError(f"{where}: {error}", "put quotes around it to make it text") from error
     except ValidationError as error:
         problems = [
             _problem(source, node, e["loc"], _said(e["type"], e["msg"], e["loc"], model)) for e in error.errors()
@@ -84,6 +86,19 @@ def laid_over(base: Data, data: Data) -> Data:
         held = merged.get(key)
         merged[key] = laid_over(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _where_unplain(name: str, node: yaml.Node, keys: tuple[str, ...] = ()) -> str:
+    """File, line and key of the first value that YAML takes for a date or bytes; the file where it is elsewhere."""
+    if isinstance(node, yaml.ScalarNode):
+        return f"{name}:{node.start_mark.line + 1}: {'.'.join(keys)}" if node.tag in _UNPLAIN else name
+    pairs: Iterable[tuple[str, yaml.Node]] = ()
+    if isinstance(node, yaml.MappingNode):
+        pairs = ((str(key.value), value) for key, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        pairs = ((str(index), value) for index, value in enumerate(node.value))
+    found = (_where_unplain(name, value, (*keys, key)) for key, value in pairs)
+    return next((where for where in found if where != name), name)
 
 
 class _NotPlainError(Exception):

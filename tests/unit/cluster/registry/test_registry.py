@@ -23,6 +23,7 @@ from flowdrill.errors import ImageMissingError
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.oci.client import open_registry
 from flowdrill.oci.repository import Repository
+from tests.unit.oci.pushed_runs import pushes_and_lists
 
 ROOT = Path(__file__).parents[4]
 FLOW = ROOT / "scenarios" / "flows" / "greeting.json"
@@ -141,3 +142,9 @@ def test_garbage_is_what_nothing_needs_and_is_old(tmp_path: Path) -> None:
     with pytest.raises(RefusedError):
         storage.blob("app", garbage)
     assert not any(os.scandir(tmp_path / "uploads"))
+
+
+def test_a_runs_evidence_refers_to_its_stable_image(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pushes_and_lists(repository, tmp_path, capsys, "referrers API")

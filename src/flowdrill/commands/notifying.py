@@ -1,0 +1,33 @@
+"""After a run: its summary to the webhook that the environment names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping
+
+from flowdrill.commands.telling import tell
+from flowdrill.edges.terminal.lines import visible
+from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE, Webhook, post, webhook_of
+from flowdrill.errors import WebhookError
+from flowdrill.report.chat_message import render_chat_message
+from flowdrill.wiring import FinishedRun
+
+
+def take_webhook(environ: MutableMapping[str, str]) -> Webhook | None:
+    """Return the webhook that the environment names, or None. It is taken out of that, since every process that a drill
+    starts inherits it. WebhookError when it cannot be used."""
+    url, key = environ.pop(URL_VARIABLE, ""), environ.pop(KEY_VARIABLE, "")
+    return webhook_of(url.strip(), key.strip()) if url.strip() else None
+
+
+def notify(webhook: Webhook | None, finished: FinishedRun) -> None:
+    """Post a run's summary. One that is not taken is told, and changes nothing of the result."""
+    if webhook is None:
+        return
+    body = render_chat_message(finished.report, str(finished.folder)).encode()
+    try:
+        post(webhook, body, int(time.time()))
+    except WebhookError as error:
+        tell(f"flowdrill: {visible(str(error))}")
+        return
+    tell(f"summary: posted to {visible(webhook.host)}")

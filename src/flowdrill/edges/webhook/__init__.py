@@ -1,0 +1,1 @@
+"""Telling a chat, or anything else that takes a webhook, what came of a run."""

@@ -1,0 +1,120 @@
+"""A run's evidence travels with the image: pushed beside it, as a referrer of the stable digest, and listed again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowdrill.edges.runfolder.archive import write_archive
+from flowdrill.edges.runfolder.plan import read_plan
+from flowdrill.edges.runfolder.run_files import ATTESTATION, FolderFiles
+from flowdrill.errors import ImageMissingError, PlanError, RunFolderError
+from flowdrill.model.drill import RegistryAccess
+from flowdrill.model.image_reference import ImageReference, parse_image_reference
+from flowdrill.model.result import Result
+from flowdrill.oci.artifact import Artifact, ArtifactFile, artifact_of
+from flowdrill.oci.client import open_registry
+from flowdrill.oci.manifests import Descriptor
+from flowdrill.oci.referrers import Referrer, push_artifact, referrers_of
+from flowdrill.oci.repository import Repository
+
+ARTIFACT_TYPE = "application/vnd.flowdrill.run.v1"
+CREATED = "org.opencontainers.image.created"
+RUN, DRILL, VERDICT, PLAN_DIGEST = (f"dev.flowdrill.{name}" for name in ("run", "drill", "verdict", "plan-digest"))
+_REPORTS = (("report.html", "text/html"), ("result.json", "application/json"), (ATTESTATION, "application/json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What was pushed where. `found_by`: `referrers API`, or the tag whose index names it."""
+
+    repository: str
+    digest: str
+    subject: str
+    found_by: str
+
+
+def push_run(folder: Path, result: Result, to: str | None = None, *, report_only: bool = False) -> Pushed:
+    """Push a run's archive and reports as an artifact that refers to the stable image, into that image's repository or
+    the one named. Doing it again changes nothing. RunFolderError when the run never saw a stable image or its files
+    cannot be read, RegistryError when the registry does not take it, PlanError when `to` names no repository."""
+    stable = _stable_of(folder, result)
+    place = stable if to is None else _repository(to)
+    access = read_plan(folder).registry
+    with _opened(stable, access) as own, _opened(place, access) as repository, _archived(folder) as archive:
+        subject = _subject(own, str(stable.digest))
+        artifact = _artifact(folder, result, subject, None if report_only else archive)
+        found_by = push_artifact(repository, artifact, subject.digest)
+    return Pushed(place.name, artifact.digest, subject.digest, found_by)
+
+
+def evidence_of(image: str, access: RegistryAccess) -> tuple[str, tuple[Referrer, ...]]:
+    """Return an image's digest and the runs that were pushed beside it. PlanError when `image` is no reference,
+    RegistryError when the registry cannot be asked, or does not have it."""
+    reference = _reference(image, "IMAGE")
+    with _opened(reference, access) as repository:
+        digest = reference.digest or repository.current_digest(reference.tag or "latest")
+        if digest is None:
+            raise ImageMissingError(f"{image}: the registry has no such tag", "Check the reference, or give a digest.")
+        return digest, referrers_of(repository, digest, ARTIFACT_TYPE)
+
+
+def _stable_of(folder: Path, result: Result) -> ImageReference:
+    if result.images.stable is None:
+        raise RunFolderError(f"{folder}: this run never saw a stable image to push beside", "push a run that has begun")
+    pinned = parse_image_reference(result.images.stable.reference)
+    return pinned.at_digest(result.images.stable.digest)
+
+
+def _reference(text: str, what: str) -> ImageReference:
+    try:
+        return parse_image_reference(text)
+    except ValueError as error:
+        raise PlanError(f"{what}: {error}", "write it as docker pull does") from error
+
+
+def _repository(text: str) -> ImageReference:
+    found = _reference(text, "--to")
+    if found.tag is not None or found.digest is not None:
+        raise PlanError(f"--to {text}: names an image, and a repository is meant", "leave its tag and digest out")
+    return found
+
+
+@contextmanager
+def _opened(reference: ImageReference, access: RegistryAccess) -> Iterator[Repository]:
+    client = open_registry(reference.registry, plain_http=access.plain_http, ca_file=access.ca_file)
+    with closing(client):
+        yield Repository(client, reference.repository)
+
+
+@contextmanager
+def _archived(folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="flowdrill-") as place:
+        path = Path(place) / "run.zip"
+        write_archive(FolderFiles(folder), folder.resolve().name, path)
+        yield path
+
+
+def _subject(repository: Repository, digest: str) -> Descriptor:
+    found = repository.manifest(digest)
+    return Descriptor(found.media_type, found.digest, len(found.document))
+
+
+def _artifact(folder: Path, result: Result, subject: Descriptor, archive: Path | None) -> Artifact:
+    files = [ArtifactFile(folder / name, name, kind) for name, kind in _REPORTS if (folder / name).is_file()]
+    if archive is not None:
+        files.append(ArtifactFile(archive, f"{folder.resolve().name}.zip", "application/zip"))
+    said = {
+        CREATED: result.run.started,
+        RUN: result.run.id,
+        DRILL: result.run.drill,
+        VERDICT: result.verdict.value,
+        PLAN_DIGEST: result.run.plan_digest,
+    }
+    try:
+        return artifact_of(tuple(files), ARTIFACT_TYPE, subject, said)
+    except OSError as error:
+        raise RunFolderError(f"{error.filename or folder}: {error.strerror}", "make the run folder readable") from error

@@ -1,0 +1,159 @@
+"""A run's summary, posted to a webhook: signed, harmless, and its URL printed nowhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowdrill.commands.notifying import notify, take_webhook
+from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE, Webhook, post, signature_of, webhook_of
+from flowdrill.engine.run import RunOutcome
+from flowdrill.errors import WebhookError
+from flowdrill.model.events import End
+from flowdrill.report.chat_message import render_chat_message
+from flowdrill.wiring import FinishedRun, read_report
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "statefulset"
+DOCS = (Path(__file__).parents[2] / "docs" / "schedule.md").read_text()
+KEY = "a-key-of-both-sides"
+
+
+@contextmanager
+def receiver(*statuses: int) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """A server that answers with these, the last one again and again; yields its URL, and what arrived."""
+    seen: list[tuple[dict[str, str], bytes]] = []
+    left = list(statuses)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((dict(self.headers), body))
+            status = left.pop(0) if len(left) > 1 else left[0]
+            said = b"secret-path was not found" if status == 404 else b"ok"
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(said)))
+            if status == 302:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/secret-path", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_summary_is_what_slack_takes_and_says_what_came_of_the_run() -> None:
+    report = read_report(GOLDEN)
+    message = json.loads(render_chat_message(report, "reports/x"))
+    assert message["text"].startswith(f"{report.result.verdict.value.upper()}: drill ")
+    assert message["flowdrill"]["run"] == report.result.run.id
+    shown = json.dumps(message["blocks"])
+    assert "time to recover" in shown
+    assert len(message["blocks"]) <= 50
+    assert all(len(one["text"]["text"]) <= 3000 for one in message["blocks"] if one["type"] == "section")
+    assert render_chat_message(report, "reports/x") == render_chat_message(report, "reports/x")
+
+
+@given(st.text(alphabet="<>&!*_~`@#\x1b\u202ehere|:/a ", max_size=60))
+def test_what_came_from_a_cluster_mentions_nobody_and_links_nowhere(text: str) -> None:
+    report = read_report(GOLDEN)
+    hostile = report.model_copy(
+        update={"result": report.result.model_copy(update={"reasons": (f"x{text}<!channel>",)})}
+    )
+    (told,) = [one for one in json.loads(render_chat_message(hostile, None))["blocks"] if "x" in str(one)][1:2]
+    said = told["text"]["text"]
+    assert "<" not in said
+    assert ">" not in said
+    assert not re.search("[\x00-\x08\x1b\u202e]", said)
+    assert not re.search(r"(?<!\u200b)[*_~`@#]", said)
+
+
+def test_the_signature_is_checked_as_the_documentation_shows() -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    known: dict[str, object] = {}
+    exec(snippet, known)
+    is_signed = known["is_signed"]
+    assert callable(is_signed)
+    with receiver(200) as (url, seen):
+        post(webhook_of(url, KEY), b'{"text": "x"}', 1_800_000_000)
+    ((headers, body),) = seen
+    assert is_signed(KEY, headers, body, now=1_800_000_200)
+    assert not is_signed(KEY, headers, body, now=1_800_000_400)  # a message that somebody has kept
+    assert not is_signed(KEY, headers, body + b" ", now=1_800_000_000)
+    assert not is_signed("another key of somebody", headers, body, now=1_800_000_000)
+    assert not is_signed(KEY, {}, body, now=1_800_000_000)
+
+
+def test_the_signature_is_that_of_others_for_a_known_message() -> None:
+    # printf 'v1:1:{}' | openssl dgst -sha256 -hmac key
+    assert signature_of(b"key", "1", b"{}") == "v1=b0fa2e2365bc31a26cc3682deb26077df2c7d1c1ddf37447313bb35fb0c67eef"
+
+
+def test_without_a_key_it_is_not_signed() -> None:
+    with receiver(200) as (url, seen):
+        post(webhook_of(url, ""), b"{}", 1)
+    assert "X-Flowdrill-Signature" not in seen[0][0]
+
+
+def test_a_busy_server_is_asked_again_and_a_redirect_is_not_followed() -> None:
+    with receiver(503, 200) as (url, seen):
+        post(webhook_of(url, KEY), b"{}", 1)
+        assert len(seen) == 2
+    for status in (302, 404):
+        with receiver(status) as (url, seen):
+            with pytest.raises(WebhookError, match=f"HTTP {status}") as refused:
+                post(webhook_of(url, KEY), b"{}", 1)
+            assert len(seen) == 1
+            assert url not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [("ftp://h/x", ""), ("https://", ""), ("https://u:p@h/s3cret", ""), ("https://h/ x", ""), ("https://h:x/", ""),
+     ("https://h/\x1b", ""), ("https://h/s3cret", "short")],
+)  # fmt: skip
+def test_a_webhook_that_cannot_be_used_is_said_and_not_repeated(url: str, key: str) -> None:
+    with pytest.raises(WebhookError) as refused:
+        webhook_of(url, key)
+    assert "s3cret" not in str(refused.value)
+    assert key == "" or key not in str(refused.value).replace("too short", "")
+
+
+def test_it_is_taken_out_of_the_environment() -> None:
+    environ = {URL_VARIABLE: "https://hooks.example/x\n", KEY_VARIABLE: KEY, "HOME": "/"}
+    taken = take_webhook(environ)
+    assert taken == Webhook("https://hooks.example/x", KEY.encode())
+    assert environ == {"HOME": "/"}
+    assert "hooks.example/x" not in repr(taken)
+    assert take_webhook(environ) is None
+
+
+def test_a_summary_that_nobody_takes_is_told_and_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    finished = FinishedRun(GOLDEN, RunOutcome(End.COMPLETED, None), read_report(GOLDEN))
+    with receiver(404) as (url, _):
+        notify(webhook_of(url, KEY), finished)
+    said = capsys.readouterr().err
+    assert "the webhook at 127.0.0.1 has not taken the summary: HTTP 404" in said
+    assert "/secret-path" not in said
+    with receiver(200) as (url, seen):
+        notify(webhook_of(url, KEY), finished)
+        assert json.loads(seen[0][1])["flowdrill"]["drill"] == finished.report.result.run.drill
+    assert "summary: posted to 127.0.0.1" in capsys.readouterr().err
