@@ -31,7 +31,7 @@ _FIELDS = {
     "audit.targets": "Targets against results",
     "evidence": "Files of evidence",
     "images.broken": "Broken image",
-    "images.stable": "Image that was rolled back to",
+    "images.stable": "Stable image, to be rolled back to",
     "instants.recovered": "Recovered at",
     "instants.rolled_back": "Rolled back at",
     "readiness.access": "Who may roll back",

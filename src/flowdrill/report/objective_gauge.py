@@ -14,7 +14,7 @@ _TOP, _BOTTOM = 4.0, 12.0
 def render_gauge(named: NamedMeasure) -> str:
     """Return an SVG of one bar, or "" where there is no measure or no limit to hold it against."""
     measure, objective = named.measure, named.objective
-    if measure is None or objective is None or not objective.limit:
+    if measure is None or measure.seconds < 0 or objective is None or not objective.limit:
         return ""
     limit = objective.limit
     scale = Scale(0.0, max(limit * 1.06, measure.latest * 1.06), 0.0, _WIDTH)

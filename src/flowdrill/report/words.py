@@ -107,7 +107,8 @@ class NamedInstant:
 def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
     """Return the times in the order in which a reader meets them: the four, and on a game day those of people."""
     measures, instants = result.measures, result.instants
-    found_before = measures.time_to_detect is not None and _before_impact(result, instants.detected)
+    by_answers = any(one.triggers and one.newest_outcome is not None for one in result.detections)
+    found_before = measures.time_to_detect is not None and not by_answers and _before_impact(result, instants.detected)
     heard_before = measures.time_to_acknowledge is not None and _before_impact(result, instants.acknowledged)
     people = (
         ("time_to_acknowledge", "Time to acknowledge", "TTA", "broken" if heard_before else "impact", "acknowledged"),
@@ -245,7 +246,8 @@ def drilled_sentence(report: Report) -> str:
         changed = "whether the image was changed is not recorded" if cut else "the image was not changed"
         return f"Scenario {run.scenario} was to be drilled on {where}, under {load}; {changed}."
     if any(one.name == "candidate_serves" for one in report.result.checks):
-        return f"The image of {where} was replaced by a candidate for a release, under {load}, and rolled back."
+        back = ", and rolled back" if report.result.rollback is not None else ""
+        return f"The image of {where} was replaced by a candidate for a release, under {load}{back}."
     return f"The image of {where} was replaced by a broken one (scenario {run.scenario}), under {load}."
 
 
