@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -17,7 +17,6 @@ from flowdrill.errors import RunFolderError
 
 _NOT_ONE = f"name a folder that `flowdrill run` wrote: it holds {PLAN} and {EVENTS}"
 _LONGEST_LINE = 1 << 16
-_OWN = version("flowdrill")
 
 T = TypeVar("T")
 
@@ -37,7 +36,7 @@ def of_a_run_folder(read: Callable[[Path], T]) -> Callable[[Path], T]:
                 raise
             raise RunFolderError(
                 error.problem,
-                f"flowdrill {newer} has made this run, and this is {_OWN}: use that version, or a newer one. "
+                f"flowdrill {newer} has made this run, and this is {own_version()}: use that version, or a newer one. "
                 "The reports that are in the folder are its own, and are left as they are",
             ) from error
 
@@ -68,12 +67,21 @@ def _instead(folder: Path) -> tuple[str, str]:
     return f"is no run folder: neither {PLAN} nor {EVENTS} is in it", _NOT_ONE
 
 
+def own_version() -> str | None:
+    """Return this flowdrill's version; None where it was not installed but only laid somewhere, as in a guard's image."""
+    try:
+        return version("flowdrill")
+    except PackageNotFoundError:
+        return None
+
+
 def made_by_newer(folder: Path) -> str | None:
     """Return the version that has made a run, where it is newer than this one and the folder tells."""
     try:
         with (folder / EVENTS).open("rb") as file:
             told = json.loads(file.readline(_LONGEST_LINE))["tool_version"]
-        return str(told) if Version(told) > Version(_OWN) else None
+        own = own_version()
+        return str(told) if own is not None and Version(told) > Version(own) else None
     except (OSError, ValueError, LookupError, TypeError, RecursionError, InvalidVersion):
         return None
 
