@@ -68,7 +68,7 @@ def _instead(folder: Path) -> tuple[str, str]:
 
 
 def own_version() -> str | None:
-    """Return this flowdrill's version; None where it was not installed but only laid somewhere, as in a guard's image."""
+    """Return the version of this flowdrill; None where it was not installed but only laid somewhere (a guard's image)."""
     try:
         return version("flowdrill")
     except PackageNotFoundError:
