@@ -68,7 +68,7 @@ def _instead(folder: Path) -> tuple[str, str]:
 
 
 def own_version() -> str | None:
-    """Return the version of this flowdrill; None where it was not installed but only laid somewhere (a guard's image)."""
+    """Return the version of this flowdrill; None where it was only laid somewhere, as in the image of a guard."""
     try:
         return version("flowdrill")
     except PackageNotFoundError:
