@@ -264,6 +264,56 @@ def test_what_a_pod_cannot_have_is_named(
     assert said in refused(capsys, drill_file(tmp_path, DRILL + more), *TUESDAYS)
 
 
+def with_command(*words: str) -> str:
+    return f"{DRILL}rollback: {{strategy: command, command: {json.dumps(words)}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("deploy", "--file", "{}/home/kubeconfig"), "is outside of the drill's folder"),
+        (("deploy", "../home/kubeconfig"), "../home/kubeconfig cannot be used in the cluster: the file is outside"),
+        (("../home/kubeconfig",), "the file is outside of the drill's folder"),
+        (("deploy", "--token-file", "token"), "token cannot be used in the cluster: --token-file names what is secret"),
+        (("./deploy", "link"), "drills/link is a link"),
+        (("deploy", "folder/kubeconfig"), "folder/kubeconfig is a link"),
+    ],
+)
+def test_a_command_takes_no_file_along_that_may_be_secret(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drill_file(tmp_path, "a secret\n", "home/kubeconfig")
+    drill_file(tmp_path, "a secret\n", "drills/token")
+    (tmp_path / "drills" / "link").symlink_to(tmp_path / "home" / "kubeconfig")
+    (tmp_path / "drills" / "folder").symlink_to(tmp_path / "home")
+    path = drill_file(tmp_path, with_command(*(one.format(tmp_path) for one in words)), "drills/drill.yaml")
+    assert said in refused(capsys, path, *TUESDAYS)
+
+
+def test_a_script_beside_the_drill_goes_along_and_the_hosts_own_shell_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drill_file(tmp_path, "echo back\n", "back.sh")
+    path = drill_file(tmp_path, with_command("/bin/sh", "./back.sh", "--wait"))
+    (held,) = of_kind(printed(capsys, path, *TUESDAYS), "ConfigMap")
+    assert set(held["data"]) == {"drill.yaml", "back.sh"}
+    assert "binaryData" not in held
+
+
+def test_what_only_lies_beside_a_scenario_does_not_leave_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "scenarios" / "own"
+    drill_file(own, SCENARIO, "scenario.yaml")
+    drill_file(own, "PASSWORD=hunter2\n", ".env")
+    drill_file(own, "x\n", "f.bin")
+    path = drill_file(tmp_path, DRILL.replace("scenario: edge-missing", "scenario: own"), "drills/drill.yaml")
+    assert "hunter2" not in printed(capsys, path, *TUESDAYS)
+    (own / "f.bin").rename(own / "elsewhere")
+    (own / "f.bin").symlink_to("elsewhere")
+    assert "scenario own: " in refused(capsys, path, *TUESDAYS)
+
+
 def test_an_address_of_this_machine_is_the_pods_own_in_a_pod(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
