@@ -26,7 +26,7 @@ from flowdrill.report.gate_text import gate_annotations, render_gate_markdown, r
 from flowdrill.report.github_annotations import Level, render_github_annotations
 from flowdrill.report.schema import schema_text
 from flowdrill.wiring import FinishedRun
-from tests.unit.test_suites import BROKEN, FAILED, PASSED, STOPPED, UNSURE
+from tests.unit.test_suites import BROKEN, FAILED, GUARDED, NOT_RESTORED, PASSED, STOPPED, TAKEN_OVER, UNSURE
 
 ROOT = Path(__file__).parents[2]
 DRILLS = ROOT / "drills"
@@ -109,6 +109,9 @@ def test_a_suite_may_allow_what_nobody_knows_and_nothing_else(
         ([UNSURE, PASSED, PASSED], ["--fail-fast"], 1),
         ([FAILED, PASSED, PASSED], [], 3),
         ([BROKEN, PASSED, PASSED], [], 1),
+        ([NOT_RESTORED, PASSED, PASSED], [], 1),
+        ([GUARDED, PASSED, PASSED], [], 1),
+        ([TAKEN_OVER, PASSED, PASSED], [], 1),
         ([STOPPED, PASSED, PASSED], [], 1),
     ],
 )

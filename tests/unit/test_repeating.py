@@ -86,6 +86,11 @@ def test_nothing_is_run_after_a_run_that_did_not_leave_all_as_it_was(last: Finis
     assert why in (told[1].stops or "")
 
 
+def test_nothing_is_run_after_a_workload_that_is_still_broken_and_no_report() -> None:
+    told, count = carried_out(NotRestoredError("NOT restored", "put it back"), HELD)
+    assert (count, told[0].stops) == (1, "the run did not leave everything as it was: NOT restored")
+
+
 def test_a_run_that_could_not_begin_is_tried_once_more() -> None:
     told, count = carried_out(AWAY, HELD, AWAY, AWAY, HELD)
     assert count == 4
