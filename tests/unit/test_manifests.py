@@ -169,6 +169,72 @@ def test_drills_of_one_workload_share_an_account_and_others_do_not(
     assert names == ["flowdrill-example", "flowdrill-two", "flowdrill-three"]
 
 
+def by_name(text: str) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Each object by kind, namespace and name, as `kubectl apply` knows it: of two of one name only one is left."""
+    found = [
+        ((one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]), one) for one in objects(text)
+    ]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+TWO = DRILL.replace("example", "two") + "obstacles: [{kind: disruption-budget}]\n"
+
+
+@pytest.mark.parametrize("namespace", ["flowdrill", "flowdrill-two"])
+def test_a_second_set_takes_nothing_from_the_first(
+    namespace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = drill_file(tmp_path), drill_file(tmp_path, TWO, "two.yaml")
+    first = by_name(printed(capsys, one, *TUESDAYS))
+    second = by_name(printed(capsys, two, "--schedule", "0 9 * * thu", "--namespace", namespace))
+    assert [key for key in first.keys() & second.keys() if first[key] != second[key]] == []
+    (pod,) = [x["spec"]["jobTemplate"]["spec"]["template"] for x in second.values() if x["kind"] == "CronJob"]
+    (policy,) = [x["spec"]["podSelector"]["matchLabels"] for x in first.values() if x["kind"] == "NetworkPolicy"]
+    assert not policy.items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_same_drills_changed_have_the_same_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = by_name(printed(capsys, drill_file(tmp_path), *TUESDAYS))
+    changed = drill_file(tmp_path, DRILL + "hold: 17s\n")
+    assert list(by_name(printed(capsys, changed, "--schedule", "0 9 * * thu"))) == list(first)
+
+
+@pytest.mark.parametrize(
+    ("more", "other"),
+    [
+        ("rollback: {as: 'system:serviceaccount:oncall:bot'}\n", "namespace: other"),
+        ("guard: {in_cluster: {image: 'registry.test/flowdrill:1', service_account: guard-a}}\n", "namespace: shop"),
+        ("guard: {in_cluster: {image: 'registry.test/flowdrill:1'}}\n", "namespace: shop"),
+    ],
+)
+def test_no_object_of_a_set_has_anothers_name(
+    more: str, other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = DRILL.replace("namespace: shop", other).replace("example", "two") + more.replace("guard-a", "guard-b")
+    two = text if other != "namespace: shop" or "guard-a" in more else text.replace("/langflow", "/other")
+    assert two != DRILL
+    by_name(printed(capsys, drill_file(tmp_path, DRILL + more), drill_file(tmp_path, two, "two.yaml"), *TUESDAYS))
+
+
+def test_a_name_that_is_cut_to_anothers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = drill_file(tmp_path, DRILL.replace("drill: example", f"drill: {'a' * 60}"), "long.yaml")
+    (job,) = of_kind(printed(capsys, long, *TUESDAYS), "CronJob")
+    name = job["metadata"]["name"].removeprefix("flowdrill-")
+    same = drill_file(tmp_path, DRILL.replace("drill: example", f"drill: {name}"), "same.yaml")
+    assert f"have one CronJob, flowdrill-{name}" in refused(capsys, long, same, *TUESDAYS)
+
+
+def test_drills_of_one_workload_at_one_time_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = drill_file(tmp_path), drill_file(tmp_path, TWO, "two.yaml")
+    assert main(["manifests", one, two, *TUESDAYS]) == 0
+    said = "warning: drills example, two start at deployment/langflow at the same time: only one of them can have"
+    assert said in capsys.readouterr().err
+    other = drill_file(tmp_path, TWO.replace("shop", "other"), "two.yaml")
+    assert main(["manifests", one, other, *TUESDAYS]) == 0
+    assert "at the same time" not in capsys.readouterr().err
+
+
 def test_the_config_map_holds_all_that_a_drill_refers_to_byte_for_byte(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -370,7 +436,7 @@ def test_an_option_that_cannot_be_used_is_named(
 
 def test_two_drills_of_one_name_and_a_suite_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, two = drill_file(tmp_path), drill_file(tmp_path, DRILL, "again.yaml")
-    assert "drill: example is the name of" in refused(capsys, one, two, *TUESDAYS)
+    assert "drill: example and that of" in refused(capsys, one, two, *TUESDAYS)
     suite = drill_file(tmp_path, "suite: s\ndrills: [drill.yaml]\n", "suite.yaml")
     assert "is a suite" in refused(capsys, suite, *TUESDAYS)
 

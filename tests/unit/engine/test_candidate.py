@@ -54,7 +54,8 @@ def test_a_candidate_that_serves_is_rolled_back_by_the_brake_and_passes() -> Non
     outcome, result = world.result()
     assert (outcome.end, result.verdict) == (End.COMPLETED, Verdict.PASS)
     assert [one.purpose for one in world.all_of(ImageSet)][:2] == [Purpose.BREAK, Purpose.ROLL_BACK]
-    assert world.all_of(Decided)[0].by == "the plan: a candidate is rolled back once it has served for 30.00 s, whatever it does"
+    by = "the plan: a candidate is rolled back once it has served for 30.00 s, whatever it does"
+    assert world.all_of(Decided)[0].by == by
     for name in ("candidate_serves", "users_served_on_the_way_back", "rollback_completed", "recovery_held"):
         assert status_of(result, name) is Status.PASS
     assert [one.name for one in result.objectives] == ["time_to_recover", "outage"]
