@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         raise PlanError("--push-report goes with one run of one drill", "push each with `flowdrill push RUN_FOLDER`")
     told = Told(options.ran_by, options.approved_by, options.previous)
     if options.repeat is not None:
-        return run_repeated(options, key, told)
+        return run_repeated(options, key, told, webhook)
     if is_suite(options.drill):
         return _run_suite(options, key, told, webhook)
     finished = wiring.run_drill_file(
