@@ -404,6 +404,18 @@ def test_summer_time_can_move_a_start_out_of_its_window() -> None:
     assert found.looked_at == 366
 
 
+@pytest.mark.parametrize("cron", ["* * * * *", "*/5 * * * *"])
+def test_no_schedule_is_refused_for_the_day_on_which_it_is_asked_about(cron: str) -> None:
+    plan = calendar(
+        {"from": "09:00", "to": "16:00", "days": ["tue"]}, blackouts=[{"from": "2026-11-25", "to": "2027-01-06"}]
+    )
+    found = starts_within(parse_cron(cron), "Europe/Berlin", plan, datetime(2026, 11, 25, tzinfo=UTC))
+    assert found.within == 1  # the first one, six weeks later
+    assert found.looked_at > 10_000
+    shut = calendar({"from": "09:00", "to": "16:00"}, blackouts=[{"from": "2026-11-25", "to": "2028-01-06"}])
+    assert starts_within(parse_cron(cron), "Europe/Berlin", shut, datetime(2026, 11, 25, tzinfo=UTC)).within == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
