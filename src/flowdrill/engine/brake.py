@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from flowdrill.analysis.detecting_limit import detecting_limit_seconds
 from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.outage import RecoveryWatch, failing_window
 from flowdrill.analysis.rollout import is_rolled_out
@@ -89,7 +90,7 @@ def _detectors(
     """The detectors that look at outcomes, by name. The drill's rules know the `steady` outcomes before the break."""
     sequential = SequentialDetector(
         normal_bad_ratio=baseline.normal_bad_ratio,
-        threshold=threshold_for(order.drill.detect_limit_seconds + order.drill.rollback.limit),
+        threshold=threshold_for(detecting_limit_seconds(order.drill, order.scenario) + order.drill.rollback.limit),
         start_ns=now_ns,
     )
     window_seconds = order.drill.baseline.window

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from flowdrill.analysis.detecting_limit import detecting_limit_seconds
 from flowdrill.analysis.report_data import report_of
 from flowdrill.analysis.verification import verified_by
+from flowdrill.analysis.worst_case import worst_case
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import ForbiddenError
 from flowdrill.model.drill import Drill
@@ -17,7 +19,7 @@ from flowdrill.model.events import Decided, End, ImageSet, Purpose
 from flowdrill.model.result import Result, Verdict
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.status import Status
-from tests.fakes.world import World, drill_of
+from tests.fakes.world import SCENARIO, World, drill_of
 
 IMAGE = f"registry.test/flow@sha256:{'c' * 64}"
 
@@ -86,6 +88,14 @@ def test_a_candidate_that_is_never_on_every_replica_is_not_known_to_serve() -> N
     assert world.all_of(Decided)[0].by == "the limit: the candidate was not on every replica within 10.00 s"
     assert result.verdict is not Verdict.PASS
     assert world.problems_left() == []
+
+
+def test_its_worst_case_counts_the_time_until_it_is_on_every_replica() -> None:
+    drill = drill_of(detect={"limit": "30s"}, rollback={"limit": "120s"})
+    with_candidate, without = worst_case(drill, candidate_of()), worst_case(drill, SCENARIO)
+    assert with_candidate.bad_seconds - without.bad_seconds == 120
+    assert detecting_limit_seconds(drill, candidate_of()) == 150
+    assert detecting_limit_seconds(drill, SCENARIO) == 30
 
 
 def test_the_way_back_from_it_verifies_the_stable_image() -> None:
