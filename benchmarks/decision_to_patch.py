@@ -156,7 +156,7 @@ class Brake:
         ports = self._ports(strategy)
         tell = Narrator(self._clock, self.emit)
         self._events.clear()
-        decide(self._order, lookout, ports, tell)
+        decide(self._order, BROKEN, lookout, ports, tell)
         tell.phase(Phase.ROLL_BACK)
         lookout.catch_up()
         taken = take_the_way_back(self._order, self._cleared, ports, lookout, tell)

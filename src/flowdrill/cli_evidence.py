@@ -41,6 +41,12 @@ def add_evidence(commands: Commands) -> None:
     push.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
     push.add_argument("--to", metavar="REPOSITORY", help="another repository; default: the stable image's own")
     push.add_argument("--report-only", action="store_true", help="without the archive, which holds all of the evidence")
+    push.add_argument(
+        "--plain-http", action="store_true", help="with --to: HTTP without TLS; always allowed for loopback"
+    )
+    push.add_argument(
+        "--ca-file", metavar="FILE", help="with --to: PEM file with that registry's certificate authority"
+    )
     push.set_defaults(call=later("pushes", "push"))
     listed = commands.add_parser(
         "evidence",

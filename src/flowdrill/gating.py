@@ -13,7 +13,8 @@ from flowdrill.candidates import CandidateOrder, candidate_plan, rolled_back_to
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.embedded import embedded_cluster
-from flowdrill.errors import FlowdrillError, NotRestoredError
+from flowdrill.errors import FlowdrillError
+from flowdrill.harm import why_stop, why_stop_after_error
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
 from flowdrill.model.measured import Measure
 from flowdrill.model.result import Result
@@ -156,8 +157,11 @@ def _why_over(done: GateRun, order: GateOrder, suite: Suite) -> str | None:
     if isinstance(done.run, FinishedRun):
         if done.run.outcome.stop_signal is not None:
             return f"the gate was stopped by {done.run.outcome.stop_signal}"
-        if isinstance(done.run.outcome.error, NotRestoredError):
-            return f"drill {done.told.drill} has left its workload broken"
+        harm = why_stop(done.run.outcome, done.run.report.result)
+    else:
+        harm = why_stop_after_error(done.run)
+    if harm is not None:
+        return f"drill {done.told.drill}: {harm}"
     if order.fail_fast and not holds(done.told, inconclusive_allowed=suite.inconclusive == "allow"):
         return f"drill {done.told.drill} did not pass, and --fail-fast was given"
     return None

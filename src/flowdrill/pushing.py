@@ -37,18 +37,40 @@ class Pushed:
     found_by: str
 
 
-def push_run(folder: Path, result: Result, to: str | None = None, *, report_only: bool = False) -> Pushed:
+_AS_USUAL = RegistryAccess()
+
+
+def push_run(
+    folder: Path,
+    result: Result,
+    to: str | None = None,
+    access: RegistryAccess = _AS_USUAL,
+    *,
+    report_only: bool = False,
+) -> Pushed:
     """Push a run's archive and reports as an artifact that refers to the stable image, into that image's repository or
-    the one named. Doing it again changes nothing. RunFolderError when the run never saw a stable image or its files
-    cannot be read, RegistryError when the registry does not take it, PlanError when `to` names no repository."""
+    the one named, which is reached by `access`. Doing it again changes nothing. RunFolderError when the run never saw a
+    stable image or its files cannot be read, RegistryError when the registry does not take it, PlanError when `to`
+    names no repository."""
     stable = _stable_of(folder, result)
     place = stable if to is None else _repository(to)
-    access = read_plan(folder).registry
-    with _opened(stable, access) as own, _opened(place, access) as repository, _archived(folder) as archive:
+    plans = read_plan(folder).registry
+    there = access_to(place, stable, plans, access)
+    with _opened(stable, plans) as own, _opened(place, there) as repository, _archived(folder) as archive:
         subject = _subject(own, str(stable.digest))
         artifact = _artifact(folder, result, subject, None if report_only else archive)
         found_by = push_artifact(repository, artifact, subject.digest)
     return Pushed(place.name, artifact.digest, subject.digest, found_by)
+
+
+def access_to(
+    place: ImageReference, stable: ImageReference, plans: RegistryAccess, given: RegistryAccess
+) -> RegistryAccess:
+    """Return how the place is reached. What the plan allows is for the registry of the stable image alone: no password
+    of another one goes out without TLS because of it."""
+    if given != _AS_USUAL:
+        return given
+    return plans if place.registry == stable.registry else _AS_USUAL
 
 
 def evidence_of(image: str, access: RegistryAccess) -> tuple[str, tuple[Referrer, ...]]:

@@ -18,16 +18,9 @@ from flowdrill.edges.runfolder.folder import write_durably
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.embedded import embedded_cluster
-from flowdrill.errors import (
-    FlowdrillError,
-    GuardActsError,
-    NotRestoredError,
-    PlanError,
-    RunFolderError,
-    TakenOverError,
-)
+from flowdrill.errors import FlowdrillError, PlanError, RunFolderError
+from flowdrill.harm import why_stop, why_stop_after_error
 from flowdrill.model.repeats import Repeats
-from flowdrill.model.status import Status
 from flowdrill.opening import Cluster, permit_for, plan_of
 from flowdrill.report.repeats_html import render_repeats_html
 from flowdrill.report.repeats_text import render_repeats_json, render_repeats_markdown
@@ -38,8 +31,6 @@ RENDERERS: Mapping[str, Callable[[Repeats], str]] = {
     "repeats.html": render_repeats_html,
     "repeats.md": render_repeats_markdown,
 }
-_AS_BEFORE = ("ends_on_stable_digest", "restored_as_before", "nothing_left_behind")
-_HARMED = (NotRestoredError, TakenOverError, GuardActsError)
 _MOST_IN_A_ROW = 2  # that cannot begin: the third would not, either
 
 
@@ -104,7 +95,7 @@ def repeated(  # noqa: PLR0913 - one run's, and how often
                 stops = _why_not_again(error, in_a_row)
                 yield Repetition(number, error, stops)
             else:
-                in_a_row, stops = 0, why_stop(run)
+                in_a_row, stops = 0, why_stop(run.outcome, run.report.result)
                 yield Repetition(number, run, stops)
             if stops is not None:
                 return
@@ -126,18 +117,10 @@ def _check_unchanged(drill_file: Path, where: Cluster, approved: Sequence[str], 
 def _why_not_again(error: FlowdrillError, in_a_row: int) -> str | None:
     if isinstance(error, _PlanChangedError):
         return "the plan has changed"
+    harmed = why_stop_after_error(error)
+    if harmed is not None:
+        return harmed
     return f"{in_a_row} runs in a row could not begin" if in_a_row >= _MOST_IN_A_ROW else None
-
-
-def why_stop(run: FinishedRun) -> str | None:
-    """Return why the same drill must not be run again after this one; None when all is as it was before it."""
-    outcome = run.outcome
-    if outcome.stop_signal is not None:
-        return f"the run was stopped by {outcome.stop_signal}"
-    if isinstance(outcome.error, _HARMED):
-        return f"the run did not leave everything as it was: {outcome.error.problem}"
-    failed = [one for one in run.report.result.checks if one.name in _AS_BEFORE and one.status is Status.FAIL]
-    return f"the run did not leave everything as it was: {failed[0].name}: {failed[0].observed}" if failed else None
 
 
 def pooled(folders: Sequence[Path], order: PoolOrder, beside: Path | None = None) -> Repeats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,15 @@ from flowdrill.model.cron import Cron, parse_cron
 from flowdrill.model.drill import Target
 from flowdrill.model.guard_job import account_user
 from flowdrill.model.safety_plan import Approval
-from flowdrill.model.scheduled_set import FIRST_MINOR, TIME_ZONE, ScheduledDrill, ScheduledSet, account_of
+from flowdrill.model.scheduled_set import (
+    FIRST_MINOR,
+    TIME_ZONE,
+    ScheduledDrill,
+    ScheduledSet,
+    account_of,
+    cron_job_name,
+    short_digest,
+)
 from flowdrill.opening import DrillFile, plan_of
 from flowdrill.plan_digest import digest_of
 from flowdrill.report.rbac_manifests import rbac_manifests, roles_for
@@ -96,6 +104,7 @@ def prepared(drill_files: Sequence[Path], asked: Asked, now: datetime, work: Pat
     )
     by = zones if minor >= TIME_ZONE else dict.fromkeys(zones, _UTC)
     warnings = [_never_within(one, cron, by[one.drill.drill], now) for one in plans]
+    warnings += _at_the_same_time(plans, by)
     return Prepared(wanted, _roles(wanted, plans), tuple(one for one in warnings if one is not None))
 
 
@@ -163,10 +172,25 @@ def _cidr(text: str) -> str:
 def _refuse_same_names(plans: Sequence[DrillFile]) -> None:
     seen: dict[str, Path] = {}
     for one in plans:
-        if one.drill.drill in seen:
-            problem = f"{one.path}: drill: {one.drill.drill} is the name of {seen[one.drill.drill]}, too"
+        name = cron_job_name(one.drill.drill)
+        if name in seen:
+            problem = f"{one.path}: drill: {one.drill.drill} and that of {seen[name]} have one CronJob, {name}"
             raise PlanError(problem, "give each drill a name of its own: it names its CronJob")
-        seen[one.drill.drill] = one.path
+        seen[name] = one.path
+
+
+def _at_the_same_time(plans: Sequence[DrillFile], zones: Mapping[str, str]) -> Iterator[str]:
+    """Warn of drills that meet at one workload: the second finds the first one's Lease, and is refused."""
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for one in plans:
+        target, name = one.drill.target, one.drill.drill
+        together.setdefault((target.namespace, target.workload, zones[name]), []).append(name)
+    for (_, workload, _), names in together.items():
+        if len(names) > 1:
+            told = (
+                f"drills {', '.join(names)} start at {workload} at the same time: only one of them can have its Lease"
+            )
+            yield f"{told}; give each a --schedule of its own"
 
 
 def _refuse_too_large(files: dict[str, bytes]) -> None:
@@ -257,22 +281,33 @@ def _is_below(folder: Path, root: Path) -> bool:
 
 def _roles(wanted: ScheduledSet, plans: Sequence[DrillFile]) -> tuple[str, ...]:
     """The Roles of `flowdrill rbac`, for each workload together."""
-    made = []
+    made, accounts = [], set[str]()
+    for target, role, user, needs, says in _grants(wanted, plans):
+        # a name is that of a set, an account and a workload: no other's may take its place where both are applied
+        named = f"{role}-{short_digest(wanted.identity, target.namespace, user)}"
+        roles = roles_for(named, target, needs)
+        made.append(rbac_manifests(roles, user, makes_account=user not in accounts, intro=says))
+        accounts.add(user)
+    return tuple(made)
+
+
+def _grants(
+    wanted: ScheduledSet, plans: Sequence[DrillFile]
+) -> Iterator[tuple[Target, str, str, tuple[Need, ...], str]]:
+    """Workload, role, account, what the account needs there, and for what."""
     for target in wanted.targets:
         own = [one for one in plans if _same(one.drill.target, target)]
         needs = _merged(need for one in own for need in harness_needs(one.drill, one.found.scenario))
         names = ", ".join(one.drill.drill for one in own)
         says = f"What flowdrill needs for {names}, from preflight to the clean-up."
-        user = account_user(wanted.namespace, account_of(target))
-        made.append(rbac_manifests(roles_for(_ROLE, target, needs), user, makes_account=True, intro=says))
-        accounts = sorted({one.drill.guard.in_cluster.service_account for one in own if one.drill.guard.in_cluster})
-        for account in accounts:
-            guarded = [one for one in own if one.drill.guard.in_cluster is not None]
-            needs = _merged(need for one in guarded for need in guard_needs(one.drill, one.found.scenario))
-            user = account_user(target.namespace, account)
-            says = "What the guard in the cluster needs to put everything back."
-            made.append(rbac_manifests(roles_for("guard", target, needs), user, makes_account=True, intro=says))
-    return tuple(made)
+        yield target, _ROLE, account_user(wanted.namespace, account_of(target)), needs, says
+        guarded = [one for one in own if one.drill.guard.in_cluster is not None]
+        needs = _merged(need for one in guarded for need in guard_needs(one.drill, one.found.scenario))
+        says = "What the guard in the cluster needs to put everything back."
+        for account in sorted(
+            {one.drill.guard.in_cluster.service_account for one in own if one.drill.guard.in_cluster}
+        ):
+            yield target, "guard", account_user(target.namespace, account), needs, says
 
 
 def _same(one: Target, other: Target) -> bool:

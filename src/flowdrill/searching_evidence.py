@@ -3,14 +3,15 @@ counts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from flowdrill.analysis.attestation import parse_envelope
-from flowdrill.analysis.evidence_search import Wanted, looked_at, nearest
+from flowdrill.analysis.evidence_search import Failed, Wanted, about, failed_of, failed_since, looked_at, nearest
 from flowdrill.edges.runfolder.archive import opened_run
 from flowdrill.edges.runfolder.folder import EVENTS, PLAN
 from flowdrill.edges.runfolder.run_files import ATTESTATION, RunFiles, read
@@ -19,28 +20,39 @@ from flowdrill.errors import RunFolderError
 from flowdrill.model.evidence_search import EvidenceAnswer, Found, RecordedDrill
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Result
-from flowdrill.verifying import verify
+from flowdrill.verifying import RESULT, verify
 
-_RESULT = "result.json"
 _NAME_STORE = "name the folder that holds the run folders, or archives of them (`flowdrill run --out`)"
-_SUMMARY = "-repeats"  # what several runs come to is kept beside them
+_SUMMARY = "repeats.json"  # what several runs come to is kept beside them
 
 
 @dataclass(slots=True)
 class _Search:
     """What was seen so far."""
 
-    seen: list[RecordedDrill]
-    unreadable: list[str]
+    seen: list[RecordedDrill] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    since: str | None = None  # the first drill that a later failure has taken the word from, and which
+    read: dict[str, _Read] = field(default_factory=dict)  # by the run
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a run was judged by: the digest of its result's bytes, and which drill and target it is about."""
+
+    sha256: str
+    about: tuple[str, ...]
 
 
 def search_evidence(store: Path, wanted: Wanted, key: PublicKey | None) -> EvidenceAnswer:
     """Return what the runs in `store` say; RunFolderError when the folder itself cannot be read. A run counts when its
-    files are all as they were signed with the key; without one nothing is proven."""
-    search = _Search([], [])
+    files are all as they were signed with the key, and none of the same drill and target has failed on the image since,
+    whoever says so; without a key nothing is proven."""
+    search = _Search()
     counting = [one for path in _runs_in(store) if not (one := _looked(path, wanted, search)).why_not]
     for one in sorted(counting, key=lambda drill: (drill.age_seconds or 0.0, drill.run)):
-        checked = _checked(store / one.run, one, key)
+        checked = _checked(store / one.run, one, key, search)
         if not checked.why_not:
             return _answer(store, wanted, search, checked, proven=key is not None)
         search.seen[search.seen.index(one)] = checked
@@ -57,35 +69,45 @@ def _runs_in(store: Path) -> list[Path]:
 
 
 def _may_be_run(path: Path) -> bool:
-    if path.suffix == ".zip":
+    if path.suffix == ".zip" and path.is_file():
         return True
-    return path.is_dir() and not path.name.startswith(".") and not path.name.endswith(_SUMMARY)
+    if not path.is_dir() or path.name.startswith("."):
+        return False
+    return (path / PLAN).exists() or not (path / _SUMMARY).exists()  # a drill's name may end with -repeats, too
 
 
 def _looked(path: Path, wanted: Wanted, search: _Search) -> RecordedDrill:
     """Look at a run, and keep what was seen. Nothing of it is believed yet."""
     try:
         with opened_run(path) as files:
-            result, key_id = _result_of(files), _key_id_of(files)
+            text, key_id = _result_text(files), _key_id_of(files)
+        result = _result_of(text)
     except (RunFolderError, OSError) as error:
         problem = error.problem if isinstance(error, RunFolderError) else str(error)
         search.unreadable.append(problem if path.name in problem else f"{path.name}: {problem}")
         return RecordedDrill(run=path.name, why_not="it cannot be read")
     one = looked_at(path.name, result, wanted).model_copy(update={"key_id": key_id})
     search.seen.append(one)
+    search.read[path.name] = _Read(hashlib.sha256(text).hexdigest(), about(result))
+    failed = failed_of(path.name, result, wanted)
+    search.failed += [] if failed is None else [failed]
     return one
 
 
-def _result_of(files: RunFiles) -> Result:
-    if _RESULT not in files.names:
+def _result_text(files: RunFiles) -> bytes:
+    if RESULT not in files.names:
         kind = "its report was never made" if {PLAN, EVENTS} & set(files.names) else "it is no run"
-        raise RunFolderError(f"has no {_RESULT}: {kind}", "`flowdrill report RUN_FOLDER`")
+        raise RunFolderError(f"has no {RESULT}: {kind}", "`flowdrill report RUN_FOLDER`")
+    return read(files, RESULT)
+
+
+def _result_of(text: bytes) -> Result:
     try:
-        return Result.model_validate_json(read(files, _RESULT))
+        return Result.model_validate_json(text)
     except (ValidationError, RecursionError) as error:
         told = str(error).partition("\n")[0]
         remedy = "ask with the flowdrill version that wrote it, or a newer one"
-        raise RunFolderError(f"{_RESULT} is none of this version: {told}", remedy) from error
+        raise RunFolderError(f"{RESULT} is none of this version: {told}", remedy) from error
 
 
 def _key_id_of(files: RunFiles) -> str | None:
@@ -97,8 +119,12 @@ def _key_id_of(files: RunFiles) -> str | None:
         return None  # it is told when it counts
 
 
-def _checked(path: Path, one: RecordedDrill, key: PublicKey | None) -> RecordedDrill:
-    """Whether a run that would count is what was signed."""
+def _checked(path: Path, one: RecordedDrill, key: PublicKey | None, search: _Search) -> RecordedDrill:
+    """Whether a run that would count still does, and is what was signed."""
+    since = failed_since(one, search.read[one.run].about, search.failed)
+    if since:
+        search.since = search.since or f"drill {one.drill} passed in {one.run}, but {since}"
+        return one.model_copy(update={"why_not": since})
     try:
         found = verify(path, key)
     except RunFolderError as error:
@@ -107,6 +133,8 @@ def _checked(path: Path, one: RecordedDrill, key: PublicKey | None) -> RecordedD
         return one.model_copy(update={"why_not": f"it is not what was signed with the key: {found.problems[0]}"})
     if key is not None and not found.proven:
         return one.model_copy(update={"why_not": "it is not signed with the key"})
+    if found.result_sha256 != search.read[one.run].sha256:  # what was judged is not what was signed
+        return one.model_copy(update={"why_not": f"its {RESULT} was changed while it was looked at"})
     return one.model_copy(update={"key_id": found.key_id})
 
 
@@ -134,6 +162,7 @@ def _says(found: Found, wanted: Wanted, evidence: RecordedDrill | None, search: 
         return (
             f"no signed, passing drill that rolled back to this image and is not older than "
             f"{format_seconds(wanted.not_older_than_seconds)}, among {len(search.seen)} runs{more}"
+            f"{'' if search.since is None else f': {search.since}'}"
         )
     drilled = (
         f"drill {evidence.drill} rolled back to this image {format_seconds(max(evidence.age_seconds or 0, 0))} ago"

@@ -22,6 +22,7 @@ from flowdrill.edges.signing.keys import PublicKey
 from flowdrill.errors import RunFolderError
 from flowdrill.model.verification import Signature, Verification
 
+RESULT = "result.json"
 _NEWER = "verify it with the flowdrill version that made it, or a newer one"
 
 
@@ -57,7 +58,8 @@ def _verified(path: Path, files: RunFiles, key: PublicKey | None) -> Verificatio
             f"{path.name}: the archive itself was changed, and none of its files: it is not what "
             "`flowdrill archive` writes for them"
         )
-    return Verification(str(path), tuple(problems), signed.state, signed.key_id, _words(chains), digests=digests)
+    words, result = _words(chains), there.get(RESULT)
+    return Verification(str(path), tuple(problems), signed.state, signed.key_id, words, digests, result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Ports, RollbackStrategy
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
+from flowdrill.harm import why_stop, why_stop_after_error
 from flowdrill.ledgers import note_verified
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
@@ -84,7 +85,7 @@ def run_suite_file(
     told: Told = NOTHING_TOLD,
 ) -> Iterator[FinishedRun | FlowdrillError]:
     """Carry out a suite's drills one after the other, on one embedded cluster where no context is named. Yields each
-    run, or why it could not begin; a run that was stopped by a signal, or has left its workload broken, is the last.
+    run, or why it could not begin; a run that was stopped by a signal, or did not leave all as it was, is the last.
     PlanError before anything is done when a file of the suite cannot be used, DrillRefusedError when one of its drills
     is protected or not `approved`."""
     _, drills = read_suite(suite_file)
@@ -109,9 +110,11 @@ def run_suite_file(
                 )
             except FlowdrillError as error:
                 yield error
+                if why_stop_after_error(error) is not None:
+                    return
                 continue
             yield finished
-            if finished.outcome.stop_signal is not None or isinstance(finished.outcome.error, NotRestoredError):
+            if why_stop(finished.outcome, finished.report.result) is not None:
                 return
 
 

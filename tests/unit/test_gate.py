@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import yaml
 from flowdrill.analysis.gate_verdict import gate_verdict
 from flowdrill.cli import _parser, main
 from flowdrill.commands.gates import gate
+from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
@@ -26,7 +29,8 @@ from flowdrill.report.gate_text import gate_annotations, render_gate_markdown, r
 from flowdrill.report.github_annotations import Level, render_github_annotations
 from flowdrill.report.schema import schema_text
 from flowdrill.wiring import FinishedRun
-from tests.unit.test_suites import BROKEN, FAILED, PASSED, STOPPED, UNSURE
+from tests.unit.test_suites import BROKEN, FAILED, GUARDED, NOT_RESTORED, PASSED, STOPPED, TAKEN_OVER, UNSURE
+from tests.unit.test_webhook_summary import receiver
 
 ROOT = Path(__file__).parents[2]
 DRILLS = ROOT / "drills"
@@ -109,6 +113,9 @@ def test_a_suite_may_allow_what_nobody_knows_and_nothing_else(
         ([UNSURE, PASSED, PASSED], ["--fail-fast"], 1),
         ([FAILED, PASSED, PASSED], [], 3),
         ([BROKEN, PASSED, PASSED], [], 1),
+        ([NOT_RESTORED, PASSED, PASSED], [], 1),
+        ([GUARDED, PASSED, PASSED], [], 1),
+        ([TAKEN_OVER, PASSED, PASSED], [], 1),
         ([STOPPED, PASSED, PASSED], [], 1),
     ],
 )
@@ -212,6 +219,63 @@ def test_what_is_wrong_before_anything_runs_is_in_the_summary_and_annotated(
     assert "gone.yaml: No such file" in told.out
     assert "gone.yaml: No such file" in told.err
     assert "## ⛔ ERROR: the gate could not be asked" in summary.read_text()
+
+
+def test_no_junit_file_of_an_earlier_gate_is_left(folder: Path, tmp_path: Path) -> None:
+    junit = tmp_path / "gate.xml"
+    for arguments in ([folder / "gone.yaml"], [suite_of(folder), "--candidate", "nowhere.json"]):
+        junit.write_text("<testsuites/>")
+        assert main(["gate", *map(str, arguments), "--context", "any", "--junit", str(junit)]) == 2
+        (case,) = ET.parse(junit).getroot().iter("testcase")
+        said = case.findtext("error")
+        assert said is not None
+        assert "No such file" in said
+
+    def interrupted(*_: object, **__: object) -> FinishedRun:
+        raise KeyboardInterrupt
+
+    junit.write_text("<testsuites/>")
+    with pytest.raises(KeyboardInterrupt):
+        gate(options_of(suite_of(folder), "--junit", junit), interrupted)
+    assert "the gate did not come to its end" in str(ET.parse(junit).getroot().findtext(".//error"))
+
+
+def test_as_a_containers_first_process_it_ends_by_a_signal_between_drills(folder: Path) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    begun: list[str] = []
+
+    def told_to_end(plan: DrillFile, where: Cluster, **_: object) -> FinishedRun:
+        begun.append(plan.drill.drill)
+        signal.raise_signal(signal.SIGTERM)
+        return PASSED
+
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as the kernel has it for that process
+        with pytest.raises(SystemExit) as ended:
+            gate(options_of(suite_of(folder)), told_to_end, pid=1)
+        assert (ended.value.code, begun) == (143, ["drill-0"])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_each_run_of_it_is_posted_and_no_drill_inherits_the_webhook(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inherited: list[str] = []
+
+    def carry_out(plan: DrillFile, where: Cluster, **_: object) -> FinishedRun:
+        inherited.extend(name for name in (URL_VARIABLE, KEY_VARIABLE) if name in os.environ)
+        return PASSED
+
+    with receiver(200) as (url, seen):
+        monkeypatch.setenv(URL_VARIABLE, url)
+        monkeypatch.setenv(KEY_VARIABLE, "a-key-of-both-sides")
+        assert gate(options_of(suite_of(folder)), carry_out) == 0
+    assert (len(seen), inherited) == (2, [])
+    monkeypatch.setenv(URL_VARIABLE, "https://hooks.example/x")
+    assert main(["gate", "--evidence", str(folder)]) == 2
+    assert URL_VARIABLE not in os.environ
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from flowdrill import searching_evidence
 from flowdrill.analysis.evidence_search import Wanted, digest_in
 from flowdrill.cli import main
 from flowdrill.edges.runfolder.folder import RunFolder
@@ -22,11 +24,13 @@ from flowdrill.model.drill import Drill
 from flowdrill.model.evidence_search import EvidenceAnswer, Found
 from flowdrill.model.outcome import FILE_HEADER
 from flowdrill.model.result import Result, Verdict
+from flowdrill.model.verification import Verification
 from flowdrill.report.evidence_text import render_evidence_markdown, render_evidence_text
 from flowdrill.report.github_annotations import Annotation, Level, render_github_annotations
 from flowdrill.report.schema import schema_text
 from flowdrill.sealing import seal
 from flowdrill.searching_evidence import search_evidence
+from flowdrill.verifying import verify
 from flowdrill.wiring import write_reports
 from tests.fakes.world import SCENARIO, World, drill_of
 from tests.unit.test_run_folder import STARTED
@@ -150,6 +154,61 @@ def test_a_result_that_was_made_a_pass_by_hand_is_none(kept: Store, tmp_path: Pa
     answer = search_evidence(place, kept.wanted(), kept.key)
     assert answer.found is Found.NONE
     assert "result.json" in answer.nearest[0].why_not
+
+
+def failing_run(store: Store, hours_later: float, **facts: str) -> Path:
+    """A run that nobody has signed, of the same drill where nothing else is said, which failed."""
+    result = json.loads((store.run / "result.json").read_text())
+    finished = datetime.fromisoformat(str(store.result.run.finished)) + timedelta(hours=hours_later)
+    result["run"] |= {"finished": finished.isoformat(), **facts}
+    folder = store.folder / "20270101T000000Z-failing"
+    shutil.copytree(store.run, folder)
+    (folder / "result.json").write_text(json.dumps(result | {"verdict": "fail"}))
+    return folder
+
+
+def test_a_drill_that_has_failed_on_the_image_since_takes_the_word_of_the_one_that_passed(store: Store) -> None:
+    failing = failing_run(store, 1)
+    answer = store.asked(store.key)
+    assert answer.found is Found.NONE
+    assert (
+        f"passed in {store.run.name}, but the same drill has failed on this image since: {failing.name}" in answer.says
+    )
+    assert any("has failed on this image since" in one.why_not for one in answer.nearest)
+    assert store.asked().found is Found.NONE
+
+
+@pytest.mark.parametrize(("hours", "facts"), [(-1, {}), (1, {"drill": "another"}), (1, {"namespace": "another"})])
+def test_an_older_failure_and_one_of_another_drill_or_target_say_nothing_of_it(
+    store: Store, hours: float, facts: dict[str, str]
+) -> None:
+    failing_run(store, hours, **facts)
+    assert store.asked(store.key).found is Found.PROVEN
+
+
+def test_what_was_judged_must_be_what_was_signed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store.run / "result.json"
+    signed = path.read_bytes()
+    path.write_bytes(signed.replace(b'"verdict": "pass"', b'"verdict":  "pass"'))
+
+    def put_back_and_verify(run: Path, key: PublicKey | None) -> Verification:
+        path.write_bytes(signed)
+        return verify(run, key)
+
+    monkeypatch.setattr(searching_evidence, "verify", put_back_and_verify)
+    answer = store.asked(store.key)
+    assert answer.found is Found.NONE
+    assert answer.nearest[0].why_not == "its result.json was changed while it was looked at"
+
+
+def test_a_run_whose_name_is_that_of_a_summary_counts_and_a_pipe_is_left_alone(store: Store) -> None:
+    run = store.run.rename(store.run.with_name("20270101T000000Z-drill-repeats"))
+    (store.folder / "summary").mkdir()
+    (store.folder / "summary" / "repeats.json").write_text("{}")
+    os.mkfifo(store.folder / "pipe.zip")
+    answer = store.asked(store.key)
+    assert answer.evidence is not None
+    assert (answer.evidence.run, answer.unreadable) == (run.name, ())
 
 
 def test_a_run_that_nobody_has_signed_or_somebody_else_is_none(kept: Store, tmp_path: Path) -> None:

@@ -169,6 +169,72 @@ def test_drills_of_one_workload_share_an_account_and_others_do_not(
     assert names == ["flowdrill-example", "flowdrill-two", "flowdrill-three"]
 
 
+def by_name(text: str) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Each object by kind, namespace and name, as `kubectl apply` knows it: of two of one name only one is left."""
+    found = [
+        ((one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]), one) for one in objects(text)
+    ]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+TWO = DRILL.replace("example", "two") + "obstacles: [{kind: disruption-budget}]\n"
+
+
+@pytest.mark.parametrize("namespace", ["flowdrill", "flowdrill-two"])
+def test_a_second_set_takes_nothing_from_the_first(
+    namespace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = drill_file(tmp_path), drill_file(tmp_path, TWO, "two.yaml")
+    first = by_name(printed(capsys, one, *TUESDAYS))
+    second = by_name(printed(capsys, two, "--schedule", "0 9 * * thu", "--namespace", namespace))
+    assert [key for key in first.keys() & second.keys() if first[key] != second[key]] == []
+    (pod,) = [x["spec"]["jobTemplate"]["spec"]["template"] for x in second.values() if x["kind"] == "CronJob"]
+    (policy,) = [x["spec"]["podSelector"]["matchLabels"] for x in first.values() if x["kind"] == "NetworkPolicy"]
+    assert not policy.items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_same_drills_changed_have_the_same_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = by_name(printed(capsys, drill_file(tmp_path), *TUESDAYS))
+    changed = drill_file(tmp_path, DRILL + "hold: 17s\n")
+    assert list(by_name(printed(capsys, changed, "--schedule", "0 9 * * thu"))) == list(first)
+
+
+@pytest.mark.parametrize(
+    ("more", "other"),
+    [
+        ("rollback: {as: 'system:serviceaccount:oncall:bot'}\n", "namespace: other"),
+        ("guard: {in_cluster: {image: 'registry.test/flowdrill:1', service_account: guard-a}}\n", "namespace: shop"),
+        ("guard: {in_cluster: {image: 'registry.test/flowdrill:1'}}\n", "namespace: shop"),
+    ],
+)
+def test_no_object_of_a_set_has_anothers_name(
+    more: str, other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = DRILL.replace("namespace: shop", other).replace("example", "two") + more.replace("guard-a", "guard-b")
+    two = text if other != "namespace: shop" or "guard-a" in more else text.replace("/langflow", "/other")
+    assert two != DRILL
+    by_name(printed(capsys, drill_file(tmp_path, DRILL + more), drill_file(tmp_path, two, "two.yaml"), *TUESDAYS))
+
+
+def test_a_name_that_is_cut_to_anothers_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = drill_file(tmp_path, DRILL.replace("drill: example", f"drill: {'a' * 60}"), "long.yaml")
+    (job,) = of_kind(printed(capsys, long, *TUESDAYS), "CronJob")
+    name = job["metadata"]["name"].removeprefix("flowdrill-")
+    same = drill_file(tmp_path, DRILL.replace("drill: example", f"drill: {name}"), "same.yaml")
+    assert f"have one CronJob, flowdrill-{name}" in refused(capsys, long, same, *TUESDAYS)
+
+
+def test_drills_of_one_workload_at_one_time_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = drill_file(tmp_path), drill_file(tmp_path, TWO, "two.yaml")
+    assert main(["manifests", one, two, *TUESDAYS]) == 0
+    said = "warning: drills example, two start at deployment/langflow at the same time: only one of them can have"
+    assert said in capsys.readouterr().err
+    other = drill_file(tmp_path, TWO.replace("shop", "other"), "two.yaml")
+    assert main(["manifests", one, other, *TUESDAYS]) == 0
+    assert "at the same time" not in capsys.readouterr().err
+
+
 def test_the_config_map_holds_all_that_a_drill_refers_to_byte_for_byte(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,6 +330,56 @@ def test_what_a_pod_cannot_have_is_named(
     assert said in refused(capsys, drill_file(tmp_path, DRILL + more), *TUESDAYS)
 
 
+def with_command(*words: str) -> str:
+    return f"{DRILL}rollback: {{strategy: command, command: {json.dumps(words)}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("deploy", "--file", "{}/home/kubeconfig"), "is outside of the drill's folder"),
+        (("deploy", "../home/kubeconfig"), "../home/kubeconfig cannot be used in the cluster: the file is outside"),
+        (("../home/kubeconfig",), "the file is outside of the drill's folder"),
+        (("deploy", "--token-file", "token"), "token cannot be used in the cluster: --token-file names what is secret"),
+        (("./deploy", "link"), "drills/link is a link"),
+        (("deploy", "folder/kubeconfig"), "folder/kubeconfig is a link"),
+    ],
+)
+def test_a_command_takes_no_file_along_that_may_be_secret(
+    words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drill_file(tmp_path, "a secret\n", "home/kubeconfig")
+    drill_file(tmp_path, "a secret\n", "drills/token")
+    (tmp_path / "drills" / "link").symlink_to(tmp_path / "home" / "kubeconfig")
+    (tmp_path / "drills" / "folder").symlink_to(tmp_path / "home")
+    path = drill_file(tmp_path, with_command(*(one.format(tmp_path) for one in words)), "drills/drill.yaml")
+    assert said in refused(capsys, path, *TUESDAYS)
+
+
+def test_a_script_beside_the_drill_goes_along_and_the_hosts_own_shell_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drill_file(tmp_path, "echo back\n", "back.sh")
+    path = drill_file(tmp_path, with_command("/bin/sh", "./back.sh", "--wait"))
+    (held,) = of_kind(printed(capsys, path, *TUESDAYS), "ConfigMap")
+    assert set(held["data"]) == {"drill.yaml", "back.sh"}
+    assert "binaryData" not in held
+
+
+def test_what_only_lies_beside_a_scenario_does_not_leave_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "scenarios" / "own"
+    drill_file(own, SCENARIO, "scenario.yaml")
+    drill_file(own, "PASSWORD=hunter2\n", ".env")
+    drill_file(own, "x\n", "f.bin")
+    path = drill_file(tmp_path, DRILL.replace("scenario: edge-missing", "scenario: own"), "drills/drill.yaml")
+    assert "hunter2" not in printed(capsys, path, *TUESDAYS)
+    (own / "f.bin").rename(own / "elsewhere")
+    (own / "f.bin").symlink_to("elsewhere")
+    assert "scenario own: " in refused(capsys, path, *TUESDAYS)
+
+
 def test_an_address_of_this_machine_is_the_pods_own_in_a_pod(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -286,6 +402,18 @@ def test_summer_time_can_move_a_start_out_of_its_window() -> None:
     found = starts_within(parse_cron("0 8 * * *"), "UTC", plan, datetime(2026, 1, 1, tzinfo=UTC))
     assert 140 < found.within < 160
     assert found.looked_at == 366
+
+
+@pytest.mark.parametrize("cron", ["* * * * *", "*/5 * * * *"])
+def test_no_schedule_is_refused_for_the_day_on_which_it_is_asked_about(cron: str) -> None:
+    plan = calendar(
+        {"from": "09:00", "to": "16:00", "days": ["tue"]}, blackouts=[{"from": "2026-11-25", "to": "2027-01-06"}]
+    )
+    found = starts_within(parse_cron(cron), "Europe/Berlin", plan, datetime(2026, 11, 25, tzinfo=UTC))
+    assert found.within == 1  # the first one, six weeks later
+    assert found.looked_at > 10_000
+    shut = calendar({"from": "09:00", "to": "16:00"}, blackouts=[{"from": "2026-11-25", "to": "2028-01-06"}])
+    assert starts_within(parse_cron(cron), "Europe/Berlin", shut, datetime(2026, 11, 25, tzinfo=UTC)).within == 0
 
 
 @pytest.mark.parametrize(
@@ -320,7 +448,7 @@ def test_an_option_that_cannot_be_used_is_named(
 
 def test_two_drills_of_one_name_and_a_suite_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, two = drill_file(tmp_path), drill_file(tmp_path, DRILL, "again.yaml")
-    assert "drill: example is the name of" in refused(capsys, one, two, *TUESDAYS)
+    assert "drill: example and that of" in refused(capsys, one, two, *TUESDAYS)
     suite = drill_file(tmp_path, "suite: s\ndrills: [drill.yaml]\n", "suite.yaml")
     assert "is a suite" in refused(capsys, suite, *TUESDAYS)
 

@@ -14,6 +14,7 @@ from flowdrill.analysis.report_data import report_of
 from flowdrill.cli import main
 from flowdrill.commands.repeats import summed_up
 from flowdrill.edges.runfolder.reading import read_run
+from flowdrill.edges.webhook.posting import webhook_of
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import DrillRefusedError, FlowdrillError, GuardActsError, NotRestoredError, PlanError
 from flowdrill.model.events import End
@@ -22,6 +23,7 @@ from flowdrill.model.status import Status
 from flowdrill.repeating import Repetition, repeated
 from flowdrill.wiring import FinishedRun
 from tests.unit.report.sample_parts import assessed
+from tests.unit.test_webhook_summary import receiver
 
 ROOT = Path(__file__).parents[2]
 DRILL = ROOT / "drills" / "edge-missing.yaml"
@@ -84,6 +86,11 @@ def test_nothing_is_run_after_a_run_that_did_not_leave_all_as_it_was(last: Finis
     assert count == 2
     assert told[0].stops is None
     assert why in (told[1].stops or "")
+
+
+def test_nothing_is_run_after_a_workload_that_is_still_broken_and_no_report() -> None:
+    told, count = carried_out(NotRestoredError("NOT restored", "put it back"), HELD)
+    assert (count, told[0].stops) == (1, "the run did not leave everything as it was: NOT restored")
 
 
 def test_a_run_that_could_not_begin_is_tried_once_more() -> None:
@@ -243,3 +250,10 @@ def test_what_cannot_be_pooled_is_one_error(
     assert said in printed.err
     assert "Traceback" not in printed.err
     assert "\x1b" not in printed.err
+
+
+def test_each_run_that_has_ended_is_posted(tmp_path: Path) -> None:
+    runs = [Repetition(1, HELD, None), Repetition(2, AWAY, None), Repetition(3, HELD, None)]
+    with receiver(200) as (url, seen):
+        summed_up(runs, 3, tmp_path / "sum", as_json=False, webhook=webhook_of(url, ""))
+    assert len(seen) == 2

@@ -43,7 +43,10 @@ def test_its_commands_work_and_make_what_the_table_lists(
         assert main([*words[1:], *more]) == 0
     objects = [one for one in yaml.safe_load_all(capsys.readouterr().out) if one]
     names = {f"{one['kind']}/{one['metadata']['name']}" for one in objects}
-    for name in ("Namespace/flowdrill", "ConfigMap/flowdrill-drills", "PersistentVolumeClaim/flowdrill-reports"):
+    (held,) = [one for one in names if one.startswith("ConfigMap/flowdrill-drills-")]
+    assert "ConfigMap `flowdrill-drills-DIGEST`" in TEXT
+    assert re.fullmatch("[0-9a-f]{8}", held.rpartition("-")[2])
+    for name in ("Namespace/flowdrill", "PersistentVolumeClaim/flowdrill-reports"):
         assert name in names
         assert f"{name.split('/')[0]} `{name.split('/')[1]}`" in TEXT
     assert f"CronJob/{re.search('cronjob/(.*?) ', by_hand)[1]}" in names  # type: ignore[index]

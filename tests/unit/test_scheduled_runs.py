@@ -69,6 +69,17 @@ def test_a_run_that_has_broken_something_counts_and_one_that_was_refused_does_no
     assert "runs at most once in" in capsys.readouterr().out
 
 
+def test_a_run_of_a_drill_whose_name_goes_on_with_a_number_does_not_count(tmp_path: Path) -> None:
+    for drill, name in (("example-2", "20261103T000000Z-example-2"), ("example", "20261102T000000Z-example-2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "undo.json").touch()
+        (tmp_path / name / "plan.json").write_text(json.dumps({"drill": {"drill": drill}}))
+    assert latest_run(tmp_path, "example") == datetime(2026, 11, 2, tzinfo=UTC)
+    assert latest_run(tmp_path, "example-2") == datetime(2026, 11, 3, tzinfo=UTC)
+    (tmp_path / "20261103T000000Z-example-2" / "plan.json").write_text("{")
+    assert latest_run(tmp_path, "example") == datetime(2026, 11, 3, tzinfo=UTC)  # rather too late than too often
+
+
 def test_within_its_calendar_it_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--scheduled", "--context", "nowhere", "--kubeconfig", str(tmp_path / "none"), "--out", str(tmp_path)]
     assert main(["run", str(drill_file(tmp_path, _OPEN)), *arguments]) == 2

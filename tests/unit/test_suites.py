@@ -13,7 +13,7 @@ from flowdrill.cli import main
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.engine.run import RunOutcome
-from flowdrill.errors import NotRestoredError, PlanError
+from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, TakenOverError
 from flowdrill.model.events import End
 from flowdrill.model.result import Verdict
 
@@ -91,6 +91,9 @@ PASSED = finished(Verdict.PASS, RunOutcome(End.COMPLETED, "held"))
 FAILED = finished(Verdict.FAIL, RunOutcome(End.COMPLETED, "held"))
 UNSURE = finished(Verdict.INCONCLUSIVE, RunOutcome(End.UNSTEADY, "noise"))
 BROKEN = finished(Verdict.FAIL, RunOutcome(End.FAILED, "x", error=NotRestoredError("NOT restored", "put it back")))
+GUARDED = finished(Verdict.FAIL, RunOutcome(End.FAILED, "x", error=GuardActsError("the guard acts", "wait")))
+TAKEN_OVER = finished(Verdict.FAIL, RunOutcome(End.FAILED, "x", error=TakenOverError("ann set it", "look")))
+NOT_RESTORED = NotRestoredError("NOT restored", "put it back")
 STOPPED = finished(Verdict.INCONCLUSIVE, RunOutcome(End.INTERRUPTED, "SIGINT", stop_signal="SIGINT"))
 
 
@@ -102,6 +105,9 @@ STOPPED = finished(Verdict.INCONCLUSIVE, RunOutcome(End.INTERRUPTED, "SIGINT", s
         ((UNSURE, FAILED), 1, 2),
         ((FAILED, PlanError("cannot begin", "mend it"), PASSED), 2, 3),
         ((BROKEN, PASSED), 2, 1),
+        ((NOT_RESTORED, PASSED), 2, 1),
+        ((GUARDED, PASSED), 2, 1),
+        ((TAKEN_OVER, PASSED), 2, 1),
         ((STOPPED, PASSED), 130, 1),
     ],
 )
@@ -109,7 +115,7 @@ def test_a_suite_has_one_exit_code_and_stops_where_going_on_would_do_harm(
     written: Written,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    runs: tuple[wiring.FinishedRun | PlanError, ...],
+    runs: tuple[wiring.FinishedRun | FlowdrillError, ...],
     code: int,
     carried_out: int,
 ) -> None:
@@ -117,7 +123,7 @@ def test_a_suite_has_one_exit_code_and_stops_where_going_on_would_do_harm(
 
     def carry_out(*_: object, **__: object) -> wiring.FinishedRun:
         one = left.pop(0)
-        if isinstance(one, PlanError):
+        if isinstance(one, FlowdrillError):
             raise one
         return one
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowdrill import wiring
+from flowdrill.cli import main
 from flowdrill.commands.notifying import notify, take_webhook
 from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE, Webhook, post, signature_of, webhook_of
 from flowdrill.engine.run import RunOutcome
@@ -24,6 +28,7 @@ from flowdrill.wiring import FinishedRun, read_report
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "statefulset"
 DOCS = (Path(__file__).parents[2] / "docs" / "schedule.md").read_text()
+DRILL = Path(__file__).parents[2] / "drills" / "edge-missing.yaml"
 KEY = "a-key-of-both-sides"
 
 
@@ -122,7 +127,70 @@ def test_a_busy_server_is_asked_again_and_a_redirect_is_not_followed() -> None:
             with pytest.raises(WebhookError, match=f"HTTP {status}") as refused:
                 post(webhook_of(url, KEY), b"{}", 1)
             assert len(seen) == 1
-            assert url not in str(refused.value)
+            assert "secret-path" not in str(refused.value)  # which the server has repeated
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server that answers each request with these bytes, whatever HTTP says; yields its URL."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/secret-path"
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+
+
+def finished_run() -> FinishedRun:
+    return FinishedRun(GOLDEN, RunOutcome(End.COMPLETED, None), read_report(GOLDEN))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok", "summary: posted to"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok", "summary: posted to"),
+        (b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok", "HTTP 404"),
+        (b"nothing of HTTP\r\n\r\n", "no answer: ProtocolError"),
+    ],
+)
+def test_an_answer_that_is_none_of_http_takes_no_result_with_it(
+    answer: bytes, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(answer) as url:
+        notify(webhook_of(url, KEY), finished_run())
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "proxy:3128", "http://[bad"])
+def test_a_proxy_that_cannot_be_used_is_told(
+    proxy: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    notify(webhook_of("https://hooks.example/secret-path", KEY), finished_run())
+    said = capsys.readouterr().err
+    assert "the webhook at hooks.example has not taken the summary: no answer" in said
+    assert "secret-path" not in said
+
+
+def test_even_a_defect_in_the_message_takes_no_result_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    run = finished_run()
+    broken = run.report.model_copy(update={"result": None})
+    notify(webhook_of("https://hooks.example/x", KEY), FinishedRun(run.folder, run.outcome, broken))
+    assert "the summary is not posted: ValidationError" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -152,8 +220,19 @@ def test_a_summary_that_nobody_takes_is_told_and_changes_nothing(capsys: pytest.
         notify(webhook_of(url, KEY), finished)
     said = capsys.readouterr().err
     assert "the webhook at 127.0.0.1 has not taken the summary: HTTP 404" in said
-    assert "/secret-path" not in said
+    assert "secret-path" not in said
     with receiver(200) as (url, seen):
         notify(webhook_of(url, KEY), finished)
         assert json.loads(seen[0][1])["flowdrill"]["drill"] == finished.report.result.run.drill
     assert "summary: posted to 127.0.0.1" in capsys.readouterr().err
+
+
+def test_the_evidence_is_pushed_before_anybody_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "run_drill_file", lambda *_, **__: replace(finished_run(), folder=tmp_path / "gone"))
+    with receiver(200) as (url, _):
+        monkeypatch.setenv(URL_VARIABLE, url)
+        main(["run", str(DRILL), "--context", "any", "--push-report"])
+    said = capsys.readouterr().err
+    assert 0 < said.index("the report is not pushed") < said.index("summary: posted")

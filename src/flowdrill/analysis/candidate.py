@@ -1,12 +1,14 @@
 """Judging a candidate: it must serve as the stable version did, and the way back from it must hold. Nothing need be
-wrong with it, so nobody waits for a detector: it is rolled back when it has served for `detect.limit`."""
+wrong with it, so nobody waits for a detector: it is rolled back when every replica has served for `detect.limit`."""
 
 from __future__ import annotations
 
-from flowdrill.analysis.measure import Timeline
+from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.objectives import judge_objectives
+from flowdrill.analysis.rollout import is_rolled_out
 from flowdrill.model.detect_plan import HUMAN
-from flowdrill.model.events import Detected
+from flowdrill.model.events import Decided, Detected, Purpose, WorkloadSeen
+from flowdrill.model.instant import ns_to_seconds, seconds_to_ns
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Assessment, Requests
 from flowdrill.model.run_record import RunRecord
@@ -50,13 +52,31 @@ def _serves(record: RunRecord, timeline: Timeline, requests: Requests) -> Assess
     hit = timeline.impact is not None and (triggered is None or timeline.impact.earliest_ns < triggered.earliest_ns)
     told = [f"{one.detector} fired" + (f" ({one.says})" if one.says else "") for one in words]
     told += [f"users were hit: {_bad(requests)}"] if hit else []
-    served = f"served for {format_seconds(record.drill.detect.limit)} as the stable version did"
+    served, limit = _served_ns(record), record.drill.detect.limit
+    enough = served is not None and served >= seconds_to_ns(limit)
     return Assessment(
         name=SERVES,
-        status=Status.FAIL if told else Status.PASS,
-        required="the candidate serves: no detector fires, and no user is hit",
-        observed="; ".join(told) or served,
+        status=Status.FAIL if told else Status.PASS if enough else Status.UNKNOWN,
+        required=f"the candidate serves for {format_seconds(limit)}: no detector fires, and no user is hit",
+        observed="; ".join(told) or _served_words(served, enough=enough),
     )
+
+
+def _served_ns(record: RunRecord) -> int | None:
+    """How long every replica had the candidate until it was decided to roll back; None when that never was."""
+    released, decided = image_set(record, Purpose.BREAK), record.first(Decided)
+    if released is None or decided is None:
+        return None
+    seen = (one for one in record.all_of(WorkloadSeen) if released.instant.earliest_ns <= one.at_ns <= decided.at_ns)
+    first = next((one.at_ns for one in seen if is_rolled_out(one.snapshot, released.image)), None)
+    return None if first is None else decided.instant.earliest_ns - first
+
+
+def _served_words(served_ns: int | None, *, enough: bool) -> str:
+    if served_ns is None:
+        return "it was never on every replica"
+    seconds = format_seconds(ns_to_seconds(served_ns))
+    return f"served for {seconds} on every replica{' as the stable version did' if enough else ''}"
 
 
 def _bad(requests: Requests) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from flowdrill.analysis import planned_writes as writes
+from flowdrill.analysis.detecting_limit import detecting_limit_seconds
 from flowdrill.analysis.planned_writes import Scope
 from flowdrill.analysis.worst_case import PROVIDER_START_SECONDS, WARM_UP_SECONDS, restore_seconds
 from flowdrill.model.drill import Drill
@@ -89,7 +90,8 @@ def _from_the_break_on(scope: Scope) -> Iterator[PlanStep]:
     if any(True for _ in writes.putting_after(scope)):
         yield _step("put further obstacles in the way", "Once the broken release is on every replica.", scope,
                     writes.putting_after, _BY_RESTORE, drill.detect_limit_seconds)  # fmt: skip
-    yield _step("detect", _detecting(drill), scope, None, "", drill.detect_limit_seconds)
+    limit_seconds = detecting_limit_seconds(drill, scope.scenario)
+    yield _step("detect", _detecting(drill), scope, None, "", limit_seconds)
     yield _step("roll back", _rolling_back(drill), scope, writes.rolling_back,
                 "nothing to undo: it is the way back; the restore takes it once more, should it fail",
                 drill.rollback.limit)  # fmt: skip

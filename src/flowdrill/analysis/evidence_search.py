@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,6 +48,43 @@ def looked_at(run: str, result: Result, wanted: Wanted) -> RecordedDrill:
         stable_digest=None if stable is None else stable.digest,
         why_not=_why_not(result, wanted, age_seconds),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A run that failed on the wanted image: `about` says which drill it was, and where. None: its age is not known."""
+
+    run: str
+    about: tuple[str, ...]
+    age_seconds: float | None
+
+
+def about(result: Result) -> tuple[str, ...]:
+    """Return what two runs must have in common so that one says something of the other: the drill and its target. The
+    cluster is not among it: an address of it that has changed must not hide a failure."""
+    run = result.run
+    return run.drill, run.namespace, run.workload
+
+
+def failed_of(run: str, result: Result, wanted: Wanted) -> Failed | None:
+    """Return the run as a failure of the wanted image, None when it is none."""
+    stable = result.images.stable
+    if result.verdict is not Verdict.FAIL or stable is None or stable.digest != wanted.digest:
+        return None
+    ended = _instant(result.run.finished) or _instant(result.run.started)
+    return Failed(run, about(result), None if ended is None else (wanted.now - ended).total_seconds())
+
+
+def failed_since(one: RecordedDrill, of: tuple[str, ...], failures: Iterable[Failed]) -> str:
+    """Return why a drill that passed is no evidence any more, "" when nothing says so. A failure of unknown age may be
+    newer."""
+    later = sorted(
+        (failed.age_seconds if failed.age_seconds is not None else -math.inf, failed.run)
+        for failed in failures
+        if failed.about == of
+        and (failed.age_seconds is None or one.age_seconds is None or failed.age_seconds < one.age_seconds)
+    )
+    return f"the same drill has failed on this image since: {later[0][1]}" if later else ""
 
 
 def nearest(seen: Iterable[RecordedDrill], wanted: Wanted) -> tuple[RecordedDrill, ...]:

@@ -75,7 +75,7 @@ def replay_of(record: RunRecord, order: ReplayOrder) -> Replay:
     when the run has no baseline or no break; PlanError when a rule cannot be evaluated on its outcomes, or the failure
     cannot be held."""
     run = _run_of(record, order)
-    normal = normal_of(record.drill, run.baseline, run.known, run.broken.earliest_ns)
+    normal = normal_of(record.drill, record.scenario, run.baseline, run.known, run.broken.earliest_ns)
     candidates = candidates_of(record.drill, order.rules)
     unseen = first_unseen(candidates, record.drill)
     if unseen is not None:

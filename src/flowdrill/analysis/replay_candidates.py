@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from flowdrill.analysis.detecting_limit import detecting_limit_seconds
 from flowdrill.analysis.detector import Alarm, SequentialDetector, threshold_for
 from flowdrill.analysis.threshold_rules import Schedule, detector_after
 from flowdrill.model.drill import Drill
@@ -14,7 +15,7 @@ from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.quantity import duration_text, ratio_text
 from flowdrill.model.rule import Rule, SequentialRule, ThresholdRule, parse_rule, unseen_because
-from flowdrill.model.scenario import Detector
+from flowdrill.model.scenario import Detector, Scenario
 
 PHASES = 13
 _STRIDE = 8  # with 13: evaluations and scrapes lie apart by each thirteenth of their distance once
@@ -62,9 +63,11 @@ def candidates_of(drill: Drill, wanted: Sequence[Rule]) -> tuple[Candidate, ...]
     return (first, *(Candidate(parse_rule(text), named.get(text)) for text in others))
 
 
-def normal_of(drill: Drill, baseline: BaselineHeld, known: Sequence[Outcome], until_ns: int) -> Normal:
+def normal_of(
+    drill: Drill, scenario: Scenario, baseline: BaselineHeld, known: Sequence[Outcome], until_ns: int
+) -> Normal:
     """Return what was known before the break at `until_ns`, as the drill's own detectors knew it."""
-    threshold = threshold_for(drill.detect_limit_seconds + drill.rollback.limit)
+    threshold = threshold_for(detecting_limit_seconds(drill, scenario) + drill.rollback.limit)
     steady = [one for one in known if one.known_ns <= until_ns]
     return Normal(steady, drill.baseline.window, baseline.normal_bad_ratio, threshold)
 

@@ -29,6 +29,11 @@ def unsettled_because(seen: WorkloadSnapshot) -> str | None:
     return None
 
 
+def is_rolled_out(seen: WorkloadSnapshot | None, image: str) -> bool:
+    """Whether the workload has this image, and every replica of it is updated and available."""
+    return seen is not None and seen.image == image and unsettled_because(seen) is None
+
+
 def not_on_digest_because(seen: WorkloadSnapshot, digests: Collection[str]) -> str | None:
     """Return what keeps the workload from running only `digests`, or None when every pod does and none is leaving."""
     unsettled = unsettled_because(seen)

@@ -32,7 +32,7 @@ class Cap:
 
 def worst_case(drill: Drill, scenario: Scenario, caps: tuple[Cap, ...] = ()) -> WorstCase:
     """Return the worst case of everything that the drill itself limits. `caps`: limits that stop it earlier."""
-    parts = [tuple(part(drill)) for part in (_before, _waiting, _putting_back, _after)]
+    parts = [tuple(part) for part in (_before(drill), _waiting(drill, scenario), _putting_back(drill), _after(drill))]
     before, waiting, putting_back, after = (sum(one.seconds for one in part) for part in parts)
     rate, told = drill.load.requests_per_second, dict[str, None]()
     late = putting_back + drill.load.latency_objective  # requests under way count once they are that old
@@ -87,12 +87,14 @@ def _before(drill: Drill) -> Iterator[Duration]:
     yield _took("baseline: users are served as always", WARM_UP_SECONDS + drill.baseline.window)
 
 
-def _waiting(drill: Drill) -> Iterator[Duration]:
+def _waiting(drill: Drill, scenario: Scenario) -> Iterator[Duration]:
     if any(one.kind in AFTER_THE_ROLLOUT for one in drill.obstacles):
         yield _took("the broken release reaches every replica, for the obstacles to be put", drill.detect_limit_seconds)
     for one in drill.obstacles:
         if isinstance(one, RegistryDown) and one.down:
             yield _took("the registry is taken down, and brought up again", 2 * one.limit)
+    if scenario.is_candidate:
+        yield _took("the candidate does not reach every replica", drill.rollback.limit)
     waits = "nobody rolls back, until flowdrill takes over" if drill.by_people else "nothing detects the failure"
     yield _took(waits, drill.detect_limit_seconds)
     if drill.rollback.way is Strategy.COMMAND:

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         raise PlanError("--push-report goes with one run of one drill", "push each with `flowdrill push RUN_FOLDER`")
     told = Told(options.ran_by, options.approved_by, options.previous)
     if options.repeat is not None:
-        return run_repeated(options, key, told)
+        return run_repeated(options, key, told, webhook)
     if is_suite(options.drill):
         return _run_suite(options, key, told, webhook)
     finished = wiring.run_drill_file(
@@ -58,10 +58,9 @@ def run(options: argparse.Namespace) -> ExitCode:
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
     code = answered(text, code_of(finished))
     tell_report_and_error(finished)
-    notify(webhook, finished)
-    if options.push_report and not pushed_report(finished.folder, result) and not code.is_signal:
-        return ExitCode.ERROR
-    return code
+    pushed = not options.push_report or pushed_report(finished.folder, result)
+    notify(webhook, finished)  # last: the evidence is safe by then
+    return code if pushed or code.is_signal else ExitCode.ERROR
 
 
 def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told, webhook: Webhook | None) -> ExitCode:

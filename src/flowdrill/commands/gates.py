@@ -12,12 +12,15 @@ from flowdrill.commands.evidence_gates import ask_history
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import tell_report_and_error
 from flowdrill.commands.gate_files import append_text, check_writable, write_text
+from flowdrill.commands.notifying import notify, take_webhook
 from flowdrill.commands.telling import tell
+from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.terminal.lines import visible
+from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.gating import CarryOut, GateOrder, GateRun, gate_result, gate_runs, read_gate
 from flowdrill.model.gate import GateOutcome, GateResult
-from flowdrill.report.gate_junit import render_gate_junit
+from flowdrill.report.gate_junit import render_gate_error_junit, render_gate_junit
 from flowdrill.report.gate_text import (
     drill_line,
     error_annotation,
@@ -43,35 +46,42 @@ _OF_RUNNING = (
     *("fail_fast", "junit", "approved", "sign_key"),
 )
 _OF_ASKING = ("image", "key")
+_NOT_ENDED = ("the gate did not come to its end", "see its output for why, then ask it again")
 
 
-def gate(options: argparse.Namespace, carry_out: CarryOut = run_plan) -> ExitCode:
-    """Say whether a release may go."""
+def gate(options: argparse.Namespace, carry_out: CarryOut = run_plan, pid: int | None = None) -> ExitCode:
+    """Say whether a release may go. `pid`: this process's."""
+    end_by_signals(os.getpid() if pid is None else pid)
     annotator = Annotator(wanted=options.annotations is not None, as_json=options.json)
     try:
+        webhook = take_webhook(os.environ)  # also where nobody is told: no process that is started is to inherit it
         if options.evidence is not None:
             _refuse_beside(options, "--evidence", _OF_RUNNING)
             return ask_history(options, annotator)
         _refuse_beside(options, "a suite", _OF_ASKING)
-        return _run(options, annotator, carry_out)
+        return _run(options, annotator, carry_out, webhook)
     except FlowdrillError as error:
         with suppress(PlanError):
             append_text(options.markdown, render_error_markdown(error.problem, error.remedy), "--markdown")
+        with suppress(PlanError):
+            write_text(options.junit, render_gate_error_junit(error.problem, error.remedy), "--junit")
         if options.annotations is None:
             raise
         tell(f"flowdrill: {visible_text(error.problem)} -> {visible_text(error.remedy)}")
         return annotator.answer("", [error_annotation(error.problem)], ExitCode.ERROR)
 
 
-def _run(options: argparse.Namespace, annotator: Annotator, carry_out: CarryOut) -> ExitCode:
+def _run(options: argparse.Namespace, annotator: Annotator, carry_out: CarryOut, webhook: Webhook | None) -> ExitCode:
     order = _order(options)
     check_writable(options.markdown, "--markdown")
-    check_writable(options.junit, "--junit")
+    write_text(options.junit, render_gate_error_junit(*_NOT_ENDED), "--junit")  # an older one would say what it said
     suite, _ = read_gate(order.suite_file)
     runs = []
     for one in gate_runs(order, carry_out):
         runs.append(one)
         _tell(one)
+        if isinstance(one.run, FinishedRun):
+            notify(webhook, one.run)
     result = gate_result(order, suite, runs)
     finished = [one.run if isinstance(one.run, FinishedRun) else None for one in runs]
     append_text(options.markdown, render_gate_markdown(result), "--markdown")

@@ -24,10 +24,13 @@ def notify(webhook: Webhook | None, finished: FinishedRun) -> None:
     """Post a run's summary. One that is not taken is told, and changes nothing of the result."""
     if webhook is None:
         return
-    body = render_chat_message(finished.report, str(finished.folder)).encode()
     try:
+        body = render_chat_message(finished.report, str(finished.folder)).encode()
         post(webhook, body, int(time.time()))
     except WebhookError as error:
         tell(f"flowdrill: {visible(str(error))}")
+        return
+    except Exception as error:  # noqa: BLE001 - a message must take no result with it; its text may have the URL
+        tell(f"flowdrill: the summary is not posted: {type(error).__name__}; this is a defect, please report it")
         return
     tell(f"summary: posted to {visible(webhook.host)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.terminal.lines import visible
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.result import Result
 from flowdrill.pushing import CREATED, DRILL, RUN, VERDICT, Pushed, evidence_of, push_run
@@ -19,8 +19,12 @@ from flowdrill.wiring import read_report
 
 def push(options: argparse.Namespace) -> ExitCode:
     """Push a run that is there."""
+    access = RegistryAccess(plain_http=options.plain_http, ca_file=options.ca_file)
+    if options.to is None and (options.plain_http or options.ca_file is not None):
+        problem = "--plain-http and --ca-file are for the registry of --to"
+        raise PlanError(problem, "that of the stable image is reached as the run's plan says, `registry:`")
     result = read_report(options.run_folder).result
-    done = push_run(options.run_folder, result, options.to, report_only=options.report_only)
+    done = push_run(options.run_folder, result, options.to, access, report_only=options.report_only)
     text = json.dumps(asdict(done), indent=2) if options.json else _said(done)
     return answered(f"{text}\n", ExitCode.PASS)
 

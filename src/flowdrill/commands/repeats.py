@@ -12,10 +12,12 @@ from flowdrill.analysis.repeats import PoolOrder
 from flowdrill.authority import Told
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
+from flowdrill.commands.notifying import notify
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.planfiles.reading import is_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
+from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.claim import Claim, parse_claim
 from flowdrill.model.quantity import parse_ratio
@@ -28,8 +30,8 @@ _MOST_REPEATS = 1000
 _MOST_CLAIMS = 20
 
 
-def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told) -> ExitCode:
-    """Carry out one drill several times, and say what the runs come to."""
+def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told, webhook: Webhook | None) -> ExitCode:
+    """Carry out one drill several times, and say what the runs come to. Each run's summary goes to the webhook."""
     times: int = options.repeat
     if is_suite(options.drill):
         raise PlanError(f"{options.drill}: is a suite", "--repeat takes one drill")
@@ -49,16 +51,20 @@ def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told
         told=told,
     )
     folder = summary_folder(options.out, drill.drill, began)
-    return summed_up(runs, times, folder, as_json=options.json)
+    return summed_up(runs, times, folder, as_json=options.json, webhook=webhook)
 
 
-def summed_up(runs: Iterable[Repetition], times: int, summary: Path, *, as_json: bool) -> ExitCode:
+def summed_up(
+    runs: Iterable[Repetition], times: int, summary: Path, *, as_json: bool, webhook: Webhook | None = None
+) -> ExitCode:
     """Say what becomes of each run, write what they come to into `summary` and print it; return the worst exit code.
     The runs are done, whatever becomes of that: an error in it does not hide a signal."""
     codes, folders, stopped = [], [], None
     for one in runs:
         codes.append(_told(one, times))
-        folders += [] if isinstance(one.run, FlowdrillError) else [one.run.folder]
+        if not isinstance(one.run, FlowdrillError):
+            folders.append(one.run.folder)
+            notify(webhook, one.run)
         stopped = one.stops if one.number < times else None
     if stopped is not None:
         tell(f"flowdrill: no further run: {visible(stopped)}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from flowdrill.analysis.detecting_limit import detecting_limit_seconds
 from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.outage import RecoveryWatch, failing_window
-from flowdrill.analysis.rollout import unsettled_because
+from flowdrill.analysis.rollout import is_rolled_out
 from flowdrill.analysis.threshold_rules import detector_after
 from flowdrill.engine.alert_checks import refuse_loud_alerts
 from flowdrill.engine.baseline import Baseline
@@ -57,7 +58,7 @@ def drill_the_brake(
     lookout.tell_later((broken_at.latest_ns + seconds_to_ns(one.after), one.text) for one in order.drill.injects)
     tell.phase(Phase.DETECT)
     in_the_way.put_after_rollout(order, cleared, lookout)
-    wait_for_the_word(order, broken_at, lookout, ports)
+    wait_for_the_word(order, broken, broken_at, lookout, ports)
     hit = failing_window(lookout.outcomes, normal_bad_ratio=baseline.observed_bad_ratio, from_ns=broken_at.earliest_ns)
     noticed = any(order.drill.by_people or one.detector != HUMAN for one in lookout.detected)
     if not noticed and lookout.put_back is None and hit is None:
@@ -89,7 +90,7 @@ def _detectors(
     """The detectors that look at outcomes, by name. The drill's rules know the `steady` outcomes before the break."""
     sequential = SequentialDetector(
         normal_bad_ratio=baseline.normal_bad_ratio,
-        threshold=threshold_for(order.drill.detect_limit_seconds + order.drill.rollback.limit),
+        threshold=threshold_for(detecting_limit_seconds(order.drill, order.scenario) + order.drill.rollback.limit),
         start_ns=now_ns,
     )
     window_seconds = order.drill.baseline.window
@@ -112,7 +113,7 @@ def _roll_back(
             tell_taken(acted, image, by.who, by.how, tell)
             return acted
     else:
-        decide(order, lookout, ports, tell)
+        decide(order, str(cleared.broken.image.reference), lookout, ports, tell)
         tell.phase(Phase.ROLL_BACK)
     lookout.catch_up()
     refuse_put_back(order, lookout)
@@ -130,10 +131,12 @@ def _not_broken(
     """What there was instead of the symptom. For a control, whose release is harmless, that is what it is about."""
     limit, broken = f"within {order.drill.detect_limit_seconds:g} s", str(cleared.broken.image.reference)
     seen, answers = lookout.workload, sum(one.known_ns >= broken_at.latest_ns for one in lookout.outcomes)
-    rolled_out = seen is not None and seen.image == broken and unsettled_because(seen) is None
+    rolled_out = is_rolled_out(seen, broken)
     instead = f"{answers} answers as before; {seen.described() if seen is not None else 'the workload was not seen'}"
     if order.scenario.symptom is Symptom.NOTHING:
-        release = "candidate" if order.scenario.is_candidate else "harmless release"
+        release = "harmless release"
+        if order.scenario.is_candidate:
+            release, limit = "candidate", f"within {order.drill.rollback.limit:g} s"
         tell.check(
             "release_rolled_out",
             Status.PASS if rolled_out else Status.UNKNOWN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowdrill.analysis.rollout import is_rolled_out
 from flowdrill.engine.lookout import Lookout, somebody_else
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
@@ -14,14 +15,21 @@ from flowdrill.model.quantity import format_seconds
 from flowdrill.model.status import Status
 
 
-def wait_for_the_word(order: RunOrder, broken_at: Instant, lookout: Lookout, ports: Ports) -> None:
-    """Wait until a detector's word is enough, somebody has rolled back, or the limit has passed."""
+def wait_for_the_word(order: RunOrder, broken: str, broken_at: Instant, lookout: Lookout, ports: Ports) -> None:
+    """Wait until a detector's word is enough, somebody has rolled back, or the limit has passed. A candidate serves for
+    the limit from when every replica has its image, `broken`."""
     limit_seconds = order.drill.detect_limit_seconds - ns_to_seconds(ports.clock.now_ns() - broken_at.latest_ns)
 
     def noticed(_: int) -> bool | None:
         return True if lookout.trigger is not None or lookout.put_back is not None else None
 
-    lookout.wait(noticed, limit_seconds if order.drill.by_people else order.drill.detect.limit)
+    def serves_or_noticed(now_ns: int) -> bool | None:
+        return True if is_rolled_out(lookout.workload, broken) else noticed(now_ns)
+
+    if order.scenario.is_candidate and not order.drill.by_people:
+        lookout.wait(serves_or_noticed, order.drill.rollback.limit)
+    if not order.scenario.is_candidate or is_rolled_out(lookout.workload, broken):
+        lookout.wait(noticed, limit_seconds if order.drill.by_people else order.drill.detect.limit)
     refuse_put_back(order, lookout)
 
 
@@ -38,11 +46,15 @@ def refuse_put_back(order: RunOrder, lookout: Lookout) -> None:
     )
 
 
-def decide(order: RunOrder, lookout: Lookout, ports: Ports, tell: Narrator) -> None:
+def decide(order: RunOrder, broken: str, lookout: Lookout, ports: Ports, tell: Narrator) -> None:
     """Record who has decided that the drill rolls back; from now on nobody's word triggers anything."""
     by = "the limit: nothing had detected the failure"
     if order.scenario.is_candidate:
-        by = f"the plan: a candidate is rolled back after {format_seconds(order.drill.detect.limit)}, whatever it does"
+        limit = format_seconds(order.drill.rollback.limit)
+        by = f"the limit: the candidate was not on every replica within {limit}"
+        if is_rolled_out(lookout.workload, broken):
+            served = format_seconds(order.drill.detect.limit)
+            by = f"the plan: a candidate is rolled back once it has served for {served}, whatever it does"
     if lookout.trigger is not None:
         by = f"policy: {lookout.trigger.detector} detected"
     elif lookout.detected:

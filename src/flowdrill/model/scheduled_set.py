@@ -31,7 +31,7 @@ class ScheduledDrill:
     @property
     def cron_job(self) -> str:
         """Its CronJob's name."""
-        return cut(f"flowdrill-{self.drill.drill}", _LONGEST_CRON_JOB)
+        return cron_job_name(self.drill.drill)
 
     @property
     def put_back_seconds(self) -> int:
@@ -82,6 +82,12 @@ class ScheduledSet:
     secret: str  # with the variables, the signing key, and the webhook
 
     @property
+    def identity(self) -> str:
+        """What tells it from other sets, in its own namespace and in those it drills: it stays while the same drills
+        are applied anew, so that nothing old is left beside."""
+        return short_digest(self.namespace, *sorted(one.drill.drill for one in self.drills))
+
+    @property
     def targets(self) -> tuple[Target, ...]:
         """Each workload once, whatever container is meant."""
         found = {(one.drill.target.namespace, one.drill.target.workload): one.drill.target for one in self.drills}
@@ -93,9 +99,19 @@ class ScheduledSet:
         return tuple(one for one in self.drills if (one.drill.target.namespace, one.drill.target.workload) == key)
 
 
+def cron_job_name(drill: str) -> str:
+    """Return the name of the CronJob of the drill that is called so."""
+    return cut(f"flowdrill-{drill}", _LONGEST_CRON_JOB)
+
+
 def account_of(target: Target) -> str:
     """Return the service account that drills a workload. Each has its own, with the rights for that one alone."""
     return cut(f"flowdrill-{target.namespace}-{target.kind}-{target.name}", 63)
+
+
+def short_digest(*parts: str) -> str:
+    """Return eight hexadecimal digits that stand for these names together."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
 def cut(name: str, longest: int) -> str:
@@ -103,8 +119,7 @@ def cut(name: str, longest: int) -> str:
     safe = _NO_NAME.sub("-", name).strip("-.")
     if safe == name and len(name) <= longest:
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{safe[: longest - 9].rstrip('-.')}-{digest}"
+    return f"{safe[: longest - 9].rstrip('-.')}-{short_digest(name)}"
 
 
 def host_and_port(url: str) -> tuple[str, int]:

@@ -18,7 +18,7 @@ class Signature(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Verification:
     """`problems`: what does not match, the first one first. `chains`: what is known of the events, a sentence a file.
-    `digests`: whether there is a list of them at all."""
+    `digests`: whether there is a list of them at all. `result_sha256`: of the `result.json` that was looked at."""
 
     run: str
     problems: tuple[str, ...]
@@ -26,6 +26,7 @@ class Verification:
     key_id: str | None
     chains: tuple[str, ...]
     digests: bool
+    result_sha256: str | None = None
 
     @property
     def proven(self) -> bool:

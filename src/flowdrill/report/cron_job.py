@@ -14,13 +14,18 @@ from flowdrill.model.scheduled_set import (
 )
 
 DRILLS, REPORTS, LOGIN = "/drills", "/reports", "/registry-login"
-DRILLS_MAP, REPORTS_CLAIM, LOGIN_SECRET = "flowdrill-drills", "flowdrill-reports", "flowdrill-registry-login"
+REPORTS_CLAIM, LOGIN_SECRET = "flowdrill-reports", "flowdrill-registry-login"
 IN_CLUSTER = "(in cluster)"  # as `edges.kubernetes.connect` calls it
 _LATE_SECONDS = 600  # a start that the controller has missed by more is left out
 _GROUP = 65532  # whose files a claim's are: that of the image's user
 _FROM_SECRET = ("FLOWDRILL_SIGNING_KEY", "FLOWDRILL_WEBHOOK_URL", "FLOWDRILL_WEBHOOK_KEY")  # used where they are there
 
 Json = dict[str, Any]
+
+
+def drills_map(wanted: ScheduledSet) -> str:
+    """Return the name of the ConfigMap with the drills: another set's must not take its place."""
+    return f"flowdrill-drills-{wanted.identity}"
 
 
 def cron_job(wanted: ScheduledSet, one: ScheduledDrill, items: list[Json], labels: Json) -> Json:
@@ -75,7 +80,7 @@ def _pod(wanted: ScheduledSet, one: ScheduledDrill, items: list[Json]) -> Json:
         },
         "containers": [_container(wanted, one)],
         "volumes": [
-            {"name": "drills", "configMap": {"name": DRILLS_MAP, "defaultMode": 0o555, "items": items}},
+            {"name": "drills", "configMap": {"name": drills_map(wanted), "defaultMode": 0o555, "items": items}},
             {"name": "reports", **claim},
             {"name": "registry-login", "secret": {**login, "items": login_items}},
             {"name": "tmp", "emptyDir": {}},

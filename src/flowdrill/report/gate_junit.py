@@ -27,7 +27,15 @@ def render_gate_junit(result: GateResult, own: Sequence[str | None]) -> str:
     """Return a JUnit document. `own`: the `junit.xml` of each drill, as flowdrill's renderer made it; None where there
     was no run."""
     verdict = _suite("gate", [_case("gate", "verdict", result.verdict, head_sentence(result))])
-    suites = [verdict, *(_drill(one, text) for one, text in zip(result.drills, own, strict=True))]
+    return _document([verdict, *(_drill(one, text) for one, text in zip(result.drills, own, strict=True))])
+
+
+def render_gate_error_junit(problem: str, remedy: str) -> str:
+    """Return a JUnit document of a gate that has no verdict: one case, an error."""
+    return _document([_suite("gate", [_case("gate", "verdict", GateOutcome.ERROR, f"{problem}\n{remedy}")])])
+
+
+def _document(suites: Sequence[ET.Element]) -> str:
     counts = Counter[str]()
     for suite in suites:
         counts.update({name: int(suite.get(name, "0")) for name in ("tests", *_COUNTED.values())})

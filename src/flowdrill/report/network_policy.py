@@ -30,7 +30,7 @@ def network_policy(wanted: ScheduledSet, labels: Json) -> Json:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": "flowdrill", "namespace": wanted.namespace, "labels": labels},
+        "metadata": {"name": f"flowdrill-{wanted.identity}", "namespace": wanted.namespace, "labels": labels},
         "spec": {
             "podSelector": {"matchLabels": labels},
             "policyTypes": ["Ingress", "Egress"],  # without a rule for ingress nobody comes in

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowdrill.model.scheduled_set import CRON_JOB_V1, TIME_ZONE, ScheduledSet
-from flowdrill.report.cron_job import DRILLS_MAP, LOGIN_SECRET, REPORTS_CLAIM, cron_job
+from flowdrill.report.cron_job import LOGIN_SECRET, REPORTS_CLAIM, cron_job, drills_map
 from flowdrill.report.network_policy import network_policy
 from flowdrill.report.safe_text import visible_text
 from flowdrill.report.yaml_text import yaml_text
@@ -26,13 +26,14 @@ def manifest_files(wanted: ScheduledSet, roles: Sequence[str]) -> dict[str, str]
     `rbac_manifests`."""
     keys = keys_of(wanted.files)
     items = [{"key": key, "path": path} for path, key in keys.items()]
-    jobs = [cron_job(wanted, one, items, LABELS) for one in wanted.drills]
+    labels = {**LABELS, "dev.flowdrill/set": wanted.identity}  # each set's pods have a policy of their own
+    jobs = [cron_job(wanted, one, items, labels) for one in wanted.drills]
     made = {
         "namespace.yaml": _documents(("", _namespace(wanted.namespace))),
         "rbac.yaml": "---\n".join(_beginning_with_a_document(one) for one in roles),
         "drills.yaml": _documents(("", _config_map(wanted, keys))),
         "reports.yaml": _documents(("", _claim(wanted))) if wanted.storage is not None else "",
-        "network-policy.yaml": _documents((_about_policy(wanted), network_policy(wanted, LABELS))),
+        "network-policy.yaml": _documents((_about_policy(wanted), network_policy(wanted, labels))),
         "cron-jobs.yaml": _documents(*((_about_job(wanted, job), job) for job in jobs)),
     }
     return {name: text for name, text in made.items() if text}
@@ -77,7 +78,7 @@ def _config_map(wanted: ScheduledSet, keys: Mapping[str, str]) -> Json:
             texts[keys[path]] = text
         else:
             others[keys[path]] = base64.b64encode(content).decode()
-    meta = {"name": DRILLS_MAP, "namespace": wanted.namespace, "labels": LABELS}
+    meta = {"name": drills_map(wanted), "namespace": wanted.namespace, "labels": LABELS}
     binary = {"binaryData": others} if others else {}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": texts, **binary}
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from flowdrill.analysis.detecting_limit import detecting_limit_seconds
 from flowdrill.analysis.report_data import report_of
 from flowdrill.analysis.verification import verified_by
+from flowdrill.analysis.worst_case import worst_case
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import ForbiddenError
 from flowdrill.model.drill import Drill
@@ -16,7 +19,7 @@ from flowdrill.model.events import Decided, End, ImageSet, Purpose
 from flowdrill.model.result import Result, Verdict
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.status import Status
-from tests.fakes.world import World, drill_of
+from tests.fakes.world import SCENARIO, World, drill_of
 
 IMAGE = f"registry.test/flow@sha256:{'c' * 64}"
 
@@ -35,8 +38,8 @@ def candidate_of(**more: object) -> Scenario:
 class CandidateWorld(World):
     """Where the release is a candidate."""
 
-    def __init__(self, *, drill: Drill | None = None, bites: bool = False) -> None:
-        super().__init__(drill=drill or drill_of(detect={"limit": "30s"}), scenario=candidate_of())
+    def __init__(self, *, drill: Drill | None = None, bites: bool = False, **workload: Any) -> None:
+        super().__init__(drill=drill or drill_of(detect={"limit": "30s"}), scenario=candidate_of(), **workload)
         self.bites = bites
 
     def result(self) -> tuple[RunOutcome, Result]:
@@ -53,7 +56,8 @@ def test_a_candidate_that_serves_is_rolled_back_by_the_brake_and_passes() -> Non
     outcome, result = world.result()
     assert (outcome.end, result.verdict) == (End.COMPLETED, Verdict.PASS)
     assert [one.purpose for one in world.all_of(ImageSet)][:2] == [Purpose.BREAK, Purpose.ROLL_BACK]
-    assert world.all_of(Decided)[0].by == "the plan: a candidate is rolled back after 30.00 s, whatever it does"
+    by = "the plan: a candidate is rolled back once it has served for 30.00 s, whatever it does"
+    assert world.all_of(Decided)[0].by == by
     for name in ("candidate_serves", "users_served_on_the_way_back", "rollback_completed", "recovery_held"):
         assert status_of(result, name) is Status.PASS
     assert [one.name for one in result.objectives] == ["time_to_recover", "outage"]
@@ -62,6 +66,36 @@ def test_a_candidate_that_serves_is_rolled_back_by_the_brake_and_passes() -> Non
     assert result.measures.outage is not None
     assert result.measures.outage.seconds == 0
     assert world.problems_left() == []
+
+
+def test_a_candidate_serves_from_when_it_is_on_every_replica() -> None:
+    slow = drill_of(detect={"limit": "30s"}, rollback={"limit": "120s"}, objectives={"outage": "60s"})
+    world = CandidateWorld(drill=slow, step_seconds=5.8)
+    _, result = world.result()
+    assert result.verdict is Verdict.PASS
+    (released, *_), (decided, *_) = world.all_of(ImageSet), world.all_of(Decided)
+    assert decided.at_ns - released.at_ns > 40 * 10**9
+    (serves,) = [one for one in result.checks if one.name == "candidate_serves"]
+    assert serves.observed == "served for 30.00 s on every replica as the stable version did"
+
+
+def test_a_candidate_that_is_never_on_every_replica_is_not_known_to_serve() -> None:
+    slow = drill_of(detect={"limit": "30s"}, rollback={"limit": "10s"}, objectives={"outage": "60s"})
+    world = CandidateWorld(drill=slow, step_seconds=8.0)
+    _, result = world.result()
+    (serves,) = [one for one in result.checks if one.name == "candidate_serves"]
+    assert (serves.status, serves.observed) == (Status.UNKNOWN, "it was never on every replica")
+    assert world.all_of(Decided)[0].by == "the limit: the candidate was not on every replica within 10.00 s"
+    assert result.verdict is not Verdict.PASS
+    assert world.problems_left() == []
+
+
+def test_its_worst_case_counts_the_time_until_it_is_on_every_replica() -> None:
+    drill = drill_of(detect={"limit": "30s"}, rollback={"limit": "120s"})
+    with_candidate, without = worst_case(drill, candidate_of()), worst_case(drill, SCENARIO)
+    assert with_candidate.bad_seconds - without.bad_seconds == 120
+    assert detecting_limit_seconds(drill, candidate_of()) == 150
+    assert detecting_limit_seconds(drill, SCENARIO) == 30
 
 
 def test_the_way_back_from_it_verifies_the_stable_image() -> None:

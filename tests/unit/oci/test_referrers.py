@@ -10,11 +10,14 @@ import pytest
 
 from flowdrill.cli import main
 from flowdrill.errors import RegistryError
+from flowdrill.model.drill import RegistryAccess
+from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.oci.artifact import Artifact, artifact_of
 from flowdrill.oci.manifests import OCI_INDEX, OCI_MANIFEST, Descriptor
 from flowdrill.oci.referrers import fallback_tag, push_artifact, referrers_of
 from flowdrill.oci.repository import Repository
-from tests.unit.oci.loopback_registry import LoopbackRegistry, Scripted
+from flowdrill.pushing import access_to
+from tests.unit.oci.loopback_registry import LoopbackRegistry, Scripted, loopback_registry
 from tests.unit.oci.pushed_runs import pushes_and_lists, put_image, run_on
 
 KIND = "application/vnd.example.test"
@@ -140,6 +143,28 @@ def test_what_cannot_be_pushed_is_said(
     refused = Path(__file__).parents[2] / "golden" / "image-gone"
     assert main(["push", str(refused)]) == 2
     assert "never saw a stable image" in capsys.readouterr().err
+
+
+def test_what_a_plan_allows_is_for_its_own_registry_alone() -> None:
+    stable, beside, other = (parse_image_reference(one) for one in ("a.test/app:1", "a.test/runs", "b.test/runs"))
+    plans, usual = RegistryAccess(plain_http=True, ca_file="ca.pem"), RegistryAccess()
+    assert access_to(beside, stable, plans, usual) == plans
+    assert access_to(other, stable, plans, usual) == usual
+    assert access_to(other, stable, plans, RegistryAccess(ca_file="b.pem")) == RegistryAccess(ca_file="b.pem")
+
+
+def test_a_run_is_pushed_to_another_registry_as_that_one_is_reached(
+    registry: LoopbackRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(registry.client()) as client:
+        repository = Repository(client, "app")
+        folder = run_on(repository, put_image(repository), tmp_path)
+    with loopback_registry() as other:
+        assert main(["push", str(folder), "--to", f"{other.address}/runs", "--plain-http"]) == 0
+        assert any(name == "runs" for name, _ in other.manifests)
+    capsys.readouterr()
+    assert main(["push", str(folder), "--plain-http"]) == 2
+    assert "are for the registry of --to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
+from flowdrill.analysis.scenario_sources import scenario_sources
+from flowdrill.edges.planfiles.command_files import command_files, unlinked
 from flowdrill.edges.planfiles.reading import ScenarioFolder, shipped_scenarios
 from flowdrill.edges.planfiles.yaml_lines import YamlText, plain_data
 from flowdrill.errors import PlanError
 from flowdrill.model.detect_plan import Connection
 from flowdrill.model.drill import Drill
-from flowdrill.model.obstacle_plan import RegistryDown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def files_of(drill_file: Path, drill: Drill, found: ScenarioFolder, work: Path) 
         *_chain(drill_file),
         *_scenario(found),
         *(near / name for name in _named(drill)),
-        *(near / word for word in _words(drill) if _is_file(near / word)),
+        *command_files(drill, near),
         *_authority(drill, work),
     ]
     return DrillFiles(_absolute(drill_file), {_absolute(one): _read(one) for one in paths})
@@ -63,10 +64,13 @@ def _chain(drill_file: Path) -> Iterator[Path]:
 
 
 def _scenario(found: ScenarioFolder) -> Iterator[Path]:
+    """What the scenario is made from, and nothing that only lies beside it."""
     shipped = shipped_scenarios().resolve()
-    for folder in found.folders:
-        if not folder.resolve().is_relative_to(shipped):
-            yield from sorted(one for one in folder.rglob("*") if one.is_file() and "__pycache__" not in one.parts)
+    own = [one for one in found.folders if not one.resolve().is_relative_to(shipped)]
+    for folder in own:
+        for name in ("scenario.yaml", *scenario_sources(found.scenario)):
+            if (folder / name).is_file():
+                yield unlinked(folder / name, folder, f"scenario {found.scenario.scenario}")
 
 
 def _named(drill: Drill) -> Iterator[str]:
@@ -79,13 +83,6 @@ def _named(drill: Drill) -> Iterator[str]:
 
 def _connections(drill: Drill) -> tuple[Connection, ...]:
     return tuple(one for one in (drill.detect.prometheus, drill.detect.alertmanager) if one is not None)
-
-
-def _words(drill: Drill) -> Iterator[str]:
-    yield from drill.rollback.command
-    for one in drill.obstacles:
-        if isinstance(one, RegistryDown):
-            yield from (*one.down, *one.up)
 
 
 def _authority(drill: Drill, work: Path) -> Iterator[Path]:
@@ -138,13 +135,6 @@ def _refuse_own_address(drill: Drill) -> None:
                 f"drill {drill.drill}: {key}: {url} is, in a pod, the pod itself",
                 "name the Service: http://NAME.NAMESPACE.svc:PORT, in a drill that extends this one",
             )
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _read(path: Path) -> bytes:

@@ -26,7 +26,7 @@ def named_run(folder: Path, drill: str) -> EarlierRun:
     remedy = "name the folder of an earlier run of this drill"
     if not (folder / PLAN).is_file() and not (folder / EVENTS).is_file():
         raise RunFolderError(f"--previous {folder}: is no run folder", remedy)
-    its = _drill_of(folder)
+    its = drill_of(folder)
     if its != drill:
         problem = f"is a run of drill {its}, not of {drill}" if its else f"its {PLAN} names no drill"
         raise RunFolderError(f"--previous {folder}: {problem}", remedy)
@@ -36,7 +36,7 @@ def named_run(folder: Path, drill: str) -> EarlierRun:
 def newest_run(out: Path, drill: str) -> EarlierRun | None:
     """Return the newest run of a drill among the folders in `out`, whatever came of it; None where there is none."""
     for folder in _newest_first(out, drill):
-        if _drill_of(folder) == drill:
+        if drill_of(folder) == drill:
             return _earlier(folder, "the newest in the folder that runs are written to")
     return None
 
@@ -68,7 +68,8 @@ def _earlier(folder: Path, found: str) -> EarlierRun:
     )
 
 
-def _drill_of(folder: Path) -> str | None:
+def drill_of(folder: Path) -> str | None:
+    """Return the name of a run's drill, as its plan has it; None where that cannot be read."""
     drill = _object(folder / PLAN).get("drill")
     return _text(drill.get("drill")) if isinstance(drill, dict) else None
 
