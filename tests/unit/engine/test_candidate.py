@@ -136,6 +136,28 @@ def test_users_who_are_hit_only_while_it_is_rolled_back_fail_it() -> None:
     )
 
 
+@pytest.mark.parametrize("purpose", [Purpose.BREAK, Purpose.ROLL_BACK])
+def test_a_request_that_a_rollout_loses_is_told_and_stops_no_release(purpose: Purpose) -> None:
+    world = CandidateWorld(drill=drill_of(detect={"limit": "30s"}))
+    lost: list[int] = []
+
+    def lose_one() -> bool:
+        began = [one.instant.latest_ns for one in world.all_of(ImageSet) if one.purpose is purpose]
+        if not began or lost or world.time.now_ns() < began[0] + 200_000_000:
+            return False
+        lost.append(world.time.now_ns())
+        return True
+
+    world.fails = lose_one
+    _, result = world.result()
+    assert result.requests.bad == 1
+    name = "candidate_serves" if purpose is Purpose.BREAK else "users_served_on_the_way_back"
+    (check,) = [one for one in result.checks if one.name == name]
+    assert check.status is Status.WARNING
+    assert f", of {result.requests.total}" in check.observed
+    assert result.verdict is Verdict.PASS, result.reasons
+
+
 def test_a_way_back_that_is_refused_fails_it() -> None:
     world = CandidateWorld()
     refused: list[str] = []
