@@ -35,11 +35,7 @@ def of_a_run_folder(read: Callable[[Path], T]) -> Callable[[Path], T]:
             newer = made_by_newer(folder)
             if newer is None:
                 raise
-            raise RunFolderError(
-                error.problem,
-                f"flowdrill {newer} has made this run, and this is {_OWN}: use that version, or a newer one. "
-                "The reports that are in the folder are its own, and are left as they are",
-            ) from error
+            raise RunFolderError(error.problem, newer_run_remedy(newer)) from error
 
     return reads
 
@@ -72,10 +68,25 @@ def made_by_newer(folder: Path) -> str | None:
     """Return the version that has made a run, where it is newer than this one and the folder tells."""
     try:
         with (folder / EVENTS).open("rb") as file:
-            told = json.loads(file.readline(_LONGEST_LINE))["tool_version"]
-        return str(told) if Version(told) > Version(_OWN) else None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError, InvalidVersion):
+            return newer_version(json.loads(file.readline(_LONGEST_LINE))["tool_version"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def newer_version(told: object) -> str | None:
+    """Return what was told, where it is a version of flowdrill that is newer than this one."""
+    try:
+        return told if isinstance(told, str) and Version(told) > Version(_OWN) else None
+    except (ValueError, InvalidVersion):  # a number that is too long is no version either
+        return None
+
+
+def newer_run_remedy(newer: str) -> str:
+    """Return what to do with a run that a newer version has made, where this one cannot read it."""
+    return (
+        f"flowdrill {newer} has made this run, and this is {_OWN}: use that version, or a newer one. "
+        "The reports that are in the folder are its own, and are left as they are"
+    )
 
 
 def missing_files(folder: Path, named: Sequence[str]) -> list[str]:

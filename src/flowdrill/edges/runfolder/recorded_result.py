@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.edges.runfolder.recognising import newer_run_remedy, newer_version
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Objectives
 from flowdrill.model.json_text import parsed_json
@@ -25,7 +26,7 @@ _LONGEST = 200  # characters of somebody else's text
 
 
 class AnotherVersionError(RunFolderError):
-    """A result has a schema that this version does not know."""
+    """A run is another version's: this one does not know the schema of its result, or is too old to judge it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def read_result_files(folder: Path) -> ResultFiles:
 def result_from(files: ResultFiles) -> Result:
     """Return the result. AnotherVersionError when a version wrote it that this one does not know, RunFolderError when
     it is damaged."""
+    document: object = None
     try:
         document = parsed_json(files.result)
         _check_version(document)
@@ -105,9 +107,14 @@ def result_from(files: ResultFiles) -> Result:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        problem = (
+            f"{RESULT} is not what this version of flowdrill writes: {where[:_LONGEST]}: {first['msg'][:_LONGEST]}"
+        )
+        newer = newer_version(_tool_version(document))
+        if newer is not None:
+            raise AnotherVersionError(problem, newer_run_remedy(newer[:_LONGEST])) from error
         raise RunFolderError(
-            f"{RESULT} is not what this version of flowdrill writes: {where[:_LONGEST]}: {first['msg'][:_LONGEST]}",
-            "make it anew (`flowdrill report RUN_FOLDER`), or use the version that wrote it",
+            problem, "make it anew (`flowdrill report RUN_FOLDER`), or use the version that wrote it"
         ) from error
     except (ValueError, RecursionError) as error:
         raise RunFolderError(
@@ -126,6 +133,11 @@ def _check_version(document: object) -> None:
             "use a flowdrill that reads it: a newer one reads older runs",
         )
     raise ValueError(f"its schema is not {_SCHEMA}")
+
+
+def _tool_version(document: object) -> object:
+    run = document.get("run") if isinstance(document, dict) else None
+    return run.get("tool_version") if isinstance(run, dict) else None
 
 
 def objectives_from(files: ResultFiles) -> Objectives | None:
