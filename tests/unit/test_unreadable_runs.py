@@ -179,10 +179,35 @@ def test_outcomes_of_a_newer_version_name_both_versions(
     assert not (tmp_path / "a.csv").exists()
 
 
-def test_a_newer_run_that_says_nothing_new_is_reported(run: Path) -> None:
+def test_a_newer_run_that_says_nothing_new_is_reported_elsewhere_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_newer(run)
-    assert main(["report", str(run)]) == 0
+    before = reports_of(run)
+    for more in ([], ["--format", "json"], ["--out", str(run / "again")]):
+        problem, remedy = error_of(["report", str(run), *more], capsys)
+        assert problem == f"{run}: its reports are a newer flowdrill's, and are not made anew by this one"
+        assert "flowdrill 99.1.0 has made this run" in remedy
+        assert "--out DIR" in remedy
+    assert reports_of(run) == before
+    assert not (run / "again").exists()
+    assert main(["report", str(run), "--out", str(tmp_path / "elsewhere")]) == 0
     assert read_report(run).result.run.tool_version == "99.1.0"
+
+
+@pytest.mark.parametrize("where", ["the event", "a part of it"])
+def test_an_event_of_a_newer_run_that_says_more_is_one_error(
+    where: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (run / "events.jsonl").read_bytes().splitlines(keepends=True)
+    event = json.loads(lines[-1])
+    (event if where == "the event" else event["clock"])["new_meaning"] = "everything failed"
+    (run / "events.jsonl").write_bytes(b"".join(lines[:-1]) + json.dumps(event).encode() + b"\n")
+    assert read_report(run).result.verdict is Verdict.PASS, "this version writes no such thing"
+    make_newer(run)
+    problem, remedy = error_of(["report", str(run), "--out", str(tmp_path / "elsewhere")], capsys)
+    assert problem.endswith(f":{len(lines)}: not an event of this version: 'new_meaning' is not known to it")
+    assert "flowdrill 99.1.0 has made this run" in remedy
 
 
 @pytest.mark.parametrize("version", ["", "0.0.9", "0.1.0", "one of these days", "9" * 10_000])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowdrill.errors import RunFolderError
-from flowdrill.model.events import Event, GuardTookOver, ImageSet, RunStarted, event_from_json
+from flowdrill.model.events import Event, GuardTookOver, ImageSet, RunStarted, event_from_json, event_to_json
 from flowdrill.model.instant import Instant
 
 _NOT_THIS_VERSION = "use the flowdrill version that made this run folder, or restore the folder from a copy"
+_LINK = "previous"  # the chain's, which is no part of an event
+_LONGEST = 80  # characters of somebody else's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +23,16 @@ class EventsRead:
     torn: bool
 
 
-def read_events(path: Path) -> EventsRead:
+def read_events(path: Path, *, only_known: bool = False) -> EventsRead:
     """Return what the file holds. What follows the last line end was never finished, also where it happens to be whole
     JSON; and what a power cut left as NUL bytes was never written, nor is anything behind it to be relied on.
-    RunFolderError when a whole line is no event; OSError when the file cannot be read."""
+    RunFolderError when a whole line is no event, or with `only_known` says something that this version does not know;
+    OSError when the file cannot be read."""
     data = path.read_bytes()
     written, nul, _ = data.partition(b"\0")
     *lines, rest = written.split(b"\n")
-    return EventsRead(tuple(_event(path, number, line) for number, line in enumerate(lines, 1)), bool(nul or rest))
+    events = tuple(_event(path, number, line, only_known=only_known) for number, line in enumerate(lines, 1))
+    return EventsRead(events, bool(nul or rest))
 
 
 def merged(harness: tuple[Event, ...], guard: tuple[Event, ...]) -> tuple[Event, ...]:
@@ -65,8 +70,25 @@ def _later(event: Event, by_ns: int) -> Event:
     return replace(event, at_ns=at_ns)
 
 
-def _event(path: Path, number: int, line: bytes) -> Event:
+def _event(path: Path, number: int, line: bytes, *, only_known: bool) -> Event:
     try:
-        return event_from_json(line)
-    except ValueError as error:
+        event = event_from_json(line)
+        unknown = _unknown(json.loads(line), json.loads(event_to_json(event))) - {_LINK} if only_known else set()
+    except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{path}:{number}: not an event of this version", _NOT_THIS_VERSION) from error
+    if unknown:
+        raise RunFolderError(
+            f"{path}:{number}: not an event of this version: {min(unknown)[:_LONGEST]!r} is not known to it",
+            _NOT_THIS_VERSION,
+        )
+    return event
+
+
+def _unknown(told: object, read: object) -> set[str]:
+    """The fields of what was told that are not in what was read of it."""
+    if isinstance(told, dict) and isinstance(read, dict):
+        inner = (_unknown(value, read[key]) for key, value in told.items() if key in read)
+        return (told.keys() - read.keys()).union(*inner)
+    if isinstance(told, list) and isinstance(read, list):
+        return set().union(*map(_unknown, told, read))
+    return set()

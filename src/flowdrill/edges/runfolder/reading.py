@@ -12,7 +12,7 @@ from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
 from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
 from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
-from flowdrill.edges.runfolder.recognising import of_a_run_folder
+from flowdrill.edges.runfolder.recognising import made_by_newer, of_a_run_folder
 from flowdrill.edges.runfolder.recorded import read_controls, record_digests
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
@@ -29,9 +29,14 @@ def read_run(folder: Path) -> RunRecord:
     a file when the run was cut off is dropped, and the file is named in the record. What the guard wrote after the
     harness had died follows what the harness wrote."""
     drill, scenario = _plan(folder / PLAN)
+    newer = made_by_newer(folder) is not None  # then what this version would pass over may matter
     try:
-        events = read_events(folder / EVENTS)
-        guard = read_events(folder / GUARD_EVENTS) if (folder / GUARD_EVENTS).exists() else EventsRead((), torn=False)
+        events = read_events(folder / EVENTS, only_known=newer)
+        guard = (
+            read_events(folder / GUARD_EVENTS, only_known=newer)
+            if (folder / GUARD_EVENTS).exists()
+            else EventsRead((), torn=False)
+        )
         outcomes = read_outcomes(folder / OUTCOMES) if (folder / OUTCOMES).exists() else OutcomesRead((), torn=False)
         baseline, outage = (_provider_log(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG))
         controls, digests = read_controls(folder), record_digests(folder)

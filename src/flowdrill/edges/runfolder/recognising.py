@@ -89,6 +89,16 @@ def newer_run_remedy(newer: str) -> str:
     )
 
 
+def check_reports_are_ours(folder: Path) -> None:
+    """RunFolderError when a newer version has made the run: its reports may say what this one does not know."""
+    newer = made_by_newer(folder)
+    if newer is not None:
+        raise RunFolderError(
+            f"{folder}: its reports are a newer flowdrill's, and are not made anew by this one",
+            f"{newer_run_remedy(newer)}. What this one makes of it goes elsewhere: --out DIR",
+        )
+
+
 def missing_files(folder: Path, named: Sequence[str]) -> list[str]:
     """Return those of the run's files that its report names, and that are not in its folder."""
     inside = [one for one in named if not {"", "..", "/"} & set(PurePosixPath(one).parts)]
