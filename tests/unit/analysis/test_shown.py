@@ -68,6 +68,11 @@ def test_a_line_that_is_no_sample_is_left_out(torn: str) -> None:
     assert [one.text for one in sample_answers(f"{line('whole')}\n{torn}\n")] == ["whole"]
 
 
+def test_what_looks_like_a_secret_is_not_shown_of_an_answer() -> None:
+    found = sample_answers("\n".join([line("password: correct-horse"), line("", error="Bearer abcdefghijkl")]))
+    assert [one.text for one in found] == ["password: [redacted]", "Bearer [redacted]"]
+
+
 def test_few_kinds_are_shown_and_a_long_body_is_cut() -> None:
     found = sample_answers("\n".join(line(f"{number}" * 3000) for number in range(20)))
     assert len(found) == 6

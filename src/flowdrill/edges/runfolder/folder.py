@@ -31,6 +31,7 @@ from flowdrill.model.standing import Standing, standing_from_json, standing_to_j
 from flowdrill.model.undo import Undo, undo_from_json, undo_to_json
 
 PLAN, EVENTS, OUTCOMES, UNDO, EVIDENCE = "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence"
+LOAD, LOAD_LOG = "load", "locust.log"  # what Locust writes, and the samples of bad answers
 CONTROLS = "controls.json"  # which requirement the result is evidence for
 STANDING = "standing.json"  # how everything stood before the drill
 GUARD_EVENTS = "guard.jsonl"  # of whoever has put everything back in the harness's place

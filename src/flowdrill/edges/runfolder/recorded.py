@@ -8,12 +8,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from flowdrill.analysis.digest_list import digest_list_text
-from flowdrill.edges.runfolder.folder import CONTROLS, EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.edges.runfolder.folder import CONTROLS, EVENTS, EVIDENCE, GUARD_EVENTS, LOAD, LOAD_LOG, OUTCOMES, PLAN
 from flowdrill.errors import RunFolderError
 from flowdrill.model.controls import Controls
 from flowdrill.model.run_record import RecordDigests
 
-_RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, OUTCOMES, PLAN)
+_RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, LOAD_LOG, OUTCOMES, PLAN)
+_RECORDED_FOLDERS = (EVIDENCE, LOAD)
 
 
 def record_digests(folder: Path) -> RecordDigests:
@@ -45,10 +46,10 @@ def read_controls(folder: Path) -> Controls | None:
 
 def _recorded(folder: Path) -> list[str]:
     names = [name for name in _RECORDED if (folder / name).is_file()]
-    evidence = folder / EVIDENCE
-    if evidence.is_dir():
-        found = (path for path in evidence.rglob("*") if path.is_file() and not path.is_symlink())
-        names += [path.relative_to(folder).as_posix() for path in found]
+    for kept in (folder / name for name in _RECORDED_FOLDERS):
+        if kept.is_dir() and not kept.is_symlink():
+            found = (path for path in kept.rglob("*") if path.is_file() and not path.is_symlink())
+            names += [path.relative_to(folder).as_posix() for path in found]
     return names
 
 
