@@ -28,6 +28,7 @@ from flowdrill.analysis.run_clock import (
 )
 from flowdrill.analysis.sample_answers import sample_answers
 from flowdrill.analysis.serving_versions import serving_versions
+from flowdrill.analysis.shown_plan import shown_plan
 from flowdrill.analysis.signals_seen import signals_of
 from flowdrill.analysis.tokens import tokens_of
 from flowdrill.model.detect_plan import HUMAN
@@ -117,7 +118,7 @@ def report_of(record: RunRecord) -> Report:
         latencies=latency_windows(known.outcomes, timeline),
         samples=sample_answers(record.sample_lines),
         excerpts=record.excerpts,
-        plan=record.drill.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        plan=shown_plan(record.drill.model_dump(mode="json", by_alias=True, exclude_defaults=True)),
     )
 
 
