@@ -43,7 +43,7 @@ def of_a_run_folder(read: Callable[[Path], T]) -> Callable[[Path], T]:
 def check_run_folder(folder: Path) -> None:
     """RunFolderError when it is none, which says what it is instead."""
     try:
-        if folder.is_dir() and _is_run(folder):
+        if folder.is_dir() and is_run(folder):
             return
         problem, remedy = _instead(folder)
     except OSError as error:
@@ -58,7 +58,7 @@ def _instead(folder: Path) -> tuple[str, str]:
         if folder.suffix == ".zip":
             return "is an archive, and no run folder", "unpack it, and name the folder that comes of it"
         return "is a file, and no run folder", _NOT_ONE
-    runs = sorted(one.name for one in folder.iterdir() if one.is_dir() and _is_run(one))
+    runs = sorted(one.name for one in folder.iterdir() if one.is_dir() and is_run(one))
     if runs:
         return f"is no run folder, and holds {len(runs)}", f"name one of them; the latest is {folder / runs[-1]}"
     return f"is no run folder: neither {PLAN} nor {EVENTS} is in it", _NOT_ONE
@@ -105,5 +105,6 @@ def missing_files(folder: Path, named: Sequence[str]) -> list[str]:
     return [one for one in inside if not os.path.exists(folder / one)]  # noqa: PTH110 - it takes any name, Path does not
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
+    """Return whether there is anything of a run in it; OSError when it cannot be looked at."""
     return (folder / PLAN).exists() or (folder / EVENTS).exists()
