@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flowdrill.analysis.event_chain import GENESIS, hash_of_line, linked
 from flowdrill.cli import main
 from flowdrill.edges.runfolder.recognising import missing_files
 from flowdrill.model.result import Verdict
@@ -45,6 +46,16 @@ def make_newer(folder: Path, version: str = "99.1.0") -> None:
     first, *others = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
     started = json.loads(first) | {"tool_version": version}
     (folder / "events.jsonl").write_bytes(json.dumps(started).encode() + b"\n" + b"".join(others))
+
+
+def chain(folder: Path) -> list[bytes]:
+    """As the lines are written since events are chained; returned are these."""
+    previous, lines = GENESIS, []
+    for line in (folder / "events.jsonl").read_bytes().splitlines():
+        lines.append(linked(line, previous))
+        previous = hash_of_line(lines[-1])
+    (folder / "events.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    return lines
 
 
 def test_what_is_no_run_folder_is_said_to_be_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,6 +219,18 @@ def test_an_event_of_a_newer_run_that_says_more_is_one_error(
     problem, remedy = error_of(["report", str(run), "--out", str(tmp_path / "elsewhere")], capsys)
     assert problem.endswith(f":{len(lines)}: not an event of this version: 'new_meaning' is not known to it")
     assert "flowdrill 99.1.0 has made this run" in remedy
+
+
+def test_an_event_that_was_changed_is_noted_and_the_verdict_stays(run: Path) -> None:
+    unchained = read_report(run).result
+    lines = chain(run)
+    assert read_report(run).result.notes == unchained.notes, "the chain of an untouched run says nothing"
+    del lines[-3]
+    (run / "events.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    result, at = read_report(run).result, len(lines) - 1
+    said = f"events.jsonl was changed after it was written: line {at} does not follow from the one before"
+    assert result.notes == (*unchained.notes, said)
+    assert result.verdict is unchained.verdict
 
 
 @pytest.mark.parametrize("version", ["", "0.0.9", "0.1.0", "one of these days", "9" * 10_000])

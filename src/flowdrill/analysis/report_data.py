@@ -212,6 +212,10 @@ def _phases(record: RunRecord, clock: RunClock) -> tuple[PhaseSpan, ...]:
 def _notes(record: RunRecord) -> tuple[str, ...]:
     notes = [event.text for event in record.all_of(Noted)]
     notes += [f"{name} was cut off in the middle of an entry: its torn end is left out" for name in record.torn]
+    notes += [
+        f"{name} was changed after it was written: line {line} does not follow from the one before"
+        for name, line in record.changed
+    ]
     step = clock_step_seconds(record)
     if step is not None and abs(step) > _CLOCK_STEP_WORTH_A_NOTE_SECONDS:
         notes.append(

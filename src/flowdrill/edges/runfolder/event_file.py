@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flowdrill.analysis.event_chain import chain_of
 from flowdrill.errors import RunFolderError
 from flowdrill.model.events import Event, GuardTookOver, ImageSet, RunStarted, event_from_json, event_to_json
 from flowdrill.model.instant import Instant
@@ -17,10 +18,12 @@ _LONGEST = 80  # characters of somebody else's text
 
 @dataclass(frozen=True, slots=True)
 class EventsRead:
-    """The events of a file in its order. `torn`: something that was not whole is left out at its end."""
+    """The events of a file in its order. `torn`: something that was not whole is left out at its end. `changed_at`: the
+    first line, from 1, that does not follow from the one before it; None also where lines are not chained."""
 
     events: tuple[Event, ...]
     torn: bool
+    changed_at: int | None = None
 
 
 def read_events(path: Path, *, only_known: bool = False) -> EventsRead:
@@ -32,7 +35,7 @@ def read_events(path: Path, *, only_known: bool = False) -> EventsRead:
     written, nul, _ = data.partition(b"\0")
     *lines, rest = written.split(b"\n")
     events = tuple(_event(path, number, line, only_known=only_known) for number, line in enumerate(lines, 1))
-    return EventsRead(events, bool(nul or rest))
+    return EventsRead(events, bool(nul or rest), chain_of(lines).broken_at)
 
 
 def merged(harness: tuple[Event, ...], guard: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -61,6 +61,11 @@ def read_run(folder: Path) -> RunRecord:
         outcomes.records,
         provider=ProviderLog(baseline[0], outage[0]),
         torn=tuple(name for name, is_torn in torn.items() if is_torn),
+        changed=tuple(
+            (name, read.changed_at)
+            for name, read in ((EVENTS, events), (GUARD_EVENTS, guard))
+            if read.changed_at is not None
+        ),
         excerpts=read_excerpts(folder, events.events),
         sample_lines=read_samples(folder),
         controls=controls,
