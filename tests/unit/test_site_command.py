@@ -237,6 +237,16 @@ def test_what_cannot_be_read_is_listed_with_its_reason_and_stops_nothing(reports
     assert "6 folders could not be read" in (reports / "site" / "trends.html").read_text()
 
 
+@pytest.mark.timeout(60)  # without the check it waits for a writer
+@pytest.mark.parametrize("name", ["events.jsonl", "controls.json"])
+def test_a_pipe_in_a_run_that_is_read_anew_stops_nothing(name: str, reports: Path, build: Built) -> None:
+    (reports / "statefulset" / "result.json").unlink()
+    (reports / "statefulset" / name).unlink(missing_ok=True)
+    os.mkfifo(reports / "statefulset" / name)
+    [unreadable] = build()["unreadable"]  # type: ignore[misc, attr-defined]
+    assert f"{name}: is no file" in unreadable["reason"]
+
+
 def test_summaries_of_several_runs_and_other_sites_are_no_runs(reports: Path, build: Built, tmp_path: Path) -> None:
     (reports / "20261122T000000Z-edge-missing-repeats").mkdir()
     (reports / "20261122T000000Z-edge-missing-repeats" / "repeats.json").write_text("{}")

@@ -12,7 +12,9 @@ import pytest
 
 from flowdrill.analysis.event_chain import GENESIS, hash_of_line, linked
 from flowdrill.cli import main
+from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.runfolder.recognising import missing_files
+from flowdrill.model.provider_log import BASELINE_LOG, NOT_READ
 from flowdrill.model.result import Verdict
 from flowdrill.wiring import RENDERERS, read_report
 
@@ -260,6 +262,25 @@ def test_a_folder_in_a_files_place_is_one_error(run: Path, name: str, capsys: py
     problem, _ = error_of(["report", str(run)], capsys)
     assert str(run / name) in problem
     assert "s a directory" in problem
+
+
+@pytest.mark.timeout(60)  # without the check it waits for a writer
+@pytest.mark.parametrize("name", ["plan.json", "events.jsonl", "outcomes.bin", "controls.json", "guard.jsonl"])
+def test_a_pipe_in_a_files_place_is_one_error_and_nobody_waits(
+    name: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / name).unlink(missing_ok=True)
+    os.mkfifo(run / name)
+    problem, _ = error_of(["report", str(run)], capsys)
+    assert str(run / name) in problem
+    assert "is no file" in problem
+
+
+def test_logs_of_the_provider_that_are_outside_of_the_folder_are_not_read(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / BASELINE_LOG).write_text("")
+    (run / "evidence").symlink_to(tmp_path / "outside")
+    assert read_run(run).provider == NOT_READ
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

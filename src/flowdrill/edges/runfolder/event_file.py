@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowdrill.analysis.event_chain import chain_of
+from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.events import Event, GuardTookOver, ImageSet, RunStarted, event_from_json, event_to_json
 from flowdrill.model.instant import Instant
@@ -31,7 +32,7 @@ def read_events(path: Path, *, only_known: bool = False) -> EventsRead:
     JSON; and what a power cut left as NUL bytes was never written, nor is anything behind it to be relied on.
     RunFolderError when a whole line is no event, or with `only_known` says something that this version does not know;
     OSError when the file cannot be read."""
-    data = path.read_bytes()
+    data = read_regular(path)
     written, nul, _ = data.partition(b"\0")
     *lines, rest = written.split(b"\n")
     events = tuple(_event(path, number, line, only_known=only_known) for number, line in enumerate(lines, 1))

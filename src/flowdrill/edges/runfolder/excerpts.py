@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from flowdrill.analysis.redaction import redact
+from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.model.events import Event, EvidenceTaken
 from flowdrill.model.shown import Excerpt
 
@@ -51,7 +52,7 @@ def _text(folder: Path, name: str) -> str | None:
         inside = path.resolve().is_relative_to(folder.resolve())
         if not inside or not stat.S_ISREG(path.lstat().st_mode):
             return None
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(_MOST_BYTES).decode("utf-8", errors="replace")
     except (OSError, ValueError):
         return None

@@ -14,6 +14,7 @@ from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUT
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
 from flowdrill.edges.runfolder.recognising import made_by_newer, of_a_run_folder
 from flowdrill.edges.runfolder.recorded import read_controls, record_digests
+from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog, ProviderRequest
@@ -75,7 +76,7 @@ def read_run(folder: Path) -> RunRecord:
 
 def _plan(path: Path) -> tuple[Drill, Scenario]:
     try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
+        plan = json.loads(read_regular(path).decode("utf-8"))
     except OSError as error:
         raise RunFolderError(f"{path}: {error.strerror}", _FROM_A_COPY) from error
     except (ValueError, RecursionError) as error:
@@ -98,7 +99,7 @@ def _plain(path: Path, plan: object, key: str) -> object:
 
 def _provider_log(path: Path) -> tuple[tuple[ProviderRequest, ...] | None, bool]:
     """The requests of a log, None where there is none; and whether a line at its end was torn, and is left out."""
-    if not path.exists():
+    if not path.exists() or path.parent.is_symlink():  # nothing is read that is outside of the folder
         return None, False
-    text, line_end, rest = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    text, line_end, rest = read_regular(path).decode("utf-8", errors="replace").rpartition("\n")
     return provider_requests(text + line_end), bool(rest)

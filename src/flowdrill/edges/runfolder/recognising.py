@@ -13,6 +13,7 @@ from typing import TypeVar
 from packaging.version import InvalidVersion, Version
 
 from flowdrill.edges.runfolder.folder import EVENTS, PLAN
+from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
 
 _NOT_ONE = f"name a folder that `flowdrill run` wrote: it holds {PLAN} and {EVENTS}"
@@ -67,7 +68,7 @@ def _instead(folder: Path) -> tuple[str, str]:
 def made_by_newer(folder: Path) -> str | None:
     """Return the version that has made a run, where it is newer than this one and the folder tells."""
     try:
-        with (folder / EVENTS).open("rb") as file:
+        with open_regular(folder / EVENTS) as file:
             return newer_version(json.loads(file.readline(_LONGEST_LINE))["tool_version"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None

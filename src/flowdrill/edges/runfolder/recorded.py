@@ -21,6 +21,7 @@ from flowdrill.edges.runfolder.folder import (
     UNDO,
 )
 from flowdrill.edges.runfolder.recognising import is_run
+from flowdrill.edges.runfolder.regular_file import open_regular, read_regular
 from flowdrill.edges.runfolder.run_files import ATTESTATION, SUMS
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.controls import Controls
@@ -46,7 +47,7 @@ def read_controls(folder: Path) -> Controls | None:
     """Return the mapping that was recorded with a run; None where none was. RunFolderError when it is damaged."""
     path = folder / CONTROLS
     try:
-        return Controls.model_validate_json(path.read_bytes())
+        return Controls.model_validate_json(read_regular(path))
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -88,7 +89,7 @@ def _recorded(folder: Path) -> list[str]:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

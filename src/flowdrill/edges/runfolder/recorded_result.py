@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.recognising import newer_run_remedy, newer_version
+from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Objectives
 from flowdrill.model.json_text import parsed_json
@@ -151,11 +151,8 @@ def objectives_from(files: ResultFiles) -> Objectives | None:
 
 
 def _content(path: Path) -> bytes:
-    """Nothing that is no regular file, which might never end, and nothing that fills the memory."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - of an open file
-        seen = os.fstat(file.fileno())
-        if not stat.S_ISREG(seen.st_mode):
-            raise OSError(0, "is no file")
-        if seen.st_size > _MOST_BYTES:
+    """Nothing that fills the memory."""
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _MOST_BYTES:
             raise OSError(0, f"is larger than {_MOST_BYTES >> 20} MiB")
         return file.read(_MOST_BYTES)
