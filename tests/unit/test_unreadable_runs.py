@@ -276,6 +276,23 @@ def test_a_pipe_in_a_files_place_is_one_error_and_nobody_waits(
     assert "is no file" in problem
 
 
+@pytest.mark.parametrize("at", [0, -1], ids=["start", "end"])
+@pytest.mark.parametrize("utc_ns", [10**22, -(10**22), 10**30])
+def test_a_time_that_no_clock_shows_is_one_error(
+    utc_ns: int, at: int, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.loads(line) for line in (run / "events.jsonl").read_bytes().splitlines()]
+    lines[at]["clock"]["utc_ns"] = utc_ns
+    (run / "events.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    commands = [["report", str(run)]]
+    if at == 0:
+        commands += [["replay", str(run)], ["report", str(run), "--outcomes", str(tmp_path / "a.csv")]]
+    for command in commands:
+        problem, _ = error_of(command, capsys)
+        assert problem == "events.jsonl: has a time outside of the years 1 to 9999"
+    assert list(tmp_path.glob("*.csv")) == []
+
+
 def test_logs_of_the_provider_that_are_outside_of_the_folder_are_not_read(run: Path, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / BASELINE_LOG).write_text("")
