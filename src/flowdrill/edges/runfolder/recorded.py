@@ -90,7 +90,7 @@ def _recorded(folder: Path) -> list[str]:
 
 def _digest(path: Path) -> str:
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _tagged(digest: str | None) -> str | None:
