@@ -15,6 +15,7 @@ from flowdrill.analysis.ledger_chain import parse_ledger
 from flowdrill.analysis.report_data import report_of
 from flowdrill.edges.ledgerfile.ledger_file import LedgerFile
 from flowdrill.edges.runfolder.reading import read_run
+from flowdrill.edges.runfolder.recognising import made_by_newer, newer_run_remedy
 from flowdrill.edges.runfolder.recorded_result import (
     REPORT,
     RESULT,
@@ -89,7 +90,7 @@ def _read(reports: Path, names: Sequence[str], index: Mapping[str, IndexRow]) ->
         known = index.get(name)
         try:
             look = look_at(reports / name)
-            if look.is_summary or MANIFEST in look.names:
+            if look.is_summary or (MANIFEST in look.names and not look.is_run):
                 continue
             row = _row(reports / name, look, known)
         except RunFolderError as error:
@@ -149,7 +150,11 @@ def _row(folder: Path, look: FolderLook, known: IndexRow | None) -> IndexRow:
 
 
 def _made_anew(folder: Path, look: FolderLook, why: str) -> HistoryRun:
-    """The same from what was recorded, as `flowdrill report` would make it; nothing is written into the folder."""
+    """The same from what was recorded, as `flowdrill report` would make it; nothing is written into the folder.
+    AnotherVersionError for a newer version's run: what it failed for may be what this one does not know."""
+    newer = made_by_newer(folder)
+    if newer is not None:
+        raise AnotherVersionError(why, newer_run_remedy(newer))
     try:
         record = read_run(folder)
         result = report_of(record).result

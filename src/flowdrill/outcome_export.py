@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from flowdrill.analysis.outcomes_in_turn import outcomes_in_turn
 from flowdrill.edges.parquet.outcome_table import write_parquet
 from flowdrill.edges.runfolder.outcome_stream import OutcomeStream, open_outcomes
+from flowdrill.edges.runfolder.recorded import check_nothing_is_lost
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.outcome import Outcome
 from flowdrill.report.outcomes_csv import csv_lines
@@ -17,9 +19,10 @@ SUFFIXES = (".csv", ".parquet")
 
 
 def check_outcome_file(path: Path) -> None:
-    """PlanError when the name does not say what is to be written."""
+    """PlanError when the name does not say what is to be written, or a run has recorded that file."""
     if path.suffix not in SUFFIXES:
         raise PlanError(f"--outcomes {path}: does not say what to write", f"end it with {' or '.join(SUFFIXES)}")
+    check_nothing_is_lost(path, "--outcomes")
 
 
 def export_outcomes(folder: Path, path: Path) -> None:
@@ -27,7 +30,7 @@ def export_outcomes(folder: Path, path: Path) -> None:
     the file cannot be written; MissingPartError when Parquet is asked for, and cannot be written here."""
     check_outcome_file(path)
     stream = open_outcomes(folder)
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".{path.name[:200]}.{token_hex(8)}.new")  # nobody else's
     try:
         if path.suffix == ".parquet":
             write_parquet(temporary, _outcomes(stream), stream.start)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flowdrill.durable_file import replace_durably
 from flowdrill.edges.pdf.printing import print_pdf
+from flowdrill.edges.runfolder.recorded import check_nothing_is_lost
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.result import Report
 from flowdrill.report.pdf_page import pdf_page
@@ -73,8 +74,11 @@ def places_of(folder: Path, forms: Sequence[Format], out: Path | None) -> dict[F
 
 
 def write_formats(report: Report, places: Mapping[Format, Path]) -> None:
-    """Write each format to its place; what cannot be made is told before anything is written. RunFolderError when a
-    file cannot be written, MissingPartError when what makes one is not installed."""
+    """Write each format to its place; what cannot be made is told before anything is written. PlanError when a place
+    is a recorded file's, RunFolderError when a file cannot be written, MissingPartError when what makes one is not
+    installed."""
+    for path in places.values():
+        check_nothing_is_lost(path, "--out")
     made = {path: _bytes_of(report, form) for form, path in places.items()}
     for path, content in made.items():
         try:

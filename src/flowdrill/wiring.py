@@ -31,6 +31,7 @@ from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo
 from flowdrill.edges.runfolder.folder import RunFolder, write_durably
 from flowdrill.edges.runfolder.reading import read_run
+from flowdrill.edges.runfolder.recognising import check_reports_are_ours
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.live import LiveView
@@ -231,8 +232,9 @@ def read_report(folder: Path) -> Report:
 
 def write_reports(folder: Path) -> Report:
     """Make every report of a run folder anew from what was recorded; the same bytes every time.
-    RunFolderError when the folder is damaged or cannot be written."""
+    RunFolderError when the folder is damaged, a newer version's, or cannot be written."""
     report = read_report(folder)
+    check_reports_are_ours(folder)
     problems: list[tuple[RunFolderError, Exception]] = []
     for name, render in RENDERERS.items():
         try:

@@ -117,6 +117,9 @@ def run(tmp_path: Path) -> Path:
     shutil.copytree(AUDITED, folder, ignore=shutil.ignore_patterns(*RENDERERS))
     (folder / "evidence").mkdir()
     (folder / "evidence" / "pods.yaml").write_text("pods")
+    (folder / "load").mkdir()
+    (folder / "load" / "bad-answers.jsonl").write_text("")
+    (folder / "locust.log").write_text("ready")
     return folder
 
 
@@ -129,7 +132,17 @@ def test_the_digest_that_is_signed_by_hand_is_what_the_command_on_the_page_print
     assert printed.split()[0] in (run / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["evidence/pods.yaml", "controls.json", "plan.json", "events.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evidence/pods.yaml",
+        "controls.json",
+        "plan.json",
+        "events.jsonl",
+        "load/bad-answers.jsonl",
+        "locust.log",
+    ],
+)
 def test_it_is_another_one_when_anything_that_was_recorded_is(run: Path, name: str) -> None:
     before = record_digests(run)
     with (run / name).open("ab") as file:
@@ -137,6 +150,16 @@ def test_it_is_another_one_when_anything_that_was_recorded_is(run: Path, name: s
     after = record_digests(run)
     assert before.all != after.all
     assert (before.plan == after.plan) == (name != "plan.json")
+
+
+@pytest.mark.parametrize("name", ["evidence", "load"])
+def test_nothing_outside_of_the_folder_is_in_it(run: Path, name: str, tmp_path: Path) -> None:
+    shutil.rmtree(run / name)
+    before = record_digests(run)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "keys").write_text("key")
+    (run / name).symlink_to(tmp_path / "outside")
+    assert record_digests(run) == before
 
 
 def test_it_is_the_same_whatever_reports_there_are(run: Path) -> None:

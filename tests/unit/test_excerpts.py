@@ -34,6 +34,21 @@ def test_of_a_long_file_both_ends_are_shown_and_what_is_left_out_is_counted(tmp_
     assert len(one.head) + one.left_out + len(one.tail) == 1000
 
 
+def test_of_a_file_that_is_too_long_to_be_read_the_true_end_is_shown(tmp_path: Path) -> None:
+    line = "." * 1000
+    (one,) = excerpts_of(tmp_path, write(tmp_path, "a.log", "".join(f"{n} {line}\n" for n in range(6000))))
+    assert [text.split()[0] for text in one.head] == [str(n) for n in range(12)]
+    assert [text.split()[0] for text in one.tail] == [str(n) for n in range(5982, 6000)]
+    assert one.left_out == 6000 - 12 - 18
+
+
+@pytest.mark.parametrize("text", ["a" * 5_000_000, "a" * 2_500_000 + "\n" + "b" * 2_500_000])
+def test_of_long_lines_the_ends_are_shown_and_that_something_is_left_out(tmp_path: Path, text: str) -> None:
+    (one,) = excerpts_of(tmp_path, write(tmp_path, "a.log", text))
+    assert (one.head, one.tail) == ((text[:400],), (text[-400:],))
+    assert one.left_out == 1
+
+
 def test_manifests_empty_files_and_missing_ones_are_left_to_the_list(tmp_path: Path) -> None:
     write(tmp_path, "pods.yaml", "kind: Pod")
     write(tmp_path, "empty.txt", "")

@@ -55,6 +55,13 @@ def test_the_table_has_what_the_report_counts(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["outcomes.csv"]
 
 
+def test_no_other_file_beside_it_is_touched(tmp_path: Path) -> None:
+    (tmp_path / ".a.csv.new").write_text("mine")
+    export_outcomes(RUN, tmp_path / "a.csv")
+    assert (tmp_path / ".a.csv.new").read_text() == "mine"
+    assert {one.name for one in tmp_path.iterdir()} == {".a.csv.new", "a.csv"}
+
+
 def test_only_the_table_is_written_unless_a_format_is_asked_for(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(RUN, folder, ignore=shutil.ignore_patterns("report*", "junit.xml", "metrics.prom", "result.json"))

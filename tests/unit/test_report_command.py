@@ -110,6 +110,35 @@ def test_what_cannot_be_done_is_one_error_and_nothing_is_written(
     assert files_in(run.parent) == recorded
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--format", "json", "--out", "events.jsonl"],
+        ["--format", "markdown", "--out", "outcomes.bin"],
+        ["--format", "html", "--out", "SHA256SUMS.d/../plan.json"],
+        ["--out", "evidence"],
+        ["--format", "html", "--out", "load/page.html"],
+        ["--outcomes", "load/locust_stats.csv"],
+    ],
+)
+def test_nothing_that_was_recorded_is_written_over(
+    arguments: list[str], run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("load", "evidence", "SHA256SUMS.d"):
+        (run / folder).mkdir()
+    (run / "load" / "locust_stats.csv").write_text("Locust's")
+    recorded = {name: (run / name).read_bytes() for name in files_in(run)}
+    monkeypatch.chdir(run)
+    assert main(["report", ".", *arguments]) == 2
+    assert f"is what the run {run.name} has recorded" in capsys.readouterr().err
+    assert {name: (run / name).read_bytes() for name in files_in(run)} == recorded
+
+
+def test_such_a_name_anywhere_else_is_as_good_as_any(run: Path, tmp_path: Path) -> None:
+    assert main(["report", str(run), "--out", str(tmp_path / "evidence")]) == 0
+    assert main(["report", str(run), "--format", "json", "--out", str(tmp_path / "events.jsonl")]) == 0
+
+
 def test_a_pdf_goes_beside_the_run_so_that_a_sealed_one_stays_as_it_was_sealed() -> None:
     places = places_of(Path("reports/run.1"), [Format.HTML, Format.PDF], None)
     assert places == {Format.HTML: Path("reports/run.1/report.html"), Format.PDF: Path("reports/run.1.pdf")}

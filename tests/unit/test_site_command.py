@@ -177,6 +177,35 @@ def test_a_damaged_result_is_made_anew_and_the_site_says_so(reports: Path, build
     assert "result.json is damaged" in (reports / "site" / "index.html").read_text()
 
 
+@pytest.mark.parametrize("told_by", ["result.json", "events.jsonl"])
+def test_a_run_of_a_newer_version_is_not_judged_anew_by_this_one(told_by: str, reports: Path, build: Built) -> None:
+    run = reports / "statefulset"
+    result = json.loads((run / "result.json").read_text()) | {"verdict": "fail", "new_block": {}}
+    if told_by == "result.json":
+        result["run"]["tool_version"] = "99.0"
+    else:
+        first, rest = (run / "events.jsonl").read_text().split("\n", 1)
+        (run / "events.jsonl").write_text(json.dumps(json.loads(first) | {"tool_version": "99.0"}) + "\n" + rest)
+    (run / "result.json").write_text(json.dumps(result))
+    told = build()
+    [unreadable] = told["unreadable"]  # type: ignore[misc, attr-defined]
+    assert "new_block: Extra inputs are not permitted" in unreadable["reason"]
+    assert "flowdrill 99.0 has made this run" in unreadable["remedy"]
+    assert told["evidence"]["valid"] == 1  # type: ignore[index]
+
+
+def test_a_result_of_this_version_with_something_added_is_made_anew(reports: Path, build: Built) -> None:
+    result = reports / "statefulset" / "result.json"
+    result.write_text(json.dumps(json.loads(result.read_text()) | {"new_block": {}}))
+    assert build()["unreadable"] == []
+    assert "is not what this version of flowdrill writes" in (reports / "site" / "index.html").read_text()
+
+
+def test_a_run_with_a_sites_file_in_it_is_still_a_run(reports: Path, build: Built) -> None:
+    (reports / "image-gone" / MANIFEST).write_text("{}")
+    assert build()["runs"] == 3
+
+
 def test_what_cannot_be_read_is_listed_with_its_reason_and_stops_nothing(reports: Path, build: Built) -> None:
     for name, content in {
         "newer": b'{"schema": "flowdrill.dev/result/v2", "run": {}}',
@@ -206,6 +235,16 @@ def test_what_cannot_be_read_is_listed_with_its_reason_and_stops_nothing(reports
     index = (reports / "site" / "index.html").read_text()
     assert "6 folders could not be read" in index
     assert "6 folders could not be read" in (reports / "site" / "trends.html").read_text()
+
+
+@pytest.mark.timeout(60)  # without the check it waits for a writer
+@pytest.mark.parametrize("name", ["events.jsonl", "controls.json"])
+def test_a_pipe_in_a_run_that_is_read_anew_stops_nothing(name: str, reports: Path, build: Built) -> None:
+    (reports / "statefulset" / "result.json").unlink()
+    (reports / "statefulset" / name).unlink(missing_ok=True)
+    os.mkfifo(reports / "statefulset" / name)
+    [unreadable] = build()["unreadable"]  # type: ignore[misc, attr-defined]
+    assert f"{name}: is no file" in unreadable["reason"]
 
 
 def test_summaries_of_several_runs_and_other_sites_are_no_runs(reports: Path, build: Built, tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from flowdrill.analysis.event_chain import GENESIS, hash_of_line, linked
 from flowdrill.cli import main
+from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.runfolder.recognising import missing_files
+from flowdrill.model.provider_log import BASELINE_LOG, NOT_READ
 from flowdrill.model.result import Verdict
 from flowdrill.wiring import RENDERERS, read_report
 
@@ -45,6 +48,16 @@ def make_newer(folder: Path, version: str = "99.1.0") -> None:
     first, *others = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
     started = json.loads(first) | {"tool_version": version}
     (folder / "events.jsonl").write_bytes(json.dumps(started).encode() + b"\n" + b"".join(others))
+
+
+def chain(folder: Path) -> list[bytes]:
+    """As the lines are written since events are chained; returned are these."""
+    previous, lines = GENESIS, []
+    for line in (folder / "events.jsonl").read_bytes().splitlines():
+        lines.append(linked(line, previous))
+        previous = hash_of_line(lines[-1])
+    (folder / "events.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    return lines
 
 
 def test_what_is_no_run_folder_is_said_to_be_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,10 +192,47 @@ def test_outcomes_of_a_newer_version_name_both_versions(
     assert not (tmp_path / "a.csv").exists()
 
 
-def test_a_newer_run_that_says_nothing_new_is_reported(run: Path) -> None:
+def test_a_newer_run_that_says_nothing_new_is_reported_elsewhere_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     make_newer(run)
-    assert main(["report", str(run)]) == 0
+    before = reports_of(run)
+    for more in ([], ["--format", "json"], ["--out", str(run / "again")]):
+        problem, remedy = error_of(["report", str(run), *more], capsys)
+        assert problem == f"{run}: its reports are a newer flowdrill's, and are not made anew by this one"
+        assert "flowdrill 99.1.0 has made this run" in remedy
+        assert "--out DIR" in remedy
+    assert reports_of(run) == before
+    assert not (run / "again").exists()
+    assert main(["report", str(run), "--out", str(tmp_path / "elsewhere")]) == 0
     assert read_report(run).result.run.tool_version == "99.1.0"
+
+
+@pytest.mark.parametrize("where", ["the event", "a part of it"])
+def test_an_event_of_a_newer_run_that_says_more_is_one_error(
+    where: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (run / "events.jsonl").read_bytes().splitlines(keepends=True)
+    event = json.loads(lines[-1])
+    (event if where == "the event" else event["clock"])["new_meaning"] = "everything failed"
+    (run / "events.jsonl").write_bytes(b"".join(lines[:-1]) + json.dumps(event).encode() + b"\n")
+    assert read_report(run).result.verdict is Verdict.PASS, "this version writes no such thing"
+    make_newer(run)
+    problem, remedy = error_of(["report", str(run), "--out", str(tmp_path / "elsewhere")], capsys)
+    assert problem.endswith(f":{len(lines)}: not an event of this version: 'new_meaning' is not known to it")
+    assert "flowdrill 99.1.0 has made this run" in remedy
+
+
+def test_an_event_that_was_changed_is_noted_and_the_verdict_stays(run: Path) -> None:
+    unchained = read_report(run).result
+    lines = chain(run)
+    assert read_report(run).result.notes == unchained.notes, "the chain of an untouched run says nothing"
+    del lines[-3]
+    (run / "events.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    result, at = read_report(run).result, len(lines) - 1
+    said = f"events.jsonl was changed after it was written: line {at} does not follow from the one before"
+    assert result.notes == (*unchained.notes, said)
+    assert result.verdict is unchained.verdict
 
 
 @pytest.mark.parametrize("version", ["", "0.0.9", "0.1.0", "one of these days", "9" * 10_000])
@@ -212,6 +262,42 @@ def test_a_folder_in_a_files_place_is_one_error(run: Path, name: str, capsys: py
     problem, _ = error_of(["report", str(run)], capsys)
     assert str(run / name) in problem
     assert "s a directory" in problem
+
+
+@pytest.mark.timeout(60)  # without the check it waits for a writer
+@pytest.mark.parametrize("name", ["plan.json", "events.jsonl", "outcomes.bin", "controls.json", "guard.jsonl"])
+def test_a_pipe_in_a_files_place_is_one_error_and_nobody_waits(
+    name: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / name).unlink(missing_ok=True)
+    os.mkfifo(run / name)
+    problem, _ = error_of(["report", str(run)], capsys)
+    assert str(run / name) in problem
+    assert "is no file" in problem
+
+
+@pytest.mark.parametrize("at", [0, -1], ids=["start", "end"])
+@pytest.mark.parametrize("utc_ns", [10**22, -(10**22), 10**30])
+def test_a_time_that_no_clock_shows_is_one_error(
+    utc_ns: int, at: int, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.loads(line) for line in (run / "events.jsonl").read_bytes().splitlines()]
+    lines[at]["clock"]["utc_ns"] = utc_ns
+    (run / "events.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    commands = [["report", str(run)]]
+    if at == 0:
+        commands += [["replay", str(run)], ["report", str(run), "--outcomes", str(tmp_path / "a.csv")]]
+    for command in commands:
+        problem, _ = error_of(command, capsys)
+        assert problem == "events.jsonl: has a time outside of the years 1 to 9999"
+    assert list(tmp_path.glob("*.csv")) == []
+
+
+def test_logs_of_the_provider_that_are_outside_of_the_folder_are_not_read(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / BASELINE_LOG).write_text("")
+    (run / "evidence").symlink_to(tmp_path / "outside")
+    assert read_run(run).provider == NOT_READ
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -117,7 +117,8 @@ def _losses(old: Result, new: Result, tolerance: float) -> Iterator[str]:
     for name in Measures.model_fields:
         before: Measure | None = getattr(old.measures, name)
         after: Measure | None = getattr(new.measures, name)
-        if before is not None and after is not None and after.earliest > before.latest * (1 + tolerance):
+        # a bound may be negative: the share is of its size, or it would be taken off
+        if before is not None and after is not None and after.earliest > before.latest + abs(before.latest) * tolerance:
             yield name
 
 

@@ -16,7 +16,7 @@ class Standing(StrEnum):
     """What a scenario's runs on a target show on a day."""
 
     VALID = "valid"  # a drill passed within so many days, and none has failed since
-    FAILED_SINCE = "failed since"  # one passed within so many days, and a later one failed
+    FAILED_SINCE = "failed since"  # one passed within so many days, and one failed that did not begin before it
     EXPIRED = "expired"  # the last one that passed is older
     NEVER = "never passed"
 
@@ -53,8 +53,8 @@ def _evidence(scenario: str, target: str, runs: Sequence[HistoryRun], as_of: dat
         return DrillEvidence(scenario, target, len(runs), runs[-1], None, None, None, Standing.NEVER)
     day = date.fromisoformat(passed.day)
     age = (as_of - day).days
-    later = runs[runs.index(passed) + 1 :]
-    failed_since = any(run.verdict is Verdict.FAIL for run in later)
+    # of two that began at the same instant nobody knows which was later: the name of a folder must not decide
+    failed_since = any(run.verdict is Verdict.FAIL and run.started >= passed.started for run in runs)
     standing = Standing.EXPIRED if age > valid_days else Standing.FAILED_SINCE if failed_since else Standing.VALID
     return DrillEvidence(scenario, target, len(runs), runs[-1], passed, age, _later(day, valid_days), standing)
 

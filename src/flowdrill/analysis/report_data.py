@@ -28,6 +28,7 @@ from flowdrill.analysis.run_clock import (
 )
 from flowdrill.analysis.sample_answers import sample_answers
 from flowdrill.analysis.serving_versions import serving_versions
+from flowdrill.analysis.shown_plan import shown_plan
 from flowdrill.analysis.signals_seen import signals_of
 from flowdrill.analysis.tokens import tokens_of
 from flowdrill.model.detect_plan import HUMAN
@@ -117,7 +118,7 @@ def report_of(record: RunRecord) -> Report:
         latencies=latency_windows(known.outcomes, timeline),
         samples=sample_answers(record.sample_lines),
         excerpts=record.excerpts,
-        plan=record.drill.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        plan=shown_plan(record.drill.model_dump(mode="json", by_alias=True, exclude_defaults=True)),
     )
 
 
@@ -211,6 +212,10 @@ def _phases(record: RunRecord, clock: RunClock) -> tuple[PhaseSpan, ...]:
 def _notes(record: RunRecord) -> tuple[str, ...]:
     notes = [event.text for event in record.all_of(Noted)]
     notes += [f"{name} was cut off in the middle of an entry: its torn end is left out" for name in record.torn]
+    notes += [
+        f"{name} was changed after it was written: line {line} does not follow from the one before"
+        for name, line in record.changed
+    ]
     step = clock_step_seconds(record)
     if step is not None and abs(step) > _CLOCK_STEP_WORTH_A_NOTE_SECONDS:
         notes.append(

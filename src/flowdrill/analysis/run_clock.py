@@ -58,12 +58,13 @@ def run_clock(record: RunRecord) -> RunClock:
 
 
 def run_started(record: RunRecord) -> RunStarted:
-    """Return the run's first event; RunFolderError when it is not there."""
+    """Return the run's first event; RunFolderError when it is not there, or its clock shows no time."""
     started = record.first(RunStarted)
     if started is None:
         raise RunFolderError(
             "events.jsonl: there is no `run started` event", "give the folder of a run that flowdrill has made"
         )
+    utc_text(started.clock.utc_ns)
     return started
 
 
@@ -93,7 +94,12 @@ def measure_of(span: Span | None) -> Measure | None:
 
 
 def utc_text(utc_ns: int) -> str:
-    """Return ISO 8601 UTC with milliseconds."""
+    """Return ISO 8601 UTC with milliseconds; RunFolderError for what is no time of the years 1 to 9999."""
     seconds, rest_ns = divmod(utc_ns, NS_PER_SECOND)
-    at = _EPOCH + timedelta(seconds=seconds, microseconds=rest_ns // 1000)
+    try:
+        at = _EPOCH + timedelta(seconds=seconds, microseconds=rest_ns // 1000)
+    except OverflowError as error:
+        raise RunFolderError(
+            "events.jsonl: has a time outside of the years 1 to 9999", "restore it from a copy of the run"
+        ) from error
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

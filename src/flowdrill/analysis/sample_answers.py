@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from flowdrill.analysis.redaction import redact
 from flowdrill.model.shown import SampleAnswer
 
 _MOST_KINDS = 6
@@ -12,8 +13,9 @@ _LONGEST_BODY = 1500  # characters
 
 
 def sample_answers(lines: str) -> tuple[SampleAnswer, ...]:
-    """Return one answer of each kind (reason, status and body) in `lines` of JSON, the most frequent kinds first. A
-    line that cannot be read is left out: a killed run tears its last one."""
+    """Return one answer of each kind (reason, status and body) in `lines` of JSON, the most frequent kinds first. What
+    looks like a secret is taken out: the file was written without, and may have been changed. A line that cannot be
+    read is left out: a killed run tears its last one."""
     kinds: Counter[tuple[str, int | None, str]] = Counter()
     for line in lines.splitlines():
         kind = _kind(line)
@@ -34,5 +36,6 @@ def _kind(line: str) -> tuple[str, int | None, str] | None:
         return None
     if not isinstance(reason, str) or not isinstance(text, str):
         return None
+    text = redact(text)
     cut = text if len(text) <= _LONGEST_BODY else f"{text[:_LONGEST_BODY]} … ({len(text) - _LONGEST_BODY} more)"
     return reason, status if isinstance(status, int) and status else None, cut

@@ -9,7 +9,7 @@ from pathlib import Path
 from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
-from flowdrill.edges.runfolder.recognising import missing_files
+from flowdrill.edges.runfolder.recognising import check_reports_are_ours, missing_files
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.errors import PlanError
@@ -57,6 +57,8 @@ def _made(folder: Path, forms: Sequence[Format], out: Path | None) -> tuple[Repo
         return wiring.write_reports(folder), [folder / "report.html"]
     places = places_of(folder, forms or OF_A_RUN, out)
     made = wiring.read_report(folder)
+    if any(path.resolve().is_relative_to(folder.resolve()) for path in places.values()):
+        check_reports_are_ours(folder)
     write_formats(made, places)
     return made, list(places.values())
 

@@ -30,8 +30,9 @@ class RecordDigests:
 class RunRecord:
     """What a run folder holds. `records` are in the order in which they reached the harness (those of a folder stay in
     their file: `model.record_columns`); `events` are the harness's and, where it took over, the guard's. `torn` names
-    the files whose end was cut off in mid-record, and left out. `excerpts` and `sample_lines` (bad answers, a JSON
-    object a line) are pieces of the evidence."""
+    the files whose end was cut off in mid-record, and left out; `changed` those whose lines no longer follow from one
+    another, each with the first such line. `excerpts` and `sample_lines` (bad answers, a JSON object a line) are pieces
+    of the evidence."""
 
     drill: Drill
     scenario: Scenario
@@ -39,6 +40,7 @@ class RunRecord:
     records: Sequence[Record]
     provider: ProviderLog = NOT_READ
     torn: tuple[str, ...] = ()
+    changed: tuple[tuple[str, int], ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
     sample_lines: str = ""
     controls: Controls | None = None  # that was recorded with the run

@@ -20,7 +20,8 @@ from flowdrill.model.status import Status
 from flowdrill.report.words import VERDICT_WORDS, assessed_words
 
 RECOMPUTE = (
-    "grep -E '  (controls.json|events.jsonl|evidence/.*|guard.jsonl|outcomes.bin|plan.json)$' SHA256SUMS | sha256sum"
+    "grep -E '  (controls.json|events.jsonl|evidence/.*|guard.jsonl|load/.*|locust.log|outcomes.bin|plan.json)$' "
+    "SHA256SUMS | sha256sum"
 )
 _FIELDS = {
     "audit.rolled_back_by": "Rolled back by",

@@ -83,6 +83,13 @@ def test_certainly_longer_is_worse_beyond_the_tolerance() -> None:
     assert compared(fast, took(within(19, 24))).worse == ()
 
 
+def test_a_tolerance_takes_nothing_off_a_time_whose_bounds_are_negative() -> None:
+    before, after = took(within(-0.4, -0.2)), took(within(-0.19, 0.1))
+    assert compared(before, after).worse == ("time_to_recover",)
+    assert compared(before, after, tolerance=0.1).worse == ()  # until -0.18
+    assert compared(before, before, tolerance=2).worse == ()
+
+
 def test_what_failed_after_it_had_held_is_worse_and_not_knowing_is_not() -> None:
     checks = (*PASSED.checks, assessed("brake_held", Status.WARNING, "x", "y"))
     before = PASSED.model_copy(update={"checks": checks})
@@ -126,6 +133,12 @@ def test_plans_are_compared_field_by_field() -> None:
 def test_a_secret_of_a_plan_is_not_shown() -> None:
     (found,) = plan_differences({"env": {"API_KEY": "one-secret"}}, {"env": {"API_KEY": "another-secret"}})
     assert "secret" not in f"{found.before}{found.after}"
+
+
+def test_a_secret_of_a_plans_command_is_not_shown() -> None:
+    before, after = ({"rollback": {"command": ["./back", "--token", secret, "x"]}} for secret in ("one", "another"))
+    (found,) = plan_differences(before, after)
+    assert (found.what, found.before, found.after) == ("rollback.command.2", '"[redacted]"', '"[redacted]"')
 
 
 def test_what_else_is_to_be_said_of_the_plans() -> None:

@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from flowdrill.analysis.drill_evidence import DrillEvidence, Standing, evidence_of
+from flowdrill.analysis.history import in_order
 from flowdrill.model.history import HistoryRun
 from flowdrill.model.result import Verdict
 from tests.unit.report.sample_history import run
@@ -36,6 +37,14 @@ def test_a_later_failure_is_told_and_a_later_unknown_is_none() -> None:
     assert one(run("2026-11-01"), run("2026-11-02", **FAIL)).standing is Standing.FAILED_SINCE
     assert one(run("2026-11-01"), run("2026-11-02", **UNKNOWN)).standing is Standing.VALID
     assert one(run("2026-11-01", **FAIL), run("2026-11-02")).standing is Standing.VALID
+
+
+@pytest.mark.parametrize("folders", [("a", "b"), ("b", "a")])
+def test_of_two_that_began_at_once_the_failed_one_counts_whatever_their_folders_are_called(
+    folders: tuple[str, str],
+) -> None:
+    runs = in_order([run("2026-11-01", folder=folders[0]), run("2026-11-01", folder=folders[1], **FAIL)])
+    assert one(*runs).standing is Standing.FAILED_SINCE
 
 
 def test_inconclusive_is_never_a_pass() -> None:

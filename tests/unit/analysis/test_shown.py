@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.analysis.sample_answers import sample_answers
+from flowdrill.analysis.shown_plan import shown_plan
 from tests.unit.analysis.synthetic_run import BROKEN_GONE, BROKEN_SERVES, synthetic_run
 
 REPORT = report_of(synthetic_run())
@@ -68,7 +70,44 @@ def test_a_line_that_is_no_sample_is_left_out(torn: str) -> None:
     assert [one.text for one in sample_answers(f"{line('whole')}\n{torn}\n")] == ["whole"]
 
 
+def test_what_looks_like_a_secret_is_not_shown_of_an_answer() -> None:
+    found = sample_answers("\n".join([line("password: correct-horse"), line("", error="Bearer abcdefghijkl")]))
+    assert [one.text for one in found] == ["password: [redacted]", "Bearer [redacted]"]
+
+
 def test_few_kinds_are_shown_and_a_long_body_is_cut() -> None:
     found = sample_answers("\n".join(line(f"{number}" * 3000) for number in range(20)))
     assert len(found) == 6
     assert all(len(one.text) < 1600 and one.text.endswith("more)") for one in found)
+
+
+def test_a_plan_is_shown_without_its_secrets() -> None:
+    assert shown_plan(
+        {
+            "load": {
+                "api_key_from": "LANGFLOW_API_KEY",
+                "headers": {"X-Api-Key": "hunter2hunter2", "Accept": "text/html"},
+                "tweaks": [{"name": "API_KEY", "value": "hunter2"}, {"name": "model", "value": "Bearer abcdefghijkl"}],
+                "url": "http://user:hunter2@flow.example",
+            },
+            "rollback": {"command": ["./back", "--token", "hunter2", "--api-key=hunter2", "--to", "1.2"]},
+            "password": 1234,
+            "passwords": ["hunter2"],
+        }
+    ) == {
+        "load": {
+            "api_key_from": "LANGFLOW_API_KEY",
+            "headers": {"X-Api-Key": "[redacted]", "Accept": "text/html"},
+            "tweaks": [{"name": "API_KEY", "value": "[redacted]"}, {"name": "model", "value": "Bearer [redacted]"}],
+            "url": "http://user:[redacted]@flow.example",
+        },
+        "rollback": {"command": ["./back", "--token", "[redacted]", "--api-key=[redacted]", "--to", "1.2"]},
+        "password": "[redacted]",
+        "passwords": ["[redacted]"],
+    }
+
+
+def test_the_plan_of_a_report_is_the_one_that_may_be_shown() -> None:
+    run = synthetic_run()
+    drill = run.drill.model_copy(update={"description": "with password: hunter2"})
+    assert report_of(replace(run, drill=drill)).plan["description"] == "with password: [redacted]"

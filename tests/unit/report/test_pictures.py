@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowdrill.model.measured import Measure
 from flowdrill.model.result import Stage
+from flowdrill.model.status import Status
 from flowdrill.report.instant_marks import label_rows
+from flowdrill.report.objective_gauge import render_gauge
 from flowdrill.report.safe_text import visible_text
 from flowdrill.report.scale import LogScale, Scale, clock_text, count_ticks, decades, time_ticks
 from flowdrill.report.svg import number, shortened, text_width
 from flowdrill.report.waterfall import stage_spans
+from flowdrill.report.words import NamedMeasure
+from tests.unit.report.sample_parts import assessed
 
 labels = st.lists(st.tuples(st.floats(0, 1000), st.floats(1, 150)), max_size=8).map(sorted)
 
@@ -96,3 +101,36 @@ def test_a_stage_begins_where_the_same_pods_last_stage_ended() -> None:
 
 def test_control_characters_become_signs_and_line_ends_become_spaces() -> None:
     assert visible_text(" a\x1b[2J\u202eb\r\n\tc\x7f\x9b ") == "a␛[2J⟨U+202E⟩b c␡⟨U+009B⟩"
+
+
+@pytest.mark.parametrize(
+    "code", [0x2065, 0xFFF0, 0xFDD0, 0xFFFE, 0x1FFFF, 0x10FFFF, 0x13438, 0x1343F, 0xE0001, 0xE0FFF]
+)
+def test_what_is_invisible_becomes_a_sign_whichever_unicode_knows_it(code: int) -> None:
+    assert visible_text(f"a{chr(code)}b") == f"a⟨U+{code:04X}⟩b"
+
+
+@pytest.mark.parametrize("code", [0x0CF3, 0x1E030, 0x31350, 0x1C89, 0x0378, 0xE0100])
+def test_a_character_is_shown_as_it_is_whether_this_python_knows_it_or_not(code: int) -> None:
+    """Some were assigned after Unicode 14, which Python 3.11 has; one never was."""
+    assert visible_text(f"a{chr(code)}b") == f"a{chr(code)}b"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status", "said"),
+    [
+        (5.01, Status.FAIL, "101 % of the 5.00 s"),
+        (4.999, Status.PASS, "99 % of the 5.00 s"),
+        (1.45, Status.PASS, "29 % of the 5.00 s"),  # as a float 28.999999999999996 %
+        (5.0, Status.PASS, "100 % of the 5.00 s"),
+        (4.98, Status.UNKNOWN, "100 % of the 5.00 s"),
+    ],
+)
+def test_a_missed_objective_reads_as_more_than_all_of_it_and_a_met_one_as_no_more(
+    seconds: float, status: Status, said: str
+) -> None:
+    measure = Measure(seconds=seconds, earliest=seconds, latest=seconds)
+    objective = assessed("outage", status, "at most 5 s", "", limit=5.0)
+    assert said in render_gauge(
+        NamedMeasure("outage", "Outage", "Outage", "impact", "recovered", measure, objective, "")
+    )

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flowdrill.analysis.event_chain import chain_of
+from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
-from flowdrill.model.events import Event, GuardTookOver, ImageSet, RunStarted, event_from_json
+from flowdrill.model.events import Event, GuardTookOver, ImageSet, RunStarted, event_from_json, event_to_json
 from flowdrill.model.instant import Instant
 
 _NOT_THIS_VERSION = "use the flowdrill version that made this run folder, or restore the folder from a copy"
+_LINK = "previous"  # the chain's, which is no part of an event
+_LONGEST = 80  # characters of somebody else's text
 
 
 @dataclass(frozen=True, slots=True)
 class EventsRead:
-    """The events of a file in its order. `torn`: something that was not whole is left out at its end."""
+    """The events of a file in its order. `torn`: something that was not whole is left out at its end. `changed_at`: the
+    first line, from 1, that does not follow from the one before it; None also where lines are not chained."""
 
     events: tuple[Event, ...]
     torn: bool
+    changed_at: int | None = None
 
 
-def read_events(path: Path) -> EventsRead:
+def read_events(path: Path, *, only_known: bool = False) -> EventsRead:
     """Return what the file holds. What follows the last line end was never finished, also where it happens to be whole
     JSON; and what a power cut left as NUL bytes was never written, nor is anything behind it to be relied on.
-    RunFolderError when a whole line is no event; OSError when the file cannot be read."""
-    data = path.read_bytes()
+    RunFolderError when a whole line is no event, or with `only_known` says something that this version does not know;
+    OSError when the file cannot be read."""
+    data = read_regular(path)
     written, nul, _ = data.partition(b"\0")
     *lines, rest = written.split(b"\n")
-    return EventsRead(tuple(_event(path, number, line) for number, line in enumerate(lines, 1)), bool(nul or rest))
+    events = tuple(_event(path, number, line, only_known=only_known) for number, line in enumerate(lines, 1))
+    return EventsRead(events, bool(nul or rest), chain_of(lines).broken_at)
 
 
 def merged(harness: tuple[Event, ...], guard: tuple[Event, ...]) -> tuple[Event, ...]:
@@ -65,8 +74,25 @@ def _later(event: Event, by_ns: int) -> Event:
     return replace(event, at_ns=at_ns)
 
 
-def _event(path: Path, number: int, line: bytes) -> Event:
+def _event(path: Path, number: int, line: bytes, *, only_known: bool) -> Event:
     try:
-        return event_from_json(line)
-    except ValueError as error:
+        event = event_from_json(line)
+        unknown = _unknown(json.loads(line), json.loads(event_to_json(event))) - {_LINK} if only_known else set()
+    except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{path}:{number}: not an event of this version", _NOT_THIS_VERSION) from error
+    if unknown:
+        raise RunFolderError(
+            f"{path}:{number}: not an event of this version: {min(unknown)[:_LONGEST]!r} is not known to it",
+            _NOT_THIS_VERSION,
+        )
+    return event
+
+
+def _unknown(told: object, read: object) -> set[str]:
+    """The fields of what was told that are not in what was read of it."""
+    if isinstance(told, dict) and isinstance(read, dict):
+        inner = (_unknown(value, read[key]) for key, value in told.items() if key in read)
+        return (told.keys() - read.keys()).union(*inner)
+    if isinstance(told, list) and isinstance(read, list):
+        return set().union(*map(_unknown, told, read))
+    return set()

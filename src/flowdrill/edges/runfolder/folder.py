@@ -12,6 +12,7 @@ from typing import Self
 from flowdrill.analysis.event_chain import hash_of_line, head_of, linked
 from flowdrill.analysis.redaction import hide
 from flowdrill.durable_file import replace_durably, replace_whole, sync_folder
+from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
@@ -31,6 +32,7 @@ from flowdrill.model.standing import Standing, standing_from_json, standing_to_j
 from flowdrill.model.undo import Undo, undo_from_json, undo_to_json
 
 PLAN, EVENTS, OUTCOMES, UNDO, EVIDENCE = "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence"
+LOAD, LOAD_LOG = "load", "locust.log"  # what Locust writes, and the samples of bad answers
 CONTROLS = "controls.json"  # which requirement the result is evidence for
 STANDING = "standing.json"  # how everything stood before the drill
 GUARD_EVENTS = "guard.jsonl"  # of whoever has put everything back in the harness's place
@@ -162,7 +164,7 @@ def _cut_torn_line(path: Path) -> None:
 def read_undo(folder: Path) -> Undo:
     """Return what was written down; RunFolderError when it is not there or is damaged."""
     try:
-        return undo_from_json((folder / UNDO).read_text("utf-8"))
+        return undo_from_json(read_regular(folder / UNDO).decode("utf-8"))
     except OSError as error:
         raise RunFolderError(
             f"{folder / UNDO}: {error.strerror}",
@@ -177,7 +179,7 @@ def read_undo(folder: Path) -> Undo:
 def read_standing(folder: Path) -> Standing | None:
     """Return how everything stood before the run; None where that was not kept, or cannot be read any more."""
     try:
-        return standing_from_json((folder / STANDING).read_text("utf-8"))
+        return standing_from_json(read_regular(folder / STANDING).decode("utf-8"))
     except (OSError, ValueError):
         return None
 

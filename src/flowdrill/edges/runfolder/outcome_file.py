@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.instant import NS_PER_SECOND
 from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, Reason, Record, RecordKind, unpack_records
@@ -41,7 +42,7 @@ class FileRecords(StoredRecords):
     def chunk(self, start: int, count: int) -> RecordChunk:
         """Return some of them; RunFolderError when the file has become another one meanwhile."""
         try:
-            with self._path.open("rb", buffering=0) as file:
+            with open_regular(self._path, buffering=0) as file:
                 file.seek(len(FILE_HEADER) + start * RECORD_BYTES)
                 found = np.fromfile(file, RECORD_DTYPE, count)
         except OSError as error:
@@ -56,7 +57,7 @@ def read_outcomes(path: Path) -> OutcomesRead:
     power cut left as NUL bytes, with the record that they may have cut. RunFolderError when the file is missing, of
     another format, or damaged."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path, buffering=0) as file:
             size, head = os.fstat(file.fileno()).st_size, file.read(len(FILE_HEADER))
             nothing = head != FILE_HEADER and (FILE_HEADER.startswith(head) or _is_nothing(head, file))
     except OSError as error:

@@ -10,7 +10,7 @@ from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES
 from flowdrill.edges.runfolder.outcome_file import read_outcomes
 from flowdrill.edges.runfolder.plan import read_plan
-from flowdrill.edges.runfolder.recognising import of_a_run_folder
+from flowdrill.edges.runfolder.recognising import made_by_newer, of_a_run_folder
 from flowdrill.errors import RunFolderError
 from flowdrill.model.events import ClockPair, RunStarted
 from flowdrill.model.instant import seconds_to_ns
@@ -32,10 +32,10 @@ class OutcomeStream:
 def open_outcomes(folder: Path) -> OutcomeStream:
     """Return the records of a run; RunFolderError when the folder is none, or sent no request."""
     drill = read_plan(folder)
-    guard = folder / GUARD_EVENTS
+    guard, newer = folder / GUARD_EVENTS, made_by_newer(folder) is not None
     try:
-        written = read_events(folder / EVENTS)
-        by_guard = read_events(guard) if guard.exists() else EventsRead((), torn=False)
+        written = read_events(folder / EVENTS, only_known=newer)
+        by_guard = read_events(guard, only_known=newer) if guard.exists() else EventsRead((), torn=False)
     except OSError as error:
         raise RunFolderError(f"{error.filename}: {error.strerror}", "restore the run folder from a copy") from error
     events = merged(written.events, by_guard.events)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, PLAN
+from flowdrill.edges.runfolder.regular_file import open_regular, read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event, GuardEnded, RunEnded, event_from_json
@@ -18,7 +19,7 @@ _TAIL_BYTES = 1 << 20  # the last event of a run is in it
 def read_plan(folder: Path) -> Drill:
     """Return the drill of a run folder; RunFolderError when it is not there or is damaged."""
     try:
-        plan = json.loads((folder / PLAN).read_text("utf-8"))
+        plan = json.loads(read_regular(folder / PLAN).decode("utf-8"))
         return Drill.model_validate_json(json.dumps(plan["drill"]))
     except OSError as error:
         raise RunFolderError(f"{folder / PLAN}: {error.strerror}", "name the folder of a run") from error
@@ -48,7 +49,7 @@ def how_it_ended(folder: Path) -> RunEnd | None:
 
 def _last_event(path: Path) -> Event | None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             lines = file.read().split(b"\n")
         return event_from_json(lines[-2])

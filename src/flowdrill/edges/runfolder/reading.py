@@ -12,8 +12,9 @@ from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
 from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
 from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
-from flowdrill.edges.runfolder.recognising import of_a_run_folder
+from flowdrill.edges.runfolder.recognising import made_by_newer, of_a_run_folder
 from flowdrill.edges.runfolder.recorded import read_controls, record_digests
+from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog, ProviderRequest
@@ -29,9 +30,14 @@ def read_run(folder: Path) -> RunRecord:
     a file when the run was cut off is dropped, and the file is named in the record. What the guard wrote after the
     harness had died follows what the harness wrote."""
     drill, scenario = _plan(folder / PLAN)
+    newer = made_by_newer(folder) is not None  # then what this version would pass over may matter
     try:
-        events = read_events(folder / EVENTS)
-        guard = read_events(folder / GUARD_EVENTS) if (folder / GUARD_EVENTS).exists() else EventsRead((), torn=False)
+        events = read_events(folder / EVENTS, only_known=newer)
+        guard = (
+            read_events(folder / GUARD_EVENTS, only_known=newer)
+            if (folder / GUARD_EVENTS).exists()
+            else EventsRead((), torn=False)
+        )
         outcomes = read_outcomes(folder / OUTCOMES) if (folder / OUTCOMES).exists() else OutcomesRead((), torn=False)
         baseline, outage = (_provider_log(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG))
         controls, digests = read_controls(folder), record_digests(folder)
@@ -56,6 +62,11 @@ def read_run(folder: Path) -> RunRecord:
         outcomes.records,
         provider=ProviderLog(baseline[0], outage[0]),
         torn=tuple(name for name, is_torn in torn.items() if is_torn),
+        changed=tuple(
+            (name, read.changed_at)
+            for name, read in ((EVENTS, events), (GUARD_EVENTS, guard))
+            if read.changed_at is not None
+        ),
         excerpts=read_excerpts(folder, events.events),
         sample_lines=read_samples(folder),
         controls=controls,
@@ -65,7 +76,7 @@ def read_run(folder: Path) -> RunRecord:
 
 def _plan(path: Path) -> tuple[Drill, Scenario]:
     try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
+        plan = json.loads(read_regular(path).decode("utf-8"))
     except OSError as error:
         raise RunFolderError(f"{path}: {error.strerror}", _FROM_A_COPY) from error
     except (ValueError, RecursionError) as error:
@@ -88,7 +99,7 @@ def _plain(path: Path, plan: object, key: str) -> object:
 
 def _provider_log(path: Path) -> tuple[tuple[ProviderRequest, ...] | None, bool]:
     """The requests of a log, None where there is none; and whether a line at its end was torn, and is left out."""
-    if not path.exists():
+    if not path.exists() or path.parent.is_symlink():  # nothing is read that is outside of the folder
         return None, False
-    text, line_end, rest = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    text, line_end, rest = read_regular(path).decode("utf-8", errors="replace").rpartition("\n")
     return provider_requests(text + line_end), bool(rest)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from packaging.version import InvalidVersion, Version
 
 from flowdrill.edges.runfolder.folder import EVENTS, PLAN
+from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
 
 _NOT_ONE = f"name a folder that `flowdrill run` wrote: it holds {PLAN} and {EVENTS}"
@@ -34,11 +35,7 @@ def of_a_run_folder(read: Callable[[Path], T]) -> Callable[[Path], T]:
             newer = made_by_newer(folder)
             if newer is None:
                 raise
-            raise RunFolderError(
-                error.problem,
-                f"flowdrill {newer} has made this run, and this is {own_version()}: use that version, or a newer one. "
-                "The reports that are in the folder are its own, and are left as they are",
-            ) from error
+            raise RunFolderError(error.problem, newer_run_remedy(newer)) from error
 
     return reads
 
@@ -46,7 +43,7 @@ def of_a_run_folder(read: Callable[[Path], T]) -> Callable[[Path], T]:
 def check_run_folder(folder: Path) -> None:
     """RunFolderError when it is none, which says what it is instead."""
     try:
-        if folder.is_dir() and _is_run(folder):
+        if folder.is_dir() and is_run(folder):
             return
         problem, remedy = _instead(folder)
     except OSError as error:
@@ -61,7 +58,7 @@ def _instead(folder: Path) -> tuple[str, str]:
         if folder.suffix == ".zip":
             return "is an archive, and no run folder", "unpack it, and name the folder that comes of it"
         return "is a file, and no run folder", _NOT_ONE
-    runs = sorted(one.name for one in folder.iterdir() if one.is_dir() and _is_run(one))
+    runs = sorted(one.name for one in folder.iterdir() if one.is_dir() and is_run(one))
     if runs:
         return f"is no run folder, and holds {len(runs)}", f"name one of them; the latest is {folder / runs[-1]}"
     return f"is no run folder: neither {PLAN} nor {EVENTS} is in it", _NOT_ONE
@@ -78,12 +75,37 @@ def own_version() -> str | None:
 def made_by_newer(folder: Path) -> str | None:
     """Return the version that has made a run, where it is newer than this one and the folder tells."""
     try:
-        with (folder / EVENTS).open("rb") as file:
-            told = json.loads(file.readline(_LONGEST_LINE))["tool_version"]
-        own = own_version()
-        return str(told) if own is not None and Version(told) > Version(own) else None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError, InvalidVersion):
+        with open_regular(folder / EVENTS) as file:
+            return newer_version(json.loads(file.readline(_LONGEST_LINE))["tool_version"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def newer_version(told: object) -> str | None:
+    """Return what was told, where it is a version of flowdrill that is newer than this one."""
+    try:
+        own = own_version()
+        return told if own is not None and isinstance(told, str) and Version(told) > Version(own) else None
+    except (ValueError, InvalidVersion):  # a number that is too long is no version either
+        return None
+
+
+def newer_run_remedy(newer: str) -> str:
+    """Return what to do with a run that a newer version has made, where this one cannot read it."""
+    return (
+        f"flowdrill {newer} has made this run, and this is {own_version()}: use that version, or a newer one. "
+        "The reports that are in the folder are its own, and are left as they are"
+    )
+
+
+def check_reports_are_ours(folder: Path) -> None:
+    """RunFolderError when a newer version has made the run: its reports may say what this one does not know."""
+    newer = made_by_newer(folder)
+    if newer is not None:
+        raise RunFolderError(
+            f"{folder}: its reports are a newer flowdrill's, and are not made anew by this one",
+            f"{newer_run_remedy(newer)}. What this one makes of it goes elsewhere: --out DIR",
+        )
 
 
 def missing_files(folder: Path, named: Sequence[str]) -> list[str]:
@@ -92,5 +114,6 @@ def missing_files(folder: Path, named: Sequence[str]) -> list[str]:
     return [one for one in inside if not os.path.exists(folder / one)]  # noqa: PTH110 - it takes any name, Path does not
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
+    """Return whether there is anything of a run in it; OSError when it cannot be looked at."""
     return (folder / PLAN).exists() or (folder / EVENTS).exists()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.edges.runfolder.recognising import newer_run_remedy, newer_version
+from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Objectives
 from flowdrill.model.json_text import parsed_json
@@ -25,7 +26,7 @@ _LONGEST = 200  # characters of somebody else's text
 
 
 class AnotherVersionError(RunFolderError):
-    """A result has a schema that this version does not know."""
+    """A run is another version's: this one does not know the schema of its result, or is too old to judge it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def read_result_files(folder: Path) -> ResultFiles:
 def result_from(files: ResultFiles) -> Result:
     """Return the result. AnotherVersionError when a version wrote it that this one does not know, RunFolderError when
     it is damaged."""
+    document: object = None
     try:
         document = parsed_json(files.result)
         _check_version(document)
@@ -105,9 +107,14 @@ def result_from(files: ResultFiles) -> Result:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        problem = (
+            f"{RESULT} is not what this version of flowdrill writes: {where[:_LONGEST]}: {first['msg'][:_LONGEST]}"
+        )
+        newer = newer_version(_tool_version(document))
+        if newer is not None:
+            raise AnotherVersionError(problem, newer_run_remedy(newer[:_LONGEST])) from error
         raise RunFolderError(
-            f"{RESULT} is not what this version of flowdrill writes: {where[:_LONGEST]}: {first['msg'][:_LONGEST]}",
-            "make it anew (`flowdrill report RUN_FOLDER`), or use the version that wrote it",
+            problem, "make it anew (`flowdrill report RUN_FOLDER`), or use the version that wrote it"
         ) from error
     except (ValueError, RecursionError) as error:
         raise RunFolderError(
@@ -128,6 +135,11 @@ def _check_version(document: object) -> None:
     raise ValueError(f"its schema is not {_SCHEMA}")
 
 
+def _tool_version(document: object) -> object:
+    run = document.get("run") if isinstance(document, dict) else None
+    return run.get("tool_version") if isinstance(run, dict) else None
+
+
 def objectives_from(files: ResultFiles) -> Objectives | None:
     """Return the objectives of the run's plan; None where they cannot be read, which changes nothing of its result."""
     if files.plan is None:
@@ -139,11 +151,8 @@ def objectives_from(files: ResultFiles) -> Objectives | None:
 
 
 def _content(path: Path) -> bytes:
-    """Nothing that is no regular file, which might never end, and nothing that fills the memory."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - of an open file
-        seen = os.fstat(file.fileno())
-        if not stat.S_ISREG(seen.st_mode):
-            raise OSError(0, "is no file")
-        if seen.st_size > _MOST_BYTES:
+    """Nothing that fills the memory."""
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _MOST_BYTES:
             raise OSError(0, f"is larger than {_MOST_BYTES >> 20} MiB")
         return file.read(_MOST_BYTES)
