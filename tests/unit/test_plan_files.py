@@ -158,3 +158,10 @@ def test_a_scenario_that_needs_a_provider_is_refused_before_anything_is_looked_f
     with pytest.raises(PlanError, match="scenario provider-down changes the model provider") as refused:
         read_plan(path)
     assert "provider: { workload: deployment/NAME }" in refused.value.remedy
+
+
+def test_a_drill_cannot_extend_what_no_file_can_be_called(tmp_path: Path) -> None:
+    drill = tmp_path / "drill.yaml"
+    drill.write_text('extends: "base\\0.yaml"\n', encoding="utf-8")
+    with pytest.raises(PlanError, match=r"extends: 'base\\x00.yaml' is no name of a file"):
+        read_drill(drill)

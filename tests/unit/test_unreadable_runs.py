@@ -289,7 +289,7 @@ def test_a_time_that_no_clock_shows_is_one_error(
         commands += [["replay", str(run)], ["report", str(run), "--outcomes", str(tmp_path / "a.csv")]]
     for command in commands:
         problem, _ = error_of(command, capsys)
-        assert problem == "events.jsonl: has a time outside of the years 1 to 9999"
+        assert problem.endswith(": not an event of this version")
     assert list(tmp_path.glob("*.csv")) == []
 
 
@@ -305,3 +305,12 @@ def test_a_file_that_may_not_be_read_is_one_error(run: Path, capsys: pytest.Capt
     (run / "events.jsonl").chmod(0)
     problem, _ = error_of(["report", str(run)], capsys)
     assert problem == f"{run / 'events.jsonl'}: Permission denied"
+
+
+def test_a_monotonic_time_of_more_than_64_bits_is_one_error(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (run / "events.jsonl").read_text("utf-8").splitlines()
+    last = json.loads(lines[-1])
+    lines[-1] = json.dumps({**last, "at_ns": 10**400})
+    (run / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    problem, _ = error_of(["report", str(run)], capsys)
+    assert problem.endswith(f"events.jsonl:{len(lines)}: not an event of this version")

@@ -115,6 +115,8 @@ def _base_of(path: Path, data: Data, within: tuple[Path, ...]) -> Data:
     if not isinstance(named, str):
         return {}
     base = path.parent / named
+    if "\0" in named:
+        raise PlanError(f"{path}: extends: {named!r} is no name of a file", "name a drill file beside it")
     if base.resolve() in within:
         raise PlanError(f"{path}: extends: {named} extends this file", "leave one of them out")
     held = plain_data(_text(base, f"`extends` in {path} names a drill file beside it"))

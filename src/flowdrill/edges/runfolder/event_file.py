@@ -74,8 +74,16 @@ def _later(event: Event, by_ns: int) -> Event:
     return replace(event, at_ns=at_ns)
 
 
+def _within_64_bits(digits: str) -> int:
+    number = int(digits)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("a number in it has more than 64 bits: no clock shows such a time")
+    return number
+
+
 def _event(path: Path, number: int, line: bytes, *, only_known: bool) -> Event:
     try:
+        json.loads(line, parse_int=_within_64_bits)
         event = event_from_json(line)
         unknown = _unknown(json.loads(line), json.loads(event_to_json(event))) - {_LINK} if only_known else set()
     except (ValueError, RecursionError) as error:
