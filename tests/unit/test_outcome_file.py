@@ -76,6 +76,8 @@ def read_at_once(data: bytes) -> tuple[list[Record], bool] | None:
         return None
     if any(max(record.intended_ns, record.sent_ns, record.finished_ns) > GREATEST_NS for record in records):
         return None
+    if any(record.kind is RecordKind.FINISHED and record.finished_ns < record.sent_ns for record in records[:-1]):
+        return None
     last = records[-1] if records else SENT
     left = 0 < last.intended_ns <= last.sent_ns + NS_PER_SECOND
     if left and (last.kind is RecordKind.SENT or last.finished_ns >= last.sent_ns):
@@ -114,6 +116,12 @@ def test_a_time_that_no_clock_shows_is_damage(tmp_path):
     beyond = replace(SENT, sent_ns=GREATEST_NS + 1)
     with pytest.raises(RunFolderError, match="request 1 has a time that no clock shows"):
         read_outcomes(written(tmp_path, FILE_HEADER + beyond.pack() + DATA[RECORD_BYTES:]))
+
+
+def test_an_answer_from_before_its_request_is_damage(tmp_path):
+    early = replace(FINISHED, finished_ns=FINISHED.sent_ns - 1)
+    with pytest.raises(RunFolderError, match="request 1 was answered before it had left"):
+        read_outcomes(written(tmp_path, FILE_HEADER + early.pack() + DATA[RECORD_BYTES:]))
 
 
 def test_records_in_a_file_are_a_sequence_like_any_other(tmp_path):

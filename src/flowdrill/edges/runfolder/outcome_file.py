@@ -93,10 +93,11 @@ def _written(path: Path, records: FileRecords) -> FileRecords:
     if wrong is None:
         return records
     never_written = _first(records, _is_never_written)
-    count = 0 if never_written is None else max(never_written - 1, 0)
-    if never_written is None or wrong < count:
+    count = len(records) if never_written is None else max(never_written - 1, 0)
+    may_be_cut = wrong == count - 1 and not _has_no_meaning(records.chunk(wrong, 1)).any()
+    if wrong < count and not may_be_cut:  # the last one's times may be: whoever reads on looks at them
         raise RunFolderError(f"{path}: is damaged ({_why_no_record(records.chunk(wrong, 1))})", _COPY)
-    return FileRecords(path, count)
+    return records if never_written is None else FileRecords(path, count)
 
 
 def _first(records: FileRecords, is_it: Callable[[RecordChunk], NDArray[np.bool_]]) -> int | None:
@@ -111,6 +112,14 @@ def _first(records: FileRecords, is_it: Callable[[RecordChunk], NDArray[np.bool_
 
 
 def _is_no_record(chunk: RecordChunk) -> NDArray[np.bool_]:
+    """Those that have no meaning, and answers that came before their request had left."""
+    times = _words(chunk)[:, 1:]
+    too_early = (chunk["kind"] == RecordKind.FINISHED) & (times[:, 2] < times[:, 1])
+    found: NDArray[np.bool_] = _has_no_meaning(chunk) | too_early
+    return found
+
+
+def _has_no_meaning(chunk: RecordChunk) -> NDArray[np.bool_]:
     """Those of no known kind or reason, or with a time that no clock shows; those that are NUL bytes among them."""
     kind, times = chunk["kind"], _words(chunk)[:, 1:]
     unknown = (kind != RecordKind.SENT) & (kind != RecordKind.FINISHED) | (chunk["reason"] > max(Reason))
@@ -133,7 +142,9 @@ def _why_no_record(record: RecordChunk) -> str:
         (whole,) = unpack_records(record.tobytes())
     except ValueError as error:
         return str(error)
-    return f"request {whole.sequence} has a time that no clock shows"
+    if max(whole.intended_ns, whole.sent_ns, whole.finished_ns) > GREATEST_NS:
+        return f"request {whole.sequence} has a time that no clock shows"
+    return f"request {whole.sequence} was answered before it had left"
 
 
 def _plausible(record: Record) -> bool:
