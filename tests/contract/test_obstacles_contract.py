@@ -70,7 +70,7 @@ def test_a_rolling_update_to_a_digest_needs_no_revision_no_eviction_and_no_regis
 ) -> None:
     play, names = stand.play, ("stable-image-deleted", "revision-pruned", "disruption-budget")
     (before,) = play.replica_sets("app")
-    drilled = carry_out(stand, stand.drill(*({"kind": name} for name in names), limit="60s"))
+    drilled = carry_out(stand, stand.drill(*({"kind": name} for name in names), limit="150s"))
     assert drilled.check("brake_held").status is Status.PASS, drilled.told
     assert f"(in the way: {', '.join(sorted(names, key=put_order(drilled)))})" in drilled.check("brake_held").observed
     assert drilled.check("rollback_completed").status is Status.PASS, drilled.told
