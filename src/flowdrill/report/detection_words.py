@@ -6,6 +6,7 @@ from flowdrill.model.measured import Measure, Moment
 from flowdrill.model.noticed import Detection, Signal
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import Result
+from flowdrill.report.words import before_impact
 
 
 def detection_sentence(result: Result) -> str | None:
@@ -62,7 +63,7 @@ def _after(found: Detection, impact: Moment | None) -> str:
 
 def _before(found: Detection, impact: Moment | None) -> bool:
     """Whether its time counts from the break: it does not look at answers, and users had not been hit."""
-    return found.newest_outcome is None and (impact is None or found.at.latest < impact.earliest)
+    return found.newest_outcome is None and before_impact(found.at, impact)
 
 
 def _bounds(measure: Measure) -> str:

@@ -108,8 +108,10 @@ def named_measures(result: Result) -> tuple[NamedMeasure, ...]:
     """Return the times in the order in which a reader meets them: the four, and on a game day those of people."""
     measures, instants = result.measures, result.instants
     by_answers = any(one.triggers and one.newest_outcome is not None for one in result.detections)
-    found_before = measures.time_to_detect is not None and not by_answers and _before_impact(result, instants.detected)
-    heard_before = measures.time_to_acknowledge is not None and _before_impact(result, instants.acknowledged)
+    found_before = (
+        measures.time_to_detect is not None and not by_answers and before_impact(instants.detected, instants.impact)
+    )
+    heard_before = measures.time_to_acknowledge is not None and before_impact(instants.acknowledged, instants.impact)
     people = (
         ("time_to_acknowledge", "Time to acknowledge", "TTA", "broken" if heard_before else "impact", "acknowledged"),
         ("time_to_act", "Time to act", "Act", "acknowledged", "triggered"),
@@ -145,8 +147,8 @@ def _until_restore(result: Result, name: str) -> str:
     return f"; {format_seconds(until.seconds)} until the restore"
 
 
-def _before_impact(result: Result, noticed: Moment | None) -> bool:
-    impact = result.instants.impact
+def before_impact(noticed: Moment | None, impact: Moment | None) -> bool:
+    """Return whether somebody had noticed before any user was hit, or none ever was."""
     return noticed is not None and (impact is None or noticed.latest < impact.earliest)
 
 

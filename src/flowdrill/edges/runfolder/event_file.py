@@ -83,9 +83,9 @@ def _within_64_bits(digits: str) -> int:
 
 def _event(path: Path, number: int, line: bytes, *, only_known: bool) -> Event:
     try:
-        json.loads(line, parse_int=_within_64_bits)
+        told = json.loads(line, parse_int=_within_64_bits)
         event = event_from_json(line)
-        unknown = _unknown(json.loads(line), json.loads(event_to_json(event))) - {_LINK} if only_known else set()
+        unknown = _unknown(told, json.loads(event_to_json(event))) - {_LINK} if only_known else set()
     except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{path}:{number}: not an event of this version", _NOT_THIS_VERSION) from error
     if unknown:
