@@ -19,7 +19,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import flowdrill.wiring  # noqa: F401  (a real run has everything loaded, Kubernetes' client too)
+import flowdrill.drilling.wiring  # noqa: F401  (a real run has everything loaded, Kubernetes' client too)
 from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.percentile import percentile
 from flowdrill.edges.host.clock import MonotonicClock

@@ -108,7 +108,7 @@ def change(reports: Path, number: int) -> None:
 
 MEASURED = """
 import resource, sys
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 code = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)
 sys.exit(code)

@@ -2,6 +2,6 @@
 
 import sys
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 
 sys.exit(main())

@@ -23,7 +23,6 @@ from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Ports, RollbackStrategy, Tell, Workload
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.limiting import looks_of
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import End, Event
 from flowdrill.model.image_reference import parse_image_reference
@@ -32,12 +31,13 @@ from flowdrill.model.result import Assessment, Report, Result
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.undo import Undo, undo_to_json
-from flowdrill.obstructing import obstacles_of
 from flowdrill.oci.client import open_registry
 from flowdrill.oci.image_config import ConfigEdit
 from flowdrill.oci.repository import Repository
 from flowdrill.oci.stored_image import image_with, stored_image
-from flowdrill.opening import open_book, open_images
+from flowdrill.preparing.limiting import looks_of
+from flowdrill.preparing.obstructing import obstacles_of
+from flowdrill.preparing.opening import open_book, open_images
 from flowdrill.report.html import render_html
 from flowdrill.report.markdown import render_markdown
 from tests.contract.bench import ask_registry

@@ -16,7 +16,7 @@ from flowdrill.model.drill import RegistryAccess, Target
 from flowdrill.model.events import Event
 from flowdrill.model.guard_plan import InClusterGuard
 from flowdrill.report.rbac_manifests import roles_for
-from flowdrill.restoring import Broken, NoFolder, stand_in
+from flowdrill.standing_in.restoring import Broken, NoFolder, stand_in
 from tests.contract.bench import ask_registry
 from tests.contract.conftest import Place
 from tests.contract.drilling import NAME, SCENARIO, stand_on

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.model.workload import WorkloadKind
 from tests.contract.bench import Cluster, RealBench
 from tests.contract.conftest import Place

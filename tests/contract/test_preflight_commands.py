@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 import yaml
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.report.schema import schema_text
 from tests.contract.conftest import Place
 from tests.contract.site import NAME, Site, deleted, site_on

@@ -29,7 +29,7 @@ from flowdrill.model.safety_plan import SafetyPlan
 from flowdrill.model.scenario import Changes, EnvChanges, Scenario, Symptom
 from flowdrill.model.status import Status
 from flowdrill.oci.client import open_registry
-from flowdrill.opening import open_book, open_images
+from flowdrill.preparing.opening import open_book, open_images
 from flowdrill.report.rbac_manifests import RoleManifest, roles_for
 from tests.contract.bench import MANIFEST, ask_registry
 from tests.contract.conftest import Place

@@ -23,7 +23,7 @@ from flowdrill.model.images import Program
 from flowdrill.model.release import Beside
 from flowdrill.model.scenario import ProviderChange, ProviderMode
 from flowdrill.model.workload import WorkloadKind
-from flowdrill.opening import open_images
+from flowdrill.preparing.opening import open_images
 from tests.contract.bench import Cluster, FakeBench, wait_until
 from tests.contract.conftest import Place
 from tests.fakes.fake_provider import FakeProvider

@@ -23,9 +23,9 @@ from flowdrill.errors import DrillRefusedError, NothingToRestoreError, TargetMis
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.events import Event
 from flowdrill.model.undo import Undo, undo_digest
-from flowdrill.opening import open_book, open_images
-from flowdrill.restoring_by_hand import RestoredByHand, Theirs, restore_workload
-from flowdrill.statuses import Standing, drills_on
+from flowdrill.preparing.opening import open_book, open_images
+from flowdrill.standing_in.restoring_by_hand import RestoredByHand, Theirs, restore_workload
+from flowdrill.standing_in.statuses import Standing, drills_on
 from tests.contract.conftest import Place
 from tests.contract.drilling import NAME, Stand, order_of_drill, stand_on
 from tests.contract.playground import Json

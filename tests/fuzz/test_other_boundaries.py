@@ -26,14 +26,14 @@ from flowdrill.edges.runfolder.outcome_stream import open_outcomes
 from flowdrill.edges.runfolder.plan import how_it_ended, read_plan
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError
-from flowdrill.histories import SiteOrder, build_site
+from flowdrill.history.histories import SiteOrder, build_site
+from flowdrill.history.run_reports import write_reports
 from flowdrill.model.drill import Target
 from flowdrill.model.outcome import FILE_HEADER
 from flowdrill.model.undo import undo_from_json
 from flowdrill.oci.image_config import parse_config
 from flowdrill.oci.layer_reading import layer_entries
 from flowdrill.oci.manifests import parse_manifest
-from flowdrill.wiring import write_reports
 from tests.fuzz.budget import tried
 from tests.fuzz.strategies import json_documents, shaken, shaken_bytes
 

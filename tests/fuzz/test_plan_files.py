@@ -12,13 +12,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowdrill.drilling.wiring import read_plan
 from flowdrill.edges.planfiles.manifests import read_manifests
 from flowdrill.edges.planfiles.reading import find_scenario, is_suite, read_advisories, read_drill, read_suite
 from flowdrill.edges.planfiles.yaml_lines import YamlText, parse_model
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.scenario import Scenario
-from flowdrill.wiring import read_plan
 from tests.fuzz.budget import tried
 from tests.fuzz.strategies import mended, nasty_texts, odd_values, shaken, shaken_bytes
 

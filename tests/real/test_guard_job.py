@@ -177,6 +177,7 @@ def _processes_about(folder: str) -> list[int]:
         except OSError:
             continue
         pid = int(path.parent.name)
-        if "-m" in words and "flowdrill.guarding" in words and any(word.startswith(folder) for word in words):
+        its = any(word.startswith(folder) for word in words)
+        if its and "-m" in words and "flowdrill.standing_in.guarding" in words:
             found.append(pid)
     return found

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from flowdrill import authority
 from flowdrill.model.audit import FindingKind, Severity
 from flowdrill.model.audit_plan import AuditPlan, FollowUpPlan
 from flowdrill.model.controls import Control, Controls
+from flowdrill.preparing import authority
 from flowdrill.report.audit_record_words import RECOMPUTE
 
 PAGE = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.authority import Told, audit_facts_of, people_of
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.host.clock_discipline import clock_discipline
 from flowdrill.errors import DrillRefusedError, PlanError
 from flowdrill.model.audit_facts import ClaimedName
 from flowdrill.model.drill import Drill
+from flowdrill.preparing.authority import Told, audit_facts_of, people_of
 from tests.unit.analysis.synthetic_run import drill_of
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import _parser, main
+from flowdrill.cli.main import _parser, main
 from tests.unit.ci_doors import ACTION, GITLAB, PRESYNC, ROOT, action_step, recorded, recorder, run_shell
 
 NOBODY = f"sha256:{'e' * 64}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.report.schema import schema_text
 
 ROOT = Path(__file__).parents[2]

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.planfiles.reading import read_controls
 from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.runfolder.recorded import record_digests
 from flowdrill.errors import PlanError, RunFolderError
+from flowdrill.history.run_reports import RENDERERS, write_reports
+from flowdrill.history.sealing import seal
 from flowdrill.report.audit_record_words import RECOMPUTE
-from flowdrill.sealing import seal
-from flowdrill.wiring import RENDERERS, write_reports
 from tests.unit.analysis.synthetic_run import SCENARIO, drill_of
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.errors import RunFolderError
+from flowdrill.history.run_reports import RENDERERS, write_reports
 from flowdrill.model.events import (
     ClockPair,
     End,
@@ -32,7 +33,6 @@ from flowdrill.model.events import (
 from flowdrill.model.instant import Instant
 from flowdrill.model.outcome import RECORD_BYTES
 from flowdrill.model.result import Result, Verdict
-from flowdrill.wiring import RENDERERS, write_reports
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RECORDED = ("plan.json", "events.jsonl", "outcomes.bin")

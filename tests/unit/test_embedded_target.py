@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowdrill.embedded import awaited_workloads, target_objects
 from flowdrill.errors import PlanError
+from flowdrill.preparing.embedded import awaited_workloads, target_objects
 from tests.fakes.world import drill_of
 
 POD = """

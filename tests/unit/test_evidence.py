@@ -21,7 +21,8 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from flowdrill.analysis.attestation import PAYLOAD_TYPE, pre_authentication_encoding
-from flowdrill.cli import main
+from flowdrill.cli.main import main
+from flowdrill.drilling.wiring import _reported
 from flowdrill.edges.people.messages import LINK
 from flowdrill.edges.runfolder.archive import opened_run, write_archive
 from flowdrill.edges.runfolder.folder import RunFolder
@@ -30,10 +31,10 @@ from flowdrill.edges.runfolder.run_files import ATTESTATION, CONTROL_LINK, SUMS,
 from flowdrill.edges.signing.keys import PublicKey, read_public_key, read_signing_key
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import FlowdrillError, GuardActsError, RunFolderError, SigningError
+from flowdrill.history.run_reports import write_reports
+from flowdrill.history.sealing import KEY_VARIABLE, seal, take_signing_key
+from flowdrill.history.verifying import verify
 from flowdrill.model.events import End, Noted
-from flowdrill.sealing import KEY_VARIABLE, seal, take_signing_key
-from flowdrill.verifying import verify
-from flowdrill.wiring import _reported, write_reports
 from tests.fakes.world import SCENARIO, World, drill_of
 from tests.unit.test_run_folder import STARTED
 

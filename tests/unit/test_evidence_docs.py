@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 
 PAGE = (Path(__file__).parents[2] / "docs/evidence.md").read_text(encoding="utf-8")
 

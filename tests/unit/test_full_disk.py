@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill import wiring
 from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.errors import RunFolderError
+from flowdrill.history import run_reports
+from flowdrill.history.run_reports import write_reports
 from flowdrill.model.events import Event
 from flowdrill.model.outcome import FILE_HEADER
 from flowdrill.model.result import Report
-from flowdrill.wiring import write_reports
 from tests.fakes.full_disk import files_up_to
 from tests.fakes.world import World
 
@@ -65,7 +65,7 @@ def test_a_report_that_cannot_be_made_does_not_take_the_others_with_it(
         (folder.path / "outcomes.bin").write_bytes(FILE_HEADER + b"".join(one.pack() for one in world.load.records))
         for event in world.events:
             folder.emit(event)
-    monkeypatch.setitem(wiring.RENDERERS, "result.json", defect)  # type: ignore[arg-type]
+    monkeypatch.setitem(run_reports.RENDERERS, "result.json", defect)  # type: ignore[arg-type]
     with pytest.raises(RunFolderError, match=r"result\.json: cannot be made \(ZeroDivisionError"):
         write_reports(folder.path)
     assert (folder.path / "report.html").stat().st_size > 0

@@ -16,19 +16,19 @@ import pytest
 import yaml
 
 from flowdrill.analysis.gate_verdict import gate_verdict
-from flowdrill.cli import _parser, main
+from flowdrill.cli.main import _parser, main
 from flowdrill.commands.gates import gate
+from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
 from flowdrill.model.rollback_plan import Decider
-from flowdrill.opening import Cluster, DrillFile
+from flowdrill.preparing.opening import Cluster, DrillFile
 from flowdrill.report.gate_junit import render_gate_junit
 from flowdrill.report.gate_text import gate_annotations, render_gate_markdown, render_gate_text
 from flowdrill.report.github_annotations import Level, render_github_annotations
 from flowdrill.report.schema import schema_text
-from flowdrill.wiring import FinishedRun
 from tests.unit.test_suites import BROKEN, FAILED, GUARDED, NOT_RESTORED, PASSED, STOPPED, TAKEN_OVER, UNSURE
 from tests.unit.test_webhook_summary import receiver
 

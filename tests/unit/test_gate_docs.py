@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.planfiles.reading import is_suite, read_drill
 from flowdrill.model.gate import GateOutcome
 from flowdrill.model.suite import Suite

@@ -14,12 +14,16 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from flowdrill import searching_evidence
 from flowdrill.analysis.evidence_search import Wanted, digest_in
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.signing.keys import PublicKey, read_public_key, read_signing_key
 from flowdrill.errors import RunFolderError
+from flowdrill.history import searching_evidence
+from flowdrill.history.run_reports import write_reports
+from flowdrill.history.sealing import seal
+from flowdrill.history.searching_evidence import search_evidence
+from flowdrill.history.verifying import verify
 from flowdrill.model.drill import Drill
 from flowdrill.model.evidence_search import EvidenceAnswer, Found
 from flowdrill.model.outcome import FILE_HEADER
@@ -28,10 +32,6 @@ from flowdrill.model.verification import Verification
 from flowdrill.report.evidence_text import render_evidence_markdown, render_evidence_text
 from flowdrill.report.github_annotations import Annotation, Level, render_github_annotations
 from flowdrill.report.schema import schema_text
-from flowdrill.sealing import seal
-from flowdrill.searching_evidence import search_evidence
-from flowdrill.verifying import verify
-from flowdrill.wiring import write_reports
 from tests.fakes.world import SCENARIO, World, drill_of
 from tests.unit.test_run_folder import STARTED
 

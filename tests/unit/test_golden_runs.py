@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flowdrill.history.run_reports import RENDERERS, write_reports
 from flowdrill.model.result import Result, Verdict
-from flowdrill.wiring import RENDERERS, write_reports
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(path.parent for path in ROOT.glob("reports/sample-*/events.jsonl"))

@@ -9,8 +9,8 @@ import pytest
 
 from flowdrill.edges.kubernetes.lease import HeldLease
 from flowdrill.errors import ClusterAwayError, GuardActsError
-from flowdrill.guarding_by_lease import LeaseGuard, Watched
 from flowdrill.model.undo import Undo, undo_digest, undo_to_json
+from flowdrill.standing_in.guarding_by_lease import LeaseGuard, Watched
 
 UNDO = Undo("run-1", "deployment/app", "demo", "flow", "img:1", None, host="me")
 OWN = "run-1/guard-in-cluster-abcde"

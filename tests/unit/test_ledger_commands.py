@@ -10,10 +10,10 @@ import yaml
 
 from flowdrill.analysis.ledger_chain import GENESIS, ledger_text
 from flowdrill.analysis.report_data import report_of
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.errors import ForbiddenError, LedgerError
-from flowdrill.ledgers import note_verified, user_and_host
+from flowdrill.history.ledgers import note_verified, user_and_host
 from flowdrill.model.ledger import Ledger, LedgerEntry
 from flowdrill.model.result import Verdict
 from flowdrill.report.ledger_text import ledger_facts, render_ledger

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowdrill.analysis.starts import starts_within
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.model.cron import parse_cron
 from flowdrill.model.scheduled_set import cut
 from flowdrill.report.scheduled_manifests import keys_of

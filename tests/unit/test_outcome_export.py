@@ -19,18 +19,18 @@ from hypothesis import strategies as st
 from flowdrill.analysis.outcomes import outcomes_of
 from flowdrill.analysis.outcomes_in_turn import outcomes_in_turn
 from flowdrill.analysis.run_clock import last_seen_ns, run_clock
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.parquet.outcome_table import write_parquet
 from flowdrill.edges.runfolder.outcome_stream import open_outcomes
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.errors import MissingPartError
+from flowdrill.history.outcome_export import export_outcomes
+from flowdrill.history.run_reports import read_report
 from flowdrill.model.events import ClockPair
 from flowdrill.model.instant import NS_PER_SECOND, seconds_to_ns
 from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, Outcome, Reason, Record, RecordKind
 from flowdrill.model.record_columns import CHUNK_RECORDS
-from flowdrill.outcome_export import export_outcomes
 from flowdrill.report.outcomes_csv import COLUMNS, csv_lines
-from flowdrill.wiring import read_report
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RUN = GOLDEN / "rollback-as-on-call"

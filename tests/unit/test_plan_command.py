@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.planfiles.machine_safety import VARIABLE
 from flowdrill.edges.planfiles.reading import find_scenario
 from flowdrill.report.schema import schema_text

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flowdrill.drilling.wiring import read_plan
 from flowdrill.edges.planfiles.reading import find_scenario, read_drill
 from flowdrill.errors import PlanError
-from flowdrill.wiring import read_plan
 
 GOOD = """\
 drill: example

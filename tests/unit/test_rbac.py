@@ -11,7 +11,7 @@ import yaml
 
 from flowdrill.analysis.access_needs import Need, excess, harness_needs, ledger_name, on_call_needs
 from flowdrill.analysis.guard_needs import guard_needs
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.model.access import AccessQuestion
 from flowdrill.model.drill import Drill, Target
 from flowdrill.model.workload import WorkloadKind

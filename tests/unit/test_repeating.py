@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from flowdrill.analysis.report_data import report_of
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.commands.repeats import summed_up
+from flowdrill.drilling.repeating import Repetition, repeated
+from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.webhook.posting import webhook_of
 from flowdrill.engine.run import RunOutcome
@@ -20,8 +22,6 @@ from flowdrill.errors import DrillRefusedError, FlowdrillError, GuardActsError, 
 from flowdrill.model.events import End
 from flowdrill.model.result import Report, Verdict
 from flowdrill.model.status import Status
-from flowdrill.repeating import Repetition, repeated
-from flowdrill.wiring import FinishedRun
 from tests.unit.report.sample_parts import assessed
 from tests.unit.test_webhook_summary import receiver
 

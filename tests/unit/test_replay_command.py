@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "tests" / "golden" / "statefulset"

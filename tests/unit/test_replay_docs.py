@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.model.rule import parse_rule
 
 ROOT = Path(__file__).parents[2]

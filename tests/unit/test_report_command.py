@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.runfolder.run_files import SUMS
 from flowdrill.errors import PlanError
-from flowdrill.reporting import FILES, OF_A_RUN, Format, formats_of, places_of
-from flowdrill.sealing import seal
-from flowdrill.wiring import RENDERERS
+from flowdrill.history.reporting import FILES, OF_A_RUN, Format, formats_of, places_of
+from flowdrill.history.run_reports import RENDERERS
+from flowdrill.history.sealing import seal
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHORT = GOLDEN / "image-gone"
@@ -179,7 +179,7 @@ def test_without_the_extras_all_else_works_and_the_error_says_what_to_install(ru
     script = (
         "import shlex, sys\n"
         "for name in ('weasyprint', 'tinycss2', 'cssselect2', 'pyarrow'): sys.modules[name] = None\n"
-        "from flowdrill.cli import main\n"
+        "from flowdrill.cli.main import main\n"
         "codes = [int(main(['report', *shlex.split(line)])) for line in sys.argv[1:]]\n"
         "sys.exit(str(codes))\n"
     )

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
+from flowdrill.history.reporting import FILES, OF_A_RUN, Format
+from flowdrill.history.run_reports import read_report
 from flowdrill.model.outcome import Reason
 from flowdrill.model.result import Report
 from flowdrill.report.junit import render_junit
 from flowdrill.report.openmetrics import render_openmetrics
 from flowdrill.report.outcomes_csv import COLUMNS
-from flowdrill.reporting import FILES, OF_A_RUN, Format
-from flowdrill.wiring import read_report
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ import pytest
 from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.errors import RunFolderError
+from flowdrill.history.run_reports import write_reports
 from flowdrill.model.events import Noted, RunStarted
 from flowdrill.model.outcome import FILE_HEADER, Reason, Record, RecordKind
 from flowdrill.model.undo import Undo
-from flowdrill.wiring import write_reports
 from tests.fakes.world import SCENARIO, World, drill_of
 
 STARTED = datetime(2026, 11, 22, 21, 0, 0, tzinfo=UTC)

@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
+from flowdrill.drilling.trying import (
+    KEY_VARIABLE,
+    LATENCY_OBJECTIVE_SECONDS,
+    PORT,
+    SAMPLE_EXPECT,
+    SAMPLE_FLOW,
+    pod_spec,
+)
 from flowdrill.edges.planfiles.reading import all_scenarios
 from flowdrill.model.drill import Drill
 from flowdrill.report.catalogue import render_catalogue
-from flowdrill.trying import KEY_VARIABLE, LATENCY_OBJECTIVE_SECONDS, PORT, SAMPLE_EXPECT, SAMPLE_FLOW, pod_spec
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.parent.name for path in ROOT.glob("scenarios/*/scenario.yaml"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.planfiles.reading import read_drill
 
 ROOT = Path(__file__).parents[2]

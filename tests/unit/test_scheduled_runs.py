@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.host.waiting import wait_or_signal
 from flowdrill.edges.planfiles.reading import read_drill
 from flowdrill.edges.runfolder.earlier_runs import latest_run

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from flowdrill.analysis.access_needs import on_call_needs
+from flowdrill.drilling.wiring import read_plan
 from flowdrill.edges.kubernetes.provider_manifest import served_port
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.model.drill import Drill
@@ -19,7 +20,6 @@ from flowdrill.model.flow_operations import FlowChange
 from flowdrill.model.scenario import Changes, Scenario
 from flowdrill.model.strict import Strict
 from flowdrill.report.rbac_manifests import roles_for
-from flowdrill.wiring import read_plan
 
 M = TypeVar("M", bound=Strict)
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowdrill.analysis.ledger_chain import appended, ledger_text
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.sitefolder.run_index import INDEX
 from flowdrill.edges.sitefolder.site_folder import MANIFEST, site_folder
 from flowdrill.model.ledger import Ledger

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowdrill.analysis.drill_evidence import Standing
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.report.site_words import STANDING_WORDS
 from flowdrill.report.trend_picture import MOST_DRAWN
 from tests.unit.report.sample_site import RECORDED, fill

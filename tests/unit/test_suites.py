@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill import wiring
 from flowdrill.analysis.report_data import report_of
-from flowdrill.cli import main
+from flowdrill.cli.main import main
+from flowdrill.drilling import wiring
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.engine.run import RunOutcome

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import sys
-from flowdrill import cli
+from flowdrill.cli import main as cli
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
 

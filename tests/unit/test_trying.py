@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowdrill.trying import shown_line
+from flowdrill.drilling.trying import shown_line
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from flowdrill.analysis.event_chain import GENESIS, hash_of_line, linked
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.runfolder.recognising import missing_files
+from flowdrill.history.run_reports import RENDERERS, read_report
 from flowdrill.model.provider_log import BASELINE_LOG, NOT_READ
 from flowdrill.model.result import Verdict
-from flowdrill.wiring import RENDERERS, read_report
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WHOLE = GOLDEN / "rollback-as-on-call"

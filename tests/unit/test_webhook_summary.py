@@ -16,15 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdrill import wiring
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.commands.notifying import notify, take_webhook
+from flowdrill.drilling import wiring
+from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE, Webhook, post, signature_of, webhook_of
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import WebhookError
+from flowdrill.history.run_reports import read_report
 from flowdrill.model.events import End
 from flowdrill.report.chat_message import render_chat_message
-from flowdrill.wiring import FinishedRun, read_report
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "statefulset"
 DOCS = (Path(__file__).parents[2] / "docs" / "schedule.md").read_text()

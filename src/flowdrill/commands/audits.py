@@ -7,13 +7,13 @@ import os
 import sys
 from pathlib import Path
 
-from flowdrill import wiring
-from flowdrill.auditing import AuditOrder, audit_images
 from flowdrill.cluster.kubeconfig import CONTEXT
 from flowdrill.cluster.lifecycle import running_cluster
 from flowdrill.cluster.state_folder import default_state_folder
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
+from flowdrill.drilling.auditing import AuditOrder, audit_images
+from flowdrill.edges.terminal.consoles import console_of_errors, say_on
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import ClusterError, RunFolderError
 from flowdrill.model.drill import RegistryAccess
@@ -29,7 +29,7 @@ def images(options: argparse.Namespace) -> ExitCode:
         context, kubeconfig = _embedded()
     access = RegistryAccess(plain_http=options.plain_http, ca_file=options.ca_file)
     policy = PolicyPlan(tier=Tier(options.tier))
-    say = wiring.say_on(wiring.console_of_errors())
+    say = say_on(console_of_errors())
 
     def told(done: int, total: int) -> None:
         if sys.stderr.isatty():

@@ -6,9 +6,9 @@ import argparse
 
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered
-from flowdrill.comparing import compared
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
+from flowdrill.history.comparing import compared
 from flowdrill.model.quantity import parse_ratio
 from flowdrill.report.comparison_text import render_comparison, render_comparison_json
 

@@ -6,8 +6,6 @@ import argparse
 import json
 import os
 
-from flowdrill import wiring
-from flowdrill.authority import Told
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
 from flowdrill.commands.notifying import notify, take_webhook
@@ -15,6 +13,7 @@ from flowdrill.commands.pushes import pushed_report
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
 from flowdrill.commands.telling import answered, tell
+from flowdrill.drilling import wiring
 from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
@@ -22,9 +21,10 @@ from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
+from flowdrill.history.sealing import take_signing_key
+from flowdrill.preparing.authority import Told
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
-from flowdrill.sealing import take_signing_key
 
 
 def run(options: argparse.Namespace) -> ExitCode:

@@ -8,7 +8,6 @@ import os
 import re
 from pathlib import Path
 
-from flowdrill import sealing, verifying, wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import tell
 from flowdrill.edges.runfolder.archive import write_archive
@@ -16,6 +15,8 @@ from flowdrill.edges.runfolder.run_files import SUMS, FolderFiles
 from flowdrill.edges.signing.keys import read_public_key, write_key_pair
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import SigningError
+from flowdrill.history import sealing, verifying
+from flowdrill.history.run_reports import read_report
 from flowdrill.report.verification_text import render_verification, render_verification_json
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -38,7 +39,7 @@ def attest(options: argparse.Namespace) -> ExitCode:
         raise SigningError("no key to sign with", f"name one with --key, or in {sealing.KEY_VARIABLE}")
     if not options.anew:
         sealing.check_digests(options.run_folder)
-    sealing.seal(options.run_folder, wiring.read_report(options.run_folder).result, key)
+    sealing.seal(options.run_folder, read_report(options.run_folder).result, key)
     said = {"run": str(options.run_folder), "key_id": key.id}
     print(json.dumps(said) if options.json else visible(f"{options.run_folder}: signed with the key {key.id}"))
     return ExitCode.PASS

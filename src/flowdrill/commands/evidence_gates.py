@@ -10,11 +10,11 @@ from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.gate_files import append_text, check_writable
 from flowdrill.edges.signing.keys import read_public_key
 from flowdrill.errors import PlanError
+from flowdrill.history.searching_evidence import search_evidence, wanted_of
 from flowdrill.model.evidence_search import EvidenceAnswer, Found
 from flowdrill.model.quantity import parse_duration_seconds
 from flowdrill.report.evidence_text import HEADS, render_evidence_json, render_evidence_markdown, render_evidence_text
 from flowdrill.report.github_annotations import Annotation, Level
-from flowdrill.searching_evidence import search_evidence, wanted_of
 
 _CODES = {Found.PROVEN: ExitCode.PASS, Found.NOT_PROVEN: ExitCode.INCONCLUSIVE, Found.NONE: ExitCode.FAIL}
 _LEVELS = {Found.PROVEN: Level.NOTICE, Found.NOT_PROVEN: Level.ERROR, Found.NONE: Level.ERROR}

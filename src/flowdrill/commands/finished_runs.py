@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import tell
 from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
+from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.terminal.lines import visible
-from flowdrill.wiring import FinishedRun
 
 # of several drills the one that counts: what could not be done, then what failed, then what nobody knows
 _WORST_FIRST = (ExitCode.ERROR, ExitCode.FAIL, ExitCode.INCONCLUSIVE, ExitCode.PASS)

@@ -6,7 +6,6 @@ import argparse
 import os
 from contextlib import suppress
 
-from flowdrill.candidates import read_candidate
 from flowdrill.commands.annotating import Annotator
 from flowdrill.commands.evidence_gates import ask_history
 from flowdrill.commands.exit_codes import ExitCode
@@ -14,11 +13,14 @@ from flowdrill.commands.finished_runs import tell_report_and_error
 from flowdrill.commands.gate_files import append_text, check_writable, write_text
 from flowdrill.commands.notifying import notify, take_webhook
 from flowdrill.commands.telling import tell
+from flowdrill.drilling.candidates import read_candidate
+from flowdrill.drilling.gating import CarryOut, GateOrder, GateRun, gate_result, gate_runs, read_gate
+from flowdrill.drilling.wiring import FinishedRun, run_plan
 from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
-from flowdrill.gating import CarryOut, GateOrder, GateRun, gate_result, gate_runs, read_gate
+from flowdrill.history.sealing import take_signing_key
 from flowdrill.model.gate import GateOutcome, GateResult
 from flowdrill.report.gate_junit import render_gate_error_junit, render_gate_junit
 from flowdrill.report.gate_text import (
@@ -32,8 +34,6 @@ from flowdrill.report.gate_text import (
 )
 from flowdrill.report.junit import render_junit
 from flowdrill.report.safe_text import visible_text
-from flowdrill.sealing import take_signing_key
-from flowdrill.wiring import FinishedRun, run_plan
 
 _CODES = {
     GateOutcome.PASS: ExitCode.PASS,

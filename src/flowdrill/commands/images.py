@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
-from flowdrill import making_images
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.drilling import making_images
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import RegistryAccess

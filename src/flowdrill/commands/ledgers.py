@@ -7,11 +7,11 @@ import json
 import os
 import sys
 
-from flowdrill import ledgers
 from flowdrill.analysis.ledger_chain import has_head, head_of
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import BrokenLedgerError
+from flowdrill.history import ledgers
 from flowdrill.report.ledger_text import entry_facts, ledger_facts, render_ledger
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
+from flowdrill.drilling.scheduling import Asked, prepared
 from flowdrill.durable_file import replace_durably
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
 from flowdrill.report.scheduled_manifests import as_one_text, kustomization, manifest_files
-from flowdrill.scheduling import Asked, prepared
 
 _NO_STORAGE = "none"
 

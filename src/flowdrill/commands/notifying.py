@@ -6,11 +6,11 @@ import time
 from collections.abc import MutableMapping
 
 from flowdrill.commands.telling import tell
+from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE, Webhook, post, webhook_of
 from flowdrill.errors import WebhookError
 from flowdrill.report.chat_message import render_chat_message
-from flowdrill.wiring import FinishedRun
 
 
 def take_webhook(environ: MutableMapping[str, str]) -> Webhook | None:

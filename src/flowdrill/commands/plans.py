@@ -6,10 +6,10 @@ import argparse
 import json
 
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.drilling.planning import drill_plan
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.terminal.lines import visible
-from flowdrill.opening import Cluster, plan_of
-from flowdrill.planning import drill_plan
+from flowdrill.preparing.opening import Cluster, plan_of
 from flowdrill.report.plan_text import render_plan, render_plan_markdown
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 
-from flowdrill import checking, wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
+from flowdrill.drilling import checking
+from flowdrill.edges.terminal.consoles import console_of_errors, say_on
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import DrillRefusedError
 from flowdrill.model.events import Check
 from flowdrill.model.result import Verdict
 from flowdrill.model.status import Status
-from flowdrill.opening import Cluster
+from flowdrill.preparing.opening import Cluster
 from flowdrill.report.preflight_text import render_preflight
 from flowdrill.report.reach_text import render_reach_json, render_reach_markdown, render_reach_text
 
 
 def preflight(options: argparse.Namespace) -> ExitCode:
     """Look, and say what was found. What ends it half-way is an error, unless a check has failed: that is a finding."""
-    say = wiring.say_on(wiring.console_of_errors())
+    say = say_on(console_of_errors())
 
     def told(check: Check) -> None:
         if sys.stderr.isatty() and check.status is not Status.PASS:
@@ -43,7 +44,7 @@ def preflight(options: argparse.Namespace) -> ExitCode:
 def reach(options: argparse.Namespace) -> ExitCode:
     """Say how far back it can be rolled."""
     cluster = Cluster(options.context, options.kubeconfig, deploys=False)
-    found = checking.reach_of_drill(options.drill, cluster, wiring.say_on(wiring.console_of_errors()))
+    found = checking.reach_of_drill(options.drill, cluster, say_on(console_of_errors()))
     render = render_reach_json if options.json else render_reach_markdown if options.markdown else render_reach_text
     print(visible(render(found)), end="")
     return ExitCode.FAIL if found.nearest is None else ExitCode.PASS

@@ -11,10 +11,10 @@ from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, PlanError
+from flowdrill.history.pushing import CREATED, DRILL, RUN, VERDICT, Pushed, evidence_of, push_run
+from flowdrill.history.run_reports import read_report
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.result import Result
-from flowdrill.pushing import CREATED, DRILL, RUN, VERDICT, Pushed, evidence_of, push_run
-from flowdrill.wiring import read_report
 
 
 def push(options: argparse.Namespace) -> ExitCode:

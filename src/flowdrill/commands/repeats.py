@@ -9,11 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from flowdrill.analysis.repeats import PoolOrder
-from flowdrill.authority import Told
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
 from flowdrill.commands.notifying import notify
 from flowdrill.commands.telling import answered, tell
+from flowdrill.drilling.repeating import Repetition, pooled, repeated, summary_folder, write_repeats
+from flowdrill.drilling.wiring import read_plan
 from flowdrill.edges.planfiles.reading import is_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
@@ -22,9 +23,8 @@ from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.claim import Claim, parse_claim
 from flowdrill.model.quantity import parse_ratio
 from flowdrill.model.repeats import Repeats
-from flowdrill.repeating import Repetition, pooled, repeated, summary_folder, write_repeats
+from flowdrill.preparing.authority import Told
 from flowdrill.report.repeats_text import render_repeats_json, render_repeats_text
-from flowdrill.wiring import read_plan
 
 _MOST_REPEATS = 1000
 _MOST_CLAIMS = 20

@@ -6,17 +6,17 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from flowdrill import wiring
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.runfolder.recognising import check_reports_are_ours, missing_files
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.errors import PlanError
+from flowdrill.history.outcome_export import check_outcome_file, export_outcomes
+from flowdrill.history.reporting import OF_A_RUN, STANDARD_OUTPUT, Format, formats_of, places_of, text_of, write_formats
+from flowdrill.history.run_reports import read_report, write_reports
 from flowdrill.model.result import Report
-from flowdrill.outcome_export import check_outcome_file, export_outcomes
 from flowdrill.report.result_json import render_result_json
-from flowdrill.reporting import OF_A_RUN, STANDARD_OUTPUT, Format, formats_of, places_of, text_of, write_formats
 
 _MOST_NAMED = 5
 
@@ -32,7 +32,7 @@ def report(options: argparse.Namespace) -> ExitCode:
         if not forms and options.out is None and not options.json:
             return ExitCode.PASS
     if options.out == STANDARD_OUTPUT:
-        return answered(text_of(wiring.read_report(folder), forms[0]), ExitCode.PASS)
+        return answered(text_of(read_report(folder), forms[0]), ExitCode.PASS)
     made, written = _made(folder, forms, options.out)
     _tell_missing(folder, made)
     code = answered(
@@ -54,9 +54,9 @@ def _check(options: argparse.Namespace, forms: Sequence[Format]) -> None:
 def _made(folder: Path, forms: Sequence[Format], out: Path | None) -> tuple[Report, Sequence[Path]]:
     """The report, and what a user wants to open of what was written."""
     if not forms and out is None:
-        return wiring.write_reports(folder), [folder / "report.html"]
+        return write_reports(folder), [folder / "report.html"]
     places = places_of(folder, forms or OF_A_RUN, out)
-    made = wiring.read_report(folder)
+    made = read_report(folder)
     if any(path.resolve().is_relative_to(folder.resolve()) for path in places.values()):
         check_reports_are_ours(folder)
     write_formats(made, places)

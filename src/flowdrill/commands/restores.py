@@ -15,9 +15,9 @@ from flowdrill.errors import ClusterError, PlanError
 from flowdrill.model.drill import RegistryAccess, Target
 from flowdrill.model.events import Checked, Event, GuardTookOver, ImageSet, Noted
 from flowdrill.model.undo import undo_digest
-from flowdrill.restoring import is_restored, words_of
-from flowdrill.restoring_by_hand import RestoredByHand, Theirs, restore_run, restore_workload
-from flowdrill.statuses import DrillStanding, drills_on, runs_here
+from flowdrill.standing_in.restoring import is_restored, words_of
+from flowdrill.standing_in.restoring_by_hand import RestoredByHand, Theirs, restore_run, restore_workload
+from flowdrill.standing_in.statuses import DrillStanding, drills_on, runs_here
 
 
 def restore(options: argparse.Namespace) -> ExitCode:

@@ -12,7 +12,7 @@ from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
-from flowdrill.histories import BuiltSite, SiteOrder, build_site, today
+from flowdrill.history.histories import BuiltSite, SiteOrder, build_site, today
 from flowdrill.model.quantity import parse_duration_seconds
 from flowdrill.report.site_words import STANDING_WORDS, count_words, days_words
 

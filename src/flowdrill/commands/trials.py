@@ -6,12 +6,12 @@ import argparse
 import sys
 
 from flowdrill.commands.exit_codes import ExitCode
+from flowdrill.drilling.trying import TrialOrder, try_scenario
 from flowdrill.edges.host.signals import StoppedBySignal, signals_raised
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
 from flowdrill.model.quantity import parse_duration_seconds
 from flowdrill.report.trial_text import render_trial
-from flowdrill.trying import TrialOrder, try_scenario
 
 _LONGEST_LIMIT_SECONDS = 600
 

@@ -69,7 +69,7 @@ class RunningDrill:
 
     def guards(self) -> list[int]:
         """The processes that watch over this run."""
-        return self._processes("flowdrill.guarding")
+        return self._processes("flowdrill.standing_in.guarding")
 
     def locusts(self) -> list[int]:
         return self._processes("locust")

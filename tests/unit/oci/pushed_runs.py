@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.runfolder.folder import RunFolder
+from flowdrill.history.pushing import ARTIFACT_TYPE
+from flowdrill.history.run_reports import write_reports
+from flowdrill.history.sealing import seal
 from flowdrill.model.events import StableImageSeen
 from flowdrill.oci.artifact import EMPTY, artifact_of
 from flowdrill.oci.digest import digest_of
 from flowdrill.oci.manifests import OCI_MANIFEST, Descriptor
 from flowdrill.oci.referrers import push_artifact, referrers_of
 from flowdrill.oci.repository import Repository
-from flowdrill.pushing import ARTIFACT_TYPE
-from flowdrill.sealing import seal
-from flowdrill.wiring import write_reports
 from tests.fakes.world import SCENARIO, World
 from tests.unit.test_run_folder import STARTED
 

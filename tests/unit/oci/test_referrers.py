@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.errors import RegistryError
+from flowdrill.history.pushing import access_to
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.oci.artifact import Artifact, artifact_of
 from flowdrill.oci.manifests import OCI_INDEX, OCI_MANIFEST, Descriptor
 from flowdrill.oci.referrers import fallback_tag, push_artifact, referrers_of
 from flowdrill.oci.repository import Repository
-from flowdrill.pushing import access_to
 from tests.unit.oci.loopback_registry import LoopbackRegistry, Scripted, loopback_registry
 from tests.unit.oci.pushed_runs import pushes_and_lists, put_image, run_on
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.people.control_channel import ControlChannel
 from flowdrill.edges.people.messages import LINK, LONGEST_LINE, Answer, Message
 from flowdrill.edges.people.saying import command_started_ns, newest_in_progress, say

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.cli import main
+from flowdrill.cli.main import main
 from flowdrill.edges.planfiles.reading import find_scenario
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import RegistryAccess
-from flowdrill.opening import open_images
+from flowdrill.preparing.opening import open_images
 from tests.unit.oci.image_building import FLOW, push_index
 from tests.unit.oci.loopback_registry import LoopbackRegistry
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowdrill.analysis.ledger_chain import appended, ledger_text
-from flowdrill.histories import SiteOrder, build_site
+from flowdrill.history.histories import SiteOrder, build_site
 from flowdrill.model.ledger import Ledger
 
 TESTS = Path(__file__).parents[2]

@@ -14,10 +14,10 @@ from pypdf import PdfReader
 
 from flowdrill.edges.pdf.printing import print_pdf
 from flowdrill.errors import MissingPartError
+from flowdrill.history.reporting import Format, write_formats
+from flowdrill.history.run_reports import read_report
 from flowdrill.model.result import Report
 from flowdrill.report.pdf_page import pdf_page
-from flowdrill.reporting import Format, write_formats
-from flowdrill.wiring import read_report
 from tests.unit.report import sample_reports
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -45,7 +45,7 @@ class Holdable(Protocol):
 
 
 class ProcessGuard:
-    """The `Guard` port: a detached process of this host, `python -m flowdrill.guarding RUN_FOLDER`."""
+    """The `Guard` port: a detached process of this host, `python -m flowdrill.standing_in.guarding RUN_FOLDER`."""
 
     def __init__(self, folder: Path, lease: Renewable, fence: Holdable, beaten_ns: Callable[[], int]) -> None:
         """`beaten_ns` tells when the engine last gave a sign of life (monotonic)."""
@@ -146,7 +146,7 @@ class ProcessGuard:
         try:
             with (self._folder / GUARD_LOG).open("ab") as log:
                 process = subprocess.Popen(  # noqa: S603 - our own program
-                    [sys.executable, "-m", "flowdrill.guarding", str(self._folder)],
+                    [sys.executable, "-m", "flowdrill.standing_in.guarding", str(self._folder)],
                     stdin=hears,
                     stdout=subprocess.PIPE,
                     stderr=log,

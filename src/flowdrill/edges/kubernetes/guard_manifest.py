@@ -68,7 +68,7 @@ def _pod(plan: InClusterGuard, target: Target, access: RegistryAccess, run: Guar
 
 
 def _container(plan: InClusterGuard, target: Target, access: RegistryAccess, run: GuardedRun) -> Json:
-    command = ["python3", "-u", "-m", "flowdrill.guarding", "--in-cluster"]
+    command = ["python3", "-u", "-m", "flowdrill.standing_in.guarding", "--in-cluster"]
     arguments = ["--namespace", target.namespace, "--workload", target.workload]
     arguments += ["--run", run.run_id, "--undo-digest", run.undo_digest]
     return {

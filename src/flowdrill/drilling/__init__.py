@@ -1,0 +1,1 @@
+"""What can be done with a drill: carried out, repeated, gated, planned, checked, tried, scheduled."""
