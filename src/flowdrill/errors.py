@@ -114,6 +114,10 @@ class WebhookError(FlowdrillError):
     """A webhook cannot be used, or has not taken a run's summary. The run is what it is."""
 
 
+class MetricsError(FlowdrillError):
+    """A run's metrics were not taken, or could not be written. The run is what it is."""
+
+
 class NoDrillError(FlowdrillError):
     """No drill is in progress where one was to be told something, or it no longer takes anything."""
 

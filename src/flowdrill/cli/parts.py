@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Commands = Any  # argparse's type of `add_subparsers` is private
@@ -53,4 +54,13 @@ def add_push_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--endpoint-url", metavar="URL", help="with --push-to s3://…; default: $AWS_ENDPOINT_URL, else AWS' own"
+    )
+    command.add_argument(
+        "--push-metrics", metavar="URL", help="push the run's metrics to this Pushgateway; one that is away only warns"
+    )
+    command.add_argument(
+        "--metrics-textfile",
+        type=Path,
+        metavar="DIR",
+        help="write the run's metrics there, for node-exporter's textfile collector",
     )

@@ -44,6 +44,7 @@ _CODES = {
 _OF_RUNNING = (
     *("suite", "candidate", "candidate_changes", "rollback_to", "context"),
     *("fail_fast", "junit", "approved", "sign_key", "push_report", "push_to"),
+    *("push_metrics", "metrics_textfile"),
 )
 _OF_ASKING = ("image", "key", "plain_http", "ca_file")
 _NOT_ENDED = ("the gate did not come to its end", "see its output for why, then ask it again")
