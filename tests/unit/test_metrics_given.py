@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +54,11 @@ def served(arguments: list[str], log: Path) -> Iterator[str]:
         running.wait(30)
 
 
+def gateway(folder: Path) -> AbstractContextManager[str]:
+    """A Pushgateway that knows of nothing yet: Debian's keeps its groups in a file of the machine's."""
+    return served(["prometheus-pushgateway", f"--persistence.file={folder / 'groups'}"], folder / "log")
+
+
 def text_of(url: str) -> str:
     with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
         text: str = answer.read().decode()
@@ -68,7 +73,7 @@ def series_of(text: str, name: str) -> list[tuple[dict[str, str], float]]:
 def test_a_gateway_keeps_the_last_run_of_each_drill_and_target(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with served(["prometheus-pushgateway"], tmp_path / "log") as url:
+    with gateway(tmp_path) as url:
         wanted = Afterwards(gateway=pushgateway_at(f"{url}/"))
         first = SAMPLES["passing"]()
         run = first.result.run.model_copy(update={"drill": "a/b c", "workload": "statefulset/✓"})
@@ -92,7 +97,7 @@ def test_what_a_gateway_refuses_is_told_as_a_warning_and_changes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flowdrill.commands.afterwards.render_openmetrics", lambda _: "no metrics at all {\n")
-    with served(["prometheus-pushgateway"], tmp_path / "log") as url:
+    with gateway(tmp_path) as url:
         assert carry_on(Afterwards(gateway=pushgateway_at(url)), PASSED)
     said = capsys.readouterr().err
     assert "flowdrill: warning: the Pushgateway at http://127.0.0.1" in said
