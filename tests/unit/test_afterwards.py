@@ -26,6 +26,6 @@ def test_a_run_that_is_not_where_it_should_be_is_told_with_the_command_for_it(
     assert not carry_on(wanted, replace(PASSED, folder=tmp_path / "run"))
     said = capsys.readouterr().err
     assert "the report is not pushed: s3://bucket/x/" in said
-    assert f"again: flowdrill push {tmp_path / 'run'} --to s3://bucket/x" in said
+    assert f"again: flowdrill push {tmp_path / 'run'} --to s3://bucket/x --endpoint-url http://127.0.0.1:1" in said
     assert CREDENTIALS["AWS_SECRET_ACCESS_KEY"] not in said
     assert carry_on(Afterwards(), PASSED)

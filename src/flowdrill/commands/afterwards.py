@@ -97,6 +97,7 @@ def _pushed(finished: FinishedRun, store: str | None, reached: Reached) -> bool:
     except FlowdrillError as error:
         tell(f"flowdrill: the report is not pushed: {visible(str(error))}")
         to = "" if store is None else f" --to {visible(store)}"
+        to += f" --endpoint-url {visible(reached.endpoint_url)}" if store and reached.endpoint_url else ""
         tell(f"again: flowdrill push {visible(str(finished.folder))}{to}")
         return False
     tell(said_of(done))
