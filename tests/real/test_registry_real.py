@@ -14,6 +14,7 @@ import pytest
 
 from flowdrill.edges.planfiles.reading import ScenarioFolder, find_scenario
 from flowdrill.edges.registry.image_registry import ImageRegistry
+from flowdrill.edges.registry.langflow_version import VersionFinder
 from flowdrill.errors import ImageMissingError, RegistryError
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.langflow_version import FoundVersion, Product, VersionSource
@@ -49,7 +50,8 @@ def _images(scenario: ScenarioFolder | None = None, docker_config: str = "/nonex
     def connect(host: str) -> RegistryClient:
         return open_registry(host, plain_http=True, environ={"DOCKER_CONFIG": docker_config})
 
-    return ImageRegistry(connect, scenario.read_source if scenario else {}.__getitem__)
+    patient = VersionFinder(limit_seconds=120.0)  # on a busy machine, too
+    return ImageRegistry(connect, scenario.read_source if scenario else {}.__getitem__, versions=patient)
 
 
 def _push_base(repository: Repository, tag: str = "base") -> ImageReference:

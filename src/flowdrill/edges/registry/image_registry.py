@@ -49,18 +49,18 @@ class ImageRegistry:
 
     def __init__(
         self, connect: Callable[[str], RegistryClient], read_source: ReadSource, platform: str | None = None,
-        may_write: Callable[[], None] = lambda: None,
+        may_write: Callable[[], None] = lambda: None, versions: VersionFinder | None = None,
     ) -> None:  # fmt: skip
         """`connect` returns a client of a host; `read_source` a file of the scenario's folder; `platform` (such as
         linux/arm64) chooses from an index, None takes this machine's, else linux/amd64; `may_write` raises when nothing
-        may be written now."""
+        may be written now; `versions` finds LangFlow in layers, within its own limits."""
         self._connect = connect
         self._clients: dict[str, RegistryClient] = {}
         self._read_source = read_source
         self._platform = platform
         self._may_write = may_write
         self._examiner = ImageExaminer(self._repository)
-        self._versions = VersionFinder()
+        self._versions = versions or VersionFinder()
 
     def retained(self, reference: ImageReference) -> RetainedImage:
         """Return what `reference` (tag or digest) resolves to. Its manifest and configuration were read and every layer
