@@ -30,7 +30,8 @@ _log = logging.getLogger("chaostoolkit")
 
 
 def service_is_healthy(configuration: Configuration = None) -> bool:
-    """Tell whether the workload's rollout is complete, and one of three requests is answered as its users expect."""
+    """Tell whether the workload's rollout is complete, and one of three requests is answered as its users expect.
+    Before the drill has started the model provider that it brings along, the rollout alone counts."""
     session = session_of(configuration)
     return _is_none("service_is_healthy", unhealthy_because(session.plan.drill, session.here))
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from chaoslib.exceptions import ActivityFailed, InterruptExecution
 
 from flowdrill.chaos.journal import Closing, keep_experiment, keep_journal
-from flowdrill.drilling.steered import SteeredRun, run_steered
+from flowdrill.drilling.steered import Pilot, SteeredRun, run_steered
 from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.terminal.lines import line_of, visible
 from flowdrill.engine.facts import EndAsked, Step, StepAsked
@@ -30,12 +30,17 @@ from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill
 SESSION, GUARDED = "flowdrill_session", "flowdrill_guarded"  # keys of an experiment's configuration
 _LOOK_SECONDS = 0.5
 _DRY = "a dry run: nothing was to be broken"
+_NOT_BEGUN = "the experiment was over before it had started the load"
+_CUT_SHORT = "the experiment has everything put back before the drill was over"
 _DEFECT = "this is a defect, please report it"
 _log = logging.getLogger("chaostoolkit")
 
 E = TypeVar("E", bound=Event)
 T = TypeVar("T")
 Json = dict[str, Any]
+
+
+CarryOut = Callable[[DrillFile, Cluster, SteeredRun, Pilot, Callable[[str], None]], FinishedRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,9 @@ class Session:
     """The pilot of one drill (drilling.steered). Its methods are called by chaoslib's threads, but for those that the
     engine calls."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, carry_out: CarryOut = run_steered) -> None:
         self.plan, self.dry, self.where = asked.plan, asked.dry, asked.where
-        self._asked = asked
+        self._asked, self._run_steered = asked, carry_out
         self._changed = threading.Condition()
         self._here: OpenDrill | None = None
         self._folder: Path | None = None
@@ -133,7 +138,7 @@ class Session:
 
     def _carry_out(self) -> None:
         try:
-            self._finished = run_steered(self.plan, self.where, self._asked.run, self, self._say)
+            self._finished = self._run_steered(self.plan, self.where, self._asked.run, self, self._say)
         except FlowdrillError as error:
             self._problem = error
         except Exception as error:  # noqa: BLE001 - it must not be lost with the thread
@@ -230,7 +235,8 @@ class Session:
         settles = self.was_asked(Step.ROLL_BACK) and self.stopped is None
         self._let(Step.RESTORE)
         if not settles and not self.waits_for(Step.RESTORE):
-            self._tell_end("the experiment has everything put back before the drill was over")
+            begun = self.was_asked(Step.START)
+            self._tell_end(_DRY if self.dry else _CUT_SHORT if begun else _NOT_BEGUN)
 
     def finish(self, journal: Json) -> None:
         """The experiment is over: have everything put back, write the journal and the reports, and say in the journal
@@ -239,11 +245,7 @@ class Session:
             return
         if journal.get("status") in ("interrupted", "aborted"):
             self.stopped = self.stopped or "the experiment was interrupted"
-        if self.dry or not self.was_asked(Step.START):
-            self._let(Step.RESTORE)
-            self._tell_end(_DRY if self.dry else "the experiment ended before it had started the load")
-        else:
-            self.let_restore()
+        self.let_restore()
         self._patiently(lambda: True if self.over else None)
         with self._changed:
             self._journal = journal
