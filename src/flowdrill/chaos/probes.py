@@ -7,8 +7,9 @@ import time
 from chaoslib.exceptions import ActivityFailed
 from chaoslib.types import Configuration
 
+from flowdrill.chaos.configured import session_of
 from flowdrill.chaos.looking import elsewhere_because, may_not_because, not_retained_because, unhealthy_because
-from flowdrill.chaos.session import Session, session_of
+from flowdrill.chaos.session import Session
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.engine.facts import Step
 from flowdrill.model.events import Detected, ImageSet, Purpose, RecoveryHeld, StableImageSeen

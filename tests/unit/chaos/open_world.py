@@ -11,7 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from flowdrill.chaos.session import Asked, Session, put_session
+from flowdrill.chaos.asking import Asked
+from flowdrill.chaos.configured import put_session
+from flowdrill.chaos.session import Session
 from flowdrill.drilling.steered import Pilot, SteeredRun
 from flowdrill.drilling.wiring import FinishedRun, reported
 from flowdrill.edges.runfolder.folder import OUTCOMES, RunFolder

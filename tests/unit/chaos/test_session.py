@@ -13,7 +13,7 @@ import pytest
 from chaoslib.experiment import run_experiment
 from chaoslib.types import Dry, Schedule, Strategy
 
-from flowdrill.chaos.session import SESSION
+from flowdrill.chaos.configured import SESSION
 from flowdrill.errors import PlanError
 from flowdrill.history.run_reports import read_report
 from flowdrill.model.events import ImageSet, Phase, PhaseStarted, Purpose
