@@ -8,6 +8,7 @@ import os
 
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
+from flowdrill.commands.fleets import refuse_without_selector, run_fleet
 from flowdrill.commands.notifying import notify, take_webhook
 from flowdrill.commands.pushes import pushed_report
 from flowdrill.commands.repeats import run_repeated
@@ -38,9 +39,13 @@ def run(options: argparse.Namespace) -> ExitCode:
     if options.push_report and options.context is None:
         remedy = "name the cluster with --context; or `flowdrill push RUN_FOLDER` where an embedded cluster is kept up"
         raise PlanError("--push-report: the embedded cluster's registry ends with the drill", remedy)
-    if options.push_report and (options.repeat is not None or is_suite(options.drill)):
+    several = options.repeat is not None or options.selector is not None or is_suite(options.drill)
+    if options.push_report and several:
         raise PlanError("--push-report goes with one run of one drill", "push each with `flowdrill push RUN_FOLDER`")
     told = Told(options.ran_by, options.approved_by, options.previous)
+    if options.selector is not None:
+        return run_fleet(options, key, told, webhook)
+    refuse_without_selector(options)
     if options.repeat is not None:
         return run_repeated(options, key, told, webhook)
     if is_suite(options.drill):
