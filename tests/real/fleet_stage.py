@@ -34,6 +34,7 @@ SELECTOR = "app=langflow"
 URL = "http://{cluster_ip}:{port}"
 REPOSITORY = "fleet/app"
 GOOD = "v1"
+NODES = "kube-node-lease"
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class FleetStage:
                 ready, where = one["status"].get("readyReplicas"), f"{one['metadata']['namespace']}"
                 if ready != one["spec"]["replicas"]:
                     found.append(f"{where}/{one['metadata']['name']}: {ready} ready")
-            leases = api.get("/apis/coordination.k8s.io/v1/leases")["items"]
-            found += [f"lease {one['metadata']['namespace']}/{one['metadata']['name']}" for one in leases]
+            leases = [one["metadata"] for one in api.get("/apis/coordination.k8s.io/v1/leases")["items"]]
+            found += [f"lease {one['namespace']}/{one['name']}" for one in leases if one["namespace"] != NODES]
         with closing(open_registry(self.cluster.registry, plain_http=True)) as client:
             found += [f"tag {one}" for one in Repository(client, REPOSITORY).tags() if one.startswith("drill-")]
         return found
@@ -99,8 +100,8 @@ class FleetStage:
 
     def result(self) -> Json:
         """The newest fleet's summary."""
-        newest = max(self.reports.glob("*-fleet*"), key=lambda path: path.name)
-        told: Json = json.loads((newest / "fleet.json").read_text())
+        newest = max(self.reports.glob("*/fleet.json"), key=lambda path: path.parent.name)
+        told: Json = json.loads(newest.read_text())
         return told
 
 
@@ -151,7 +152,7 @@ def service(space: str, name: str, image: str) -> list[Json]:
 
 def short_drill() -> Json:
     return {
-        "drill": "fleet",
+        "drill": "wrong",
         "target": {"namespace": "team-0", "workload": "deployment/flow-0"},
         "scenario": "./wrong-version",
         "registry": {"plain_http": True},

@@ -6,10 +6,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide
+from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide, Work
 from flowdrill.edges.host.forked import Defect, Gone, Send
 
 WHAT, FOLDER = sys.argv[1], Path(sys.argv[2])
@@ -28,10 +27,10 @@ def mark(text: str) -> None:
     os.close(descriptor)
 
 
-def waits(name: str) -> Callable[[Send], object]:
+def waits(name: str) -> Work:
     """Until somebody ends it: then it puts back what it has broken."""
 
-    def work(send: Send) -> object:
+    def work(send: Send, lane: int) -> object:
         send(Said("broken"))
         mark(f"began {name} {os.getpid()}")
         try:
@@ -44,10 +43,10 @@ def waits(name: str) -> Callable[[Send], object]:
     return work
 
 
-def short(name: str) -> Callable[[Send], object]:
-    def work(send: Send) -> object:
+def short(name: str) -> Work:
+    def work(send: Send, lane: int) -> object:
         send(Said("began"))
-        mark(f"began {name}")
+        mark(f"began {name} {lane}")
         say(f"output of {name}")
         time.sleep(0.05)
         mark(f"ended {name}")
@@ -56,12 +55,12 @@ def short(name: str) -> Callable[[Send], object]:
     return work
 
 
-def killed(_name: str) -> Callable[[Send], object]:
-    return lambda _send: os.kill(os.getpid(), 9)
+def killed(_name: str) -> Work:
+    return lambda send, lane: os.kill(os.getpid(), 9)
 
 
-def raises(_name: str) -> Callable[[Send], object]:
-    def work(_send: Send) -> object:
+def raises(_name: str) -> Work:
+    def work(send: Send, lane: int) -> object:
         raise LookupError("nobody expected this")
 
     return work

@@ -48,8 +48,9 @@ def test_never_two_that_share_and_never_more_than_asked_for(tmp_path: Path) -> N
     running: set[str] = set()
     most = 0
     for line in marks(tmp_path):
-        what, name = line.split()
+        what, name, *lane = line.split()
         if what == "began":
+            assert lane[0] in ("1", "2")
             assert name[0] not in {one[0] for one in running}, marks(tmp_path)
             running.add(name)
             most = max(most, len(running))

@@ -257,6 +257,7 @@ SCHEMAS = (
     "repeats",
     "compare",
     "gate",
+    "fleet",
     "evidence",
 )
 

@@ -49,7 +49,7 @@ _FOR_FLEETS = ("parallel", "namespace", "all_namespaces", "url", "fail_fast")
 
 def refuse_without_selector(options: argparse.Namespace) -> None:
     """PlanError when something was asked that only `--selector` makes sense of."""
-    given = next((name for name in _FOR_FLEETS if getattr(options, name) not in (None, False)), None)
+    given = next((name for name in _FOR_FLEETS if getattr(options, name, None) not in (None, False)), None)
     if given is not None:
         raise PlanError(
             f"--{given.replace('_', '-')} says nothing without --selector",
@@ -79,6 +79,14 @@ def run_fleet(options: argparse.Namespace, key: SigningKey | None, told: Told, w
     text = render_fleet_json(result) if options.json else render_fleet_text(result, _width())
     code = _CODES[result.verdict] if side_by_side.signal is None else ExitCode[side_by_side.signal]
     return answered(text, code)
+
+
+def parallel_of(asked: int | None) -> int:
+    """Return how many drills there may be at once, one without an option; PlanError when it is no such number."""
+    parallel = 1 if asked is None else asked
+    if not 1 <= parallel <= _MOST_AT_ONCE:
+        raise PlanError(f"--parallel {parallel}: is not between 1 and {_MOST_AT_ONCE}", "4 is enough for most")
+    return parallel
 
 
 class _Watch:
@@ -127,7 +135,7 @@ def _order(options: argparse.Namespace, key: SigningKey | None, told: Told, webh
         choice=choice_of(options),
         context=options.context,
         kubeconfig=options.kubeconfig,
-        parallel=parallel,
+        parallel=parallel_of(options.parallel),
         out=options.out,
         fail_fast=options.fail_fast,
         by_calendar=options.scheduled,

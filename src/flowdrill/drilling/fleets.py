@@ -15,7 +15,7 @@ from flowdrill.cluster.lifecycle import running_cluster
 from flowdrill.cluster.state_folder import default_state_folder
 from flowdrill.drilling.fleet_plans import FleetChoice, plan_for, refuse_unfit_for_many
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
-from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide
+from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide, Work
 from flowdrill.drilling.wiring import FinishedRun, run_plan
 from flowdrill.edges.host.forked import Defect, Gone, Send
 from flowdrill.edges.kubernetes.fleet_search import find_fleet
@@ -174,11 +174,11 @@ def _refused(member: Member, order: FleetOrder, fleet: Fleet) -> FleetRun | None
     return None
 
 
-def _work(order: FleetOrder, fleet: Fleet, member: Member) -> Callable[[Send], object]:
+def _work(order: FleetOrder, fleet: Fleet, member: Member) -> Work:
     plan = member.plan
     assert isinstance(plan, DrillFile)  # noqa: S101 - for the type checker
 
-    def work(send: Send) -> FleetRun:
+    def work(send: Send, lane: int) -> FleetRun:  # noqa: ARG001 - each has a namespace of its own anyway
         def see(event: Event) -> None:
             if isinstance(event, PhaseStarted):
                 send(Said(event.phase.value))

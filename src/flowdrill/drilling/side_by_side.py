@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,13 @@ from flowdrill.errors import RunFolderError
 _LOOK_SECONDS = 0.25
 
 
+class Work(Protocol):
+    """What a drill does, in its own process."""
+
+    def __call__(self, send: Send, lane: int) -> object:
+        """What comes of it. `lane`: from 1; no other job has it meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One drill. `shares`: its namespace, or whatever no two may use at once."""
@@ -22,7 +30,7 @@ class Job:
     name: str  # names its log
     named: str  # for people
     shares: str
-    work: Callable[[Send], object]
+    work: Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class SideBySide:
         """Each job's output goes to a file in `logs`."""
         self._parallel, self._logs, self._watch = parallel, logs, watch
         self._running: dict[Job, Forked] = {}
+        self._lanes: dict[Job, int] = {}
         self._stops: str | None = None
         self.signal: str | None = None  # the first that was heard
 
@@ -103,13 +112,15 @@ class SideBySide:
             if place is None:
                 return
             job = waiting.pop(place)
+            lane = next(one for one in range(1, self._parallel + 1) if one not in self._lanes.values())
             try:
-                self._running[job] = forked(job.work, self._logs / f"{job.name}.log")
+                self._running[job] = forked(partial(job.work, lane=lane), self._logs / f"{job.name}.log")
             except OSError as error:
                 waiting.insert(place, job)
                 raise RunFolderError(
                     f"{error.filename or 'a process'}: {error.strerror}", "make room, and try again"
                 ) from error
+            self._lanes[job] = lane
             if self.signal is not None:  # it came while this was started: it may not have heard it
                 self._running[job].signal(signal.SIGTERM)
             self._watch.began(job)
@@ -122,7 +133,7 @@ class SideBySide:
                 self._watch.said(job, word.text)
                 continue
             process.let_go()
-            del self._running[job]
+            del self._running[job], self._lanes[job]
             self._watch.ended(job)
             yield job, word
         self._watch.look()

@@ -110,13 +110,13 @@ def waited(several: Sequence[Forked], seconds: float) -> list[Forked]:
 
 @contextmanager
 def signals_passed_on(running: Callable[[], Sequence[Forked]], heard: Callable[[str], None]) -> Iterator[None]:
-    """While inside, SIGINT, SIGTERM and SIGHUP end nothing here: each is passed on to all that run as SIGTERM, and
-    `heard` is told its name."""
+    """While inside, SIGINT, SIGTERM and SIGHUP end nothing here: each is passed on to all that run, and `heard` is told
+    its name."""
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         heard(signal.Signals(number).name)
         for one in running():
-            one.signal(signal.SIGTERM)
+            one.signal(number)
 
     before = {number: signal.signal(number, on_signal) for number in _PASSED_ON}
     try:
