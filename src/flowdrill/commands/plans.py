@@ -32,12 +32,12 @@ def plan(options: argparse.Namespace) -> ExitCode:
     else:
         render = render_plan_markdown if options.markdown else render_plan
         print(visible("\n".join(map(render, plans))), end="")
-    for error in unplanned:
-        tell(f"flowdrill: {visible(str(error))}")
+    for problem in unplanned:
+        tell(f"flowdrill: {visible(problem)}")
     return ExitCode.FAIL if unplanned or any(one.refused for one in plans) else ExitCode.PASS
 
 
-def _plans(options: argparse.Namespace) -> tuple[Sequence[DrillFile], bool, Sequence[FlowdrillError]]:
+def _plans(options: argparse.Namespace) -> tuple[Sequence[DrillFile], bool, Sequence[str]]:
     """The plans; whether there may be several; and why some have none."""
     gated = options.candidate is not None or options.rollback_to is not None
     if options.candidate_changes is not None and options.candidate is None:
@@ -54,16 +54,13 @@ def _plans(options: argparse.Namespace) -> tuple[Sequence[DrillFile], bool, Sequ
     return [plan_of(one) for one in read_suite(options.drill)[1]], True, ()
 
 
-def _of_fleet(options: argparse.Namespace) -> tuple[Sequence[DrillFile], bool, Sequence[FlowdrillError]]:
+def _of_fleet(options: argparse.Namespace) -> tuple[Sequence[DrillFile], bool, Sequence[str]]:
     order = FleetOrder(
         options.drill, choice_of(options), options.context, options.kubeconfig, parallel=1, out=options.drill.parent
     )
-    found = [one.plan for one in fleet_of(order).members]
-    return (
-        [one for one in found if isinstance(one, DrillFile)],
-        True,
-        [one for one in found if isinstance(one, FlowdrillError)],
-    )
+    found = fleet_of(order).members
+    plans = [one.plan for one in found if isinstance(one.plan, DrillFile)]
+    return plans, True, [f"{one.target.where}: {one.plan}" for one in found if isinstance(one.plan, FlowdrillError)]
 
 
 def _gate_order(options: argparse.Namespace) -> GateOrder:

@@ -59,7 +59,7 @@ def plan_for(plan: DrillFile, target: FleetTarget, choice: FleetChoice) -> Drill
         url = url_of(choice.url or drill.load.url, target)
     except ValueError as error:
         raise PlanError(
-            f"{target.where}: its URL is not known: {error}",
+            f"its URL is not known: {error}",
             "give it one Service, or say where its users are by names alone: --url http://{name}.{namespace}.svc:7860",
         ) from error
     data = drill.model_dump(mode="json", by_alias=True)
@@ -69,7 +69,7 @@ def plan_for(plan: DrillFile, target: FleetTarget, choice: FleetChoice) -> Drill
         own = Drill.model_validate_json(json.dumps(data))
     except ValidationError as error:
         problem = "; ".join(str(one["msg"]) for one in error.errors(include_url=False, include_input=False))
-        raise PlanError(f"{target.where}: {problem}", "leave it out of the fleet, or mend the drill") from error
+        raise PlanError(problem, "leave it out of the fleet, or mend the drill") from error
     refuse_unfit(own, plan.found.scenario)
     return replace(plan, drill=own, origin=_origin(plan, target, choice))
 

@@ -132,8 +132,7 @@ def _be_the_child(work: Callable[[Send], object], says: Connection, output: int,
     try:
         parent = os.getppid()
         os.setsid()  # a Ctrl-C in the terminal is for the process that has started this one
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        _write_to(output)
         for number in _PASSED_ON:
             signal.signal(number, _stop)
         _die_with(parent)
@@ -148,6 +147,14 @@ def _be_the_child(work: Callable[[Send], object], says: Connection, output: int,
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def _write_to(output: int) -> None:
+    """Also what Python writes to: somebody may have put streams of their own in their place."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
 def _done(work: Callable[[Send], object], says: Connection) -> object:

@@ -26,7 +26,14 @@ class FleetView:
         self._running: dict[str, tuple[float, str]] = {}  # by workload: since when, and how far it is
         self._came_to = Counter[str]()
         self._drawn = 0.0
-        self._live = Live(console=console, auto_refresh=False, transient=True, vertical_overflow="crop")
+        self._live = Live(  # the streams of the process stay its own: drills are forked from it
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            vertical_overflow="crop",
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
