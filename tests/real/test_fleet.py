@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -72,6 +73,31 @@ def test_a_signal_ends_the_fleet_and_all_that_are_broken_are_put_back(stage: Fle
     assert sorted(one["outcome"] for one in told["drills"]) == ["error", "error", "not-run", "not-run"]
     assert [one["restored"] for one in told["drills"] if one["outcome"] == "error"] == [True, True]
     assert stage.problems() == []
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("whom", ["the fleet", "a drill"])
+def test_whoever_is_killed_all_is_put_back(stage: FleetStage, whom: str) -> None:
+    process = subprocess.Popen(
+        stage.command("--parallel", "2", "--json"), env=stage.environ,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/",
+    )  # fmt: skip
+    until(lambda: broken(stage) == 2 or process.poll() is not None, 120, "two are broken")
+    os.kill(process.pid if whom == "the fleet" else drills_of(process.pid)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    until(lambda: stage.problems() == [], 120, "all is put back")
+    if whom == "a drill":
+        assert process.returncode == 2, out + err
+        told = json.loads(out)
+        assert sorted(one["outcome"] for one in told["drills"])[0] == "error"
+        assert [one["outcome"] for one in told["drills"]].count("not-run") == 2
+        assert "its process is gone" in told["stopped"]
+
+
+def drills_of(pid: int) -> list[int]:
+    """The processes that were forked from it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(one) for one in children]
 
 
 def broken(stage: FleetStage) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,7 @@ _CODES = {
     FleetOutcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
 }
 _MOST_AT_ONCE = 64
+_NOT_ENDED = "the fleet did not come to its end"
 _RENDERERS = {"fleet.json": render_fleet_json, "fleet.md": render_fleet_markdown, "fleet.xml": render_fleet_junit}
 _FOR_FLEETS = ("parallel", "namespace", "all_namespaces", "url", "fail_fast")
 
@@ -67,11 +69,13 @@ def run_fleet(options: argparse.Namespace, key: SigningKey | None, told: Told, w
     with settled(console), FleetView(console, len(fleet.members)) as view:
         side_by_side = SideBySide(order.parallel, folder / "logs", _Watch(view))
         say = partial(_result, order, fleet, began)
-        _write(folder, {"fleet.json": render_fleet_json(say(runs, "the fleet did not come to its end"))})
-        for one in fleet_runs(order, fleet, side_by_side):
-            runs.append(one)
-            view.result(one.told.outcome.value, fleet_line(one.told))
-            _write(folder, {"fleet.json": render_fleet_json(say(runs, "the fleet did not come to its end"))})
+        _write(folder, {"fleet.json": render_fleet_json(say(runs, _NOT_ENDED))})
+        with closing(fleet_runs(order, fleet, side_by_side)) as ending:
+            for one in ending:
+                runs.append(one)
+                view.result(one.told.outcome.value, fleet_line(one.told))
+                with suppress(RunFolderError):  # it is written once more at the end: no drill is to end for it
+                    _write(folder, {"fleet.json": render_fleet_json(say(runs, _NOT_ENDED))})
     appeared = appeared_since(fleet, order.choice)
     result = say(runs, side_by_side.stops).model_copy(update={"appeared": appeared})
     _write(folder, {name: render(result) for name, render in _RENDERERS.items()})

@@ -4,7 +4,7 @@ namespace. Each is a run of its own: its plan, its process, its Lease, its guard
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,7 +109,7 @@ def place_of(context: str | None, kubeconfig: str | None) -> Cluster:
     return Cluster(None, kubeconfig, running)
 
 
-def fleet_runs(order: FleetOrder, fleet: Fleet, side_by_side: SideBySide) -> Iterator[FleetRun]:
+def fleet_runs(order: FleetOrder, fleet: Fleet, side_by_side: SideBySide) -> Generator[FleetRun, None, None]:
     """Drill them, and yield each as it is over; those that never began come last. RunFolderError when nothing can be
     written."""
     members: dict[str, Member] = {}
