@@ -101,7 +101,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/big_run.py
 
 schemas: $(VENV)/.ready
-	for name in drill scenario suite result preflight plan advisories controls replay repeats compare gate evidence; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
+	for name in drill scenario suite result preflight plan advisories controls replay repeats compare gate fleet evidence; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done
 
 catalogue: $(VENV)/.ready
 	$(BIN)/flowdrill scenario list --markdown > docs/scenarios.md

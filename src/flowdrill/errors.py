@@ -1,5 +1,9 @@
 """The errors a user can meet: one root, a few leaves, each with what went wrong, where, and what to do next."""
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class FlowdrillError(Exception):
     """Something a user can mend. Printed as one message, never as a traceback; exit code 2.
@@ -11,6 +15,16 @@ class FlowdrillError(Exception):
         super().__init__(f"{problem}\n  -> {remedy}")
         self.problem = problem
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors go from a drill's process to the one that has started it."""
+        return _again, (type(self), self.problem, self.remedy), self.__dict__
+
+
+def _again(kind: type[FlowdrillError], problem: str, remedy: str) -> FlowdrillError:
+    made = kind.__new__(kind)
+    FlowdrillError.__init__(made, problem, remedy)
+    return made
 
 
 class PlanError(FlowdrillError):

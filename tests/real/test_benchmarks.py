@@ -12,7 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+WITH_DRILLS = ("fleet",)
+BENCHMARKS = [
+    pytest.param(one, id=one.stem, marks=[pytest.mark.endurance] if one.stem in WITH_DRILLS else [])
+    for one in sorted((ROOT / "benchmarks").glob("*.py"))
+]
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_a_benchmark_runs_to_its_end(benchmark: Path) -> None:
     ran = subprocess.run(
         [sys.executable, str(benchmark), "--smoke"], capture_output=True, text=True, check=False, timeout=120

@@ -101,9 +101,10 @@ def derived(stage: Stage, scenario: str) -> str:
 def test_a_good_candidate_may_go(gate: Gate, tmp_path: Path) -> None:
     junit, summary = tmp_path / "gate.xml", tmp_path / "summary.md"
     tags = gate.stage.stand.tags()
-    files = ("--junit", str(junit), "--markdown", str(summary), "--json")
+    files = ("--junit", str(junit), "--markdown", str(summary), "--json", "--parallel", "2")
     done = gate.ask("--candidate", gate.good, "--rollback-to", gate.stage.stand.image, *files)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "they go one after the other, whatever --parallel says" in done.stderr  # one workload: it cannot be at once
     result = json.loads(done.stdout)
     jsonschema.validate(result, json.loads(schema_text("gate")))
     assert [(one["drill"], one["outcome"]) for one in result["drills"]] == [("candidate", "pass"), ("killed", "pass")]

@@ -165,6 +165,48 @@ def test_another_candidate_is_another_plan_to_be_approved(folder: Path, capsys: 
     assert "is not the one that was approved" in capsys.readouterr().err
 
 
+def test_the_plan_of_a_gate_names_the_digests_that_it_asks_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = suite_of(folder, 1)
+    (folder / "drill-0.yaml").write_text("extends: base.yaml\ndrill: drill-0\nsafety: {approval: required}\n")
+    candidate = ["--context", "any", "--candidate", str(FLOW)]
+    assert main(["plan", str(suite), *candidate, "--offline", "--json"]) == 0
+    plans = json.loads(capsys.readouterr().out)
+    assert [one["drill"] for one in plans] == ["candidate", "drill-0"]
+    digests = [one["digest"] for one in plans]
+    assert plans[0]["run_command"].startswith(f"flowdrill gate {suite} --candidate {FLOW} --context any --approved")
+    approved = [word for one in digests for word in ("--approved", one)]
+    assert asked([PASSED] * 2, suite, "--candidate", FLOW, *approved)[0] == 0
+    assert main(["gate", str(suite), *candidate, "--approved", digests[1]]) == 2
+    told = capsys.readouterr().err
+    assert digests[0] in told
+    assert f"flowdrill plan {suite} --candidate {FLOW} --context any" in told
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--parallel", "0"], "--parallel 0: is not between 1 and"),
+        (["--parallel", "2", "--approved", f"sha256:{'a' * 64}"], "is not the one that was approved"),
+    ],
+)
+def test_what_cannot_go_side_by_side_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+) -> None:
+    assert main(["gate", str(suite_of(folder)), *more]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_copy_is_no_plan_that_somebody_has_approved(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = suite_of(folder, 1)
+    (folder / "target").symlink_to(DRILLS / "target")
+    assert main(["plan", str(suite), "--offline", "--json"]) == 0
+    digest = json.loads(capsys.readouterr().out)[0]["digest"]
+    assert main(["gate", str(suite), "--parallel", "2", "--approved", digest]) == 2
+    assert "a copy is another plan" in capsys.readouterr().err
+
+
 def test_a_single_drill_is_a_suite_of_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _ = asked([PASSED], folder / "base.yaml", "--json")
     result = json.loads(capsys.readouterr().out)

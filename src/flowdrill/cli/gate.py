@@ -41,8 +41,8 @@ def add_gate(commands: Commands) -> None:
     command.set_defaults(call=later("gates", "gate"))
 
 
-def _add_running(command: argparse.ArgumentParser) -> None:
-    run = command.add_argument_group("running drills")
+def add_candidate(run: argparse._ArgumentGroup) -> None:
+    """Add the options that say what is to be released, over which version."""
     run.add_argument(
         "--candidate",
         metavar="IMAGE|FLOW.json",
@@ -59,7 +59,18 @@ def _add_running(command: argparse.ArgumentParser) -> None:
         metavar="IMAGE|FLOW.json",
         help="the stable version; default: what the drill brings along, or what runs on the cluster named by --context",
     )
+
+
+def _add_running(command: argparse.ArgumentParser) -> None:
+    run = command.add_argument_group("running drills")
+    add_candidate(run)
     run.add_argument("--fail-fast", action="store_true", help="stop at the first drill that does not pass")
+    run.add_argument(
+        "--parallel",
+        type=int,
+        metavar="N",
+        help="so many drills at once: on the embedded cluster each of its own copy of the target; default: 1",
+    )
     run.add_argument("--out", type=Path, default=Path("reports"), metavar="DIR", help="default: reports")
     run.add_argument("--junit", type=Path, metavar="FILE", help="write one JUnit file: a test suite a drill")
     run.add_argument(

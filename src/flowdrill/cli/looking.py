@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from flowdrill.cli.fleet import add_choice
+from flowdrill.cli.gate import add_candidate
 from flowdrill.cli.parts import Commands, add_cluster_options, later
 
 _PREFLIGHT_EXIT_CODES = """exit codes:
@@ -56,6 +58,8 @@ def _add_plan(commands: Commands) -> None:
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
     add_cluster_options(command)
     command.add_argument("--offline", action="store_true", help="ask no cluster: the page is made from the files alone")
+    add_candidate(command.add_argument_group("a gate's drills: those of the suite, and the candidate's (docs/gate.md)"))
+    add_choice(command)
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print it as JSON")
     form.add_argument("--markdown", action="store_true", help="print it for a pull request, or a ticket")

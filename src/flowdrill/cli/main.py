@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flowdrill.cli.evidence import add_evidence
+from flowdrill.cli.fleet import add_fleet
 from flowdrill.cli.gate import add_gate
 from flowdrill.cli.looking import add_looking
 from flowdrill.cli.parts import Commands, add_cluster_options, add_push_options, later
@@ -138,7 +139,10 @@ def _add_run(commands: Commands) -> None:
         metavar="FILE",
         help="private key that signs the run; default: $FLOWDRILL_SIGNING_KEY",
     )
-    command.add_argument("--json", action="store_true", help="print result.json on stdout; with --repeat the summary")
+    command.add_argument(
+        "--json", action="store_true", help="print result.json on stdout; with --repeat or --selector the summary"
+    )
+    add_fleet(command)
     command.set_defaults(call=later("drills", "run"))
 
 
@@ -251,6 +255,7 @@ SCHEMAS = (
     "repeats",
     "compare",
     "gate",
+    "fleet",
     "evidence",
 )
 

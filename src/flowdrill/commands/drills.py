@@ -9,6 +9,7 @@ import os
 from flowdrill.commands.afterwards import Afterwards, afterwards_of, carry_on
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
+from flowdrill.commands.fleets import refuse_without_selector, run_fleet
 from flowdrill.commands.notifying import take_webhook
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
@@ -35,6 +36,9 @@ def run(options: argparse.Namespace) -> ExitCode:
     if ended is not None:
         return ended
     told = Told(options.ran_by, options.approved_by, options.previous)
+    if options.selector is not None:
+        return run_fleet(options, key, told, afterwards)
+    refuse_without_selector(options)
     if options.repeat is not None:
         return run_repeated(options, key, told, afterwards)
     if is_suite(options.drill):

@@ -11,6 +11,7 @@ from flowdrill.commands.annotating import Annotator
 from flowdrill.commands.evidence_gates import ask_history
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import tell_report_and_error
+from flowdrill.commands.fleets import parallel_of
 from flowdrill.commands.gate_files import append_text, check_writable, write_text
 from flowdrill.commands.notifying import take_webhook
 from flowdrill.commands.telling import tell
@@ -43,7 +44,7 @@ _CODES = {
 }
 _OF_RUNNING = (
     *("suite", "candidate", "candidate_changes", "rollback_to", "context"),
-    *("fail_fast", "junit", "approved", "sign_key", "push_report", "push_to"),
+    *("fail_fast", "junit", "approved", "sign_key", "parallel", "push_report", "push_to"),
     *("push_metrics", "metrics_textfile"),
 )
 _OF_ASKING = ("image", "key", "plain_http", "ca_file")
@@ -83,18 +84,20 @@ def _run(options: argparse.Namespace, annotator: Annotator, carry_out: CarryOut,
         _tell(one)
         if isinstance(one.run, FinishedRun):
             pushed = carry_on(afterwards, one.run) and pushed
+    stopped = next((one.signal for one in runs if one.signal is not None), None)
+    runs.sort(key=lambda one: one.place)  # side by side they end in another order
     result = gate_result(order, suite, runs)
     finished = [one.run if isinstance(one.run, FinishedRun) else None for one in runs]
     append_text(options.markdown, render_gate_markdown(result), "--markdown")
     own = [None if one is None else render_junit(one.report) for one in finished]
     write_text(options.junit, render_gate_junit(result, own), "--junit")
     text = render_gate_json(result) if options.json else render_gate_text(result)
-    code = _code_of(result, finished)
+    code = _code_of(result, finished, stopped)
     return annotator.answer(text, gate_annotations(result), code if pushed or code.is_signal else ExitCode.ERROR)
 
 
-def _code_of(result: GateResult, finished: list[FinishedRun | None]) -> ExitCode:
-    signals = [one.outcome.stop_signal for one in finished if one is not None]
+def _code_of(result: GateResult, finished: list[FinishedRun | None], stopped: str | None) -> ExitCode:
+    signals = [stopped, *(one.outcome.stop_signal for one in finished if one is not None)]
     stopped = next((one for one in signals if one is not None), None)
     return _CODES[result.verdict] if stopped is None else ExitCode[stopped]
 
@@ -116,6 +119,7 @@ def _order(options: argparse.Namespace) -> GateOrder:
         out=options.out,
         signing_key=key,
         approved=tuple(options.approved),
+        parallel=parallel_of(options.parallel),
     )
 
 

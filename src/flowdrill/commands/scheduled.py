@@ -49,7 +49,8 @@ def ended_by_calendar(options: argparse.Namespace) -> ExitCode | None:
 def _turn(drill: Drill, options: argparse.Namespace, drawn: float) -> Turn:
     if drill.calendar is None:
         return Turn(may_begin=True, why="it has no calendar")
-    earlier = latest_run(options.out, drill.drill) if drill.calendar.at_most_once_in is not None else None
+    counted = drill.calendar.at_most_once_in is not None and options.selector is None  # of each workload by itself
+    earlier = latest_run(options.out, drill.drill) if counted else None
     return turn_of(drill.calendar, datetime.now(UTC), earlier, drawn)
 
 

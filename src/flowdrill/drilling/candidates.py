@@ -31,6 +31,7 @@ class CandidateOrder:
     named: str
     changes: WorkloadChanges
     flow: bytes | None  # what the file holds; None: it is an image
+    file: Path | None = None  # with the changes
 
 
 def read_candidate(named: str, changes_file: Path | None) -> CandidateOrder:
@@ -38,11 +39,11 @@ def read_candidate(named: str, changes_file: Path | None) -> CandidateOrder:
     changes = WorkloadChanges() if changes_file is None else _read_changes(changes_file)
     if not is_flow_file(named):
         _parsed(named, "--candidate")
-        return CandidateOrder(named, changes, None)
+        return CandidateOrder(named, changes, None, changes_file)
     flow = _read(Path(named), "--candidate")
     if not is_flow_text(flow.decode("utf-8", "replace")):
         raise PlanError(f"--candidate {named}: is no flow", "name a flow that LangFlow exported as JSON")
-    return CandidateOrder(named, changes, flow)
+    return CandidateOrder(named, changes, flow, changes_file)
 
 
 def is_flow_file(named: str) -> bool:

@@ -1,27 +1,31 @@
-"""`flowdrill gate`: a candidate out and back, then a suite's drills, one after the other; one verdict."""
+"""`flowdrill gate`: a candidate out and back, then a suite's drills, one after the other or several at once; one
+verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from flowdrill.analysis.gate_verdict import gate_verdict, holds
 from flowdrill.drilling.candidates import CandidateOrder, candidate_plan, rolled_back_to
+from flowdrill.drilling.gate_lanes import Lanes, refuse_copies
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
+from flowdrill.drilling.side_by_side import Job, NotBegun
 from flowdrill.drilling.wiring import FinishedRun, run_plan
+from flowdrill.edges.host.forked import Gone
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, GuardActsError
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
 from flowdrill.model.measured import Measure
 from flowdrill.model.result import Result
 from flowdrill.model.suite import Suite
 from flowdrill.preparing.embedded import embedded_cluster
-from flowdrill.preparing.opening import Cluster, DrillFile, permit_for, plan_of
+from flowdrill.preparing.opening import Cluster, DrillFile, Origin, Say, permit_for, plan_of
 
 _EMBEDDED = "embedded"
 
@@ -39,6 +43,7 @@ class GateOrder:
     out: Path
     signing_key: SigningKey | None = None
     approved: tuple[str, ...] = ()
+    parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class GateRun:
 
     told: GateDrill
     run: FinishedRun | FlowdrillError | None  # None: the gate was over before
+    place: int = 0  # in the order of the suite
+    signal: str | None = None  # by which the gate was stopped, as far as is known by now
 
 
 class CarryOut(Protocol):
@@ -71,18 +78,56 @@ def gate_runs(order: GateOrder, carry_out: CarryOut = run_plan) -> Iterator[Gate
     base = plans[0] if suite.candidate is None else plan_of(order.suite_file.parent / suite.candidate)
     console = console_of_run()
     say = say_on(console)
+    as_written = order.context is not None or order.rollback_to is None  # else they are other plans in a moment
     for one in plans:
-        permit_for(one, Cluster(order.context, order.kubeconfig), order.approved, approval_asked=True)
+        permit_for(one, Cluster(order.context, order.kubeconfig), order.approved, approval_asked=as_written)
+    if order.parallel > 1:
+        refuse_copies(plans, order.approved, embedded=order.context is None)
     with settled(console), ExitStack() as stack:
         running = None if order.context is not None else stack.enter_context(embedded_cluster(say))
         where = Cluster(order.context, order.kubeconfig, running)
         base, *plans = rolled_back_to([base, *plans], order.rollback_to, where, say)
-        steps = [(GateStep.DRILL, one) for one in plans]
-        if order.candidate is not None:
-            candidate = candidate_plan(base, order.candidate, where)
-            permit_for(candidate, where, order.approved, approval_asked=True)
-            steps.insert(0, (GateStep.CANDIDATE, candidate))
-        yield from _carried_out(steps, where, order, suite, carry_out)
+        steps = _steps(base, plans, order, where)
+        for _, one in steps:
+            permit_for(one, where, order.approved, approval_asked=True)
+        if order.parallel > 1:
+            yield from _side_by_side(steps, where, order, suite, carry_out, say)
+        else:
+            yield from _carried_out(steps, where, order, suite, carry_out)
+
+
+def gate_plans(order: GateOrder, *, offline: bool, say: Say) -> list[DrillFile]:
+    """Return the plans of the gate's drills, the candidate's first, as it would carry them out: what is to be approved.
+    Changes nothing. An image is looked for in its registry; `offline`: no cluster is asked. FlowdrillError when one
+    cannot be used."""
+    suite, plans = read_gate(order.suite_file)
+    base = plans[0] if suite.candidate is None else plan_of(order.suite_file.parent / suite.candidate)
+    where = Cluster(order.context, order.kubeconfig)
+    if order.context is None or not offline:
+        base, *plans = rolled_back_to([base, *plans], order.rollback_to, where, say)
+    return [plan for _, plan in _steps(base, plans, order, where)]
+
+
+def _steps(
+    base: DrillFile, plans: Sequence[DrillFile], order: GateOrder, where: Cluster
+) -> list[tuple[GateStep, DrillFile]]:
+    origin = _origin(order)
+    steps = [(GateStep.DRILL, replace(one, origin=origin)) for one in plans]
+    if order.candidate is not None:
+        candidate = replace(candidate_plan(base, order.candidate, where), origin=origin)
+        steps.insert(0, (GateStep.CANDIDATE, candidate))
+    return steps
+
+
+def _origin(order: GateOrder) -> Origin:
+    candidate = order.candidate
+    given = {
+        "--candidate": None if candidate is None else candidate.named,
+        "--candidate-changes": None if candidate is None or candidate.file is None else str(candidate.file),
+        "--rollback-to": order.rollback_to,
+    }
+    options = tuple(word for name, text in given.items() if text is not None for word in (name, text))
+    return Origin("gate", order.suite_file, options)
 
 
 def read_gate(path: Path) -> tuple[Suite, list[DrillFile]]:
@@ -117,13 +162,62 @@ def _carried_out(
     steps: Sequence[tuple[GateStep, DrillFile]], where: Cluster, order: GateOrder, suite: Suite, carry_out: CarryOut
 ) -> Iterator[GateRun]:
     over: str | None = None
-    for step, plan in steps:
+    for place, (step, plan) in enumerate(steps):
         if over is not None:
-            yield GateRun(_not_run(step, plan, over), None)
+            yield GateRun(_not_run(step, plan, over), None, place)
             continue
-        done = _one(step, plan, where, order, carry_out)
+        done = replace(_one(step, plan, where, order, carry_out), place=place)
         yield done
         over = _why_over(done, order, suite)
+
+
+def _side_by_side(
+    steps: Sequence[tuple[GateStep, DrillFile]], where: Cluster, order: GateOrder, suite: Suite, carry_out: CarryOut,
+    say: Say,
+) -> Iterator[GateRun]:  # fmt: skip
+    """The same, several at once; yielded as they end."""
+    lanes = Lanes(order.parallel, order.out, _Begun(say))
+
+    def carried_out(at: int, plan: DrillFile) -> GateRun:
+        return _one(steps[at][0], plan, where, order, carry_out)
+
+    for place, ended in lanes.ended([plan for _, plan in steps], where, carried_out, say):
+        done = replace(_done(*steps[place], ended), place=place, signal=lanes.signal)
+        yield done
+        over = None if isinstance(ended, NotBegun) else _why_over(done, order, suite)
+        if over is not None:
+            lanes.stop(over)
+
+
+class _Begun:
+    """Says which drill has begun; what became of it is told with its result."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+
+    def began(self, job: Job) -> None:
+        self._say(f"gate: begun         {job.named}")
+
+    def said(self, job: Job, text: str) -> None:
+        """Its log has it."""
+
+    def ended(self, job: Job) -> None:
+        """Its result is told."""
+
+    def look(self) -> None:
+        """Nothing moves."""
+
+
+def _done(step: GateStep, plan: DrillFile, ended: object) -> GateRun:
+    if isinstance(ended, GateRun):
+        return ended
+    if isinstance(ended, NotBegun):
+        return GateRun(_not_run(step, plan, ended.why), None)
+    what = ended.described() if isinstance(ended, Gone) else "met a defect of flowdrill, see its log in gate-logs"
+    error = GuardActsError(
+        f"the process of drill {plan.drill.drill} {what}", "`flowdrill status` tells what its guard has done"
+    )
+    return GateRun(_told(step, plan, GateOutcome.ERROR, (error.problem, error.remedy)), error)
 
 
 def _one(step: GateStep, plan: DrillFile, where: Cluster, order: GateOrder, carry_out: CarryOut) -> GateRun:

@@ -208,7 +208,9 @@ def _by_hand(plan: DrillFile, cluster: Cluster, seen: SeenNow | None) -> tuple[s
 
 
 def _run_command(plan: DrillFile, cluster: Cluster, digest: str) -> str:
-    words = ["flowdrill", "run", str(plan.path)]
+    origin = plan.origin
+    words = ["flowdrill", *(("run", str(plan.path)) if origin is None else (origin.command, str(origin.file)))]
+    words += () if origin is None else origin.options
     for option, value in (("--context", cluster.context), ("--kubeconfig", cluster.kubeconfig)):
         words += [option, value] if value is not None else []
     approver = ["--approved-by", "NAME"] if plan.drill.audit.separate_approver else []

@@ -34,7 +34,7 @@ from flowdrill.edges.terminal.live import LiveView
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Emit, Ports, RollbackStrategy, Steering, Tell
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
+from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.history.ledgers import note_verified
 from flowdrill.history.run_reports import write_reports
 from flowdrill.history.sealing import seal
@@ -153,12 +153,18 @@ def run_plan(
     approved: Sequence[str] = (),
     signing_key: SigningKey | None = None,
     told: Told = NOTHING_TOLD,
+    see: Emit = lambda _: None,
 ) -> FinishedRun:
     """Carry out a drill and write its folder. Without a context: on the embedded cluster. `approved`: the digests of
     plans that were approved; any other is refused, where there are some. `told`: who runs it, and who
-    has approved that. FlowdrillError before a run has begun."""
+    has approved that. `see` is told each event. FlowdrillError before a run has begun."""
     console = console_of_run()
     drill = plan.drill
+    if not drill.url_is_known:
+        raise PlanError(
+            f"load.url {drill.load.url}: what is in braces is said by the Service before a workload",
+            "name the workloads with --selector, whose Services are looked up; or write the URL",
+        )
     permit = permit_for(plan, where, approved, approval_asked=True)
     facts = audit_facts_of(drill, told, out)
     if where.context is not None:
@@ -172,7 +178,7 @@ def run_plan(
             LiveView(console, drill if drill.by_people else None) as view,
         ):
             order = replace(order_of(plan, here.workload, started, permit), audit=facts)
-            outcome = carry_out(order, here, folder, view)
+            outcome = carry_out(order, here, folder, view, see=see)
         report = reported(folder.path, outcome, signing_key)
         # while the cluster is still there, and when the report is: the verdict is no longer changed by anything
         noted = None if outcome.error is not None else note_verified(here.ledger, report.result)
@@ -198,8 +204,16 @@ def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
     return plan.drill, plan.found.scenario
 
 
-def carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: View, helm: Helm | None = None) -> RunOutcome:
-    """Carry out a drill on what is open, and write its events. Signals are its own, unless somebody is at the helm."""
+def carry_out(
+    order: RunOrder,
+    here: OpenDrill,
+    folder: RunFolder,
+    view: View,
+    helm: Helm | None = None,
+    see: Emit = lambda _: None,
+) -> RunOutcome:
+    """Carry out a drill on what is open, and write its events; `see` is told of each. Signals are its own, unless
+    somebody is at the helm."""
     clock, heart, inbox = MonotonicClock(), BeatingClock(), QueueInbox()
     writing = threading.RLock()
     people = ControlChannel(folder.path, order.run_id)
@@ -214,6 +228,7 @@ def carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: View, h
             folder.emit(event)
             people.see(event)
             view.emit(event)
+            see(event)
 
     load = LocustLoad(
         order.drill.load,

@@ -23,6 +23,7 @@ from flowdrill.model.route import Route
 from flowdrill.model.rule import unseen_because
 from flowdrill.model.safety_plan import SafetyPlan
 from flowdrill.model.strict import Strict
+from flowdrill.model.url_template import OF_SERVICE, example_of, places_in, put_in
 from flowdrill.model.workload import WorkloadKind
 
 _DOUBT = 0.01  # the baseline's bad ratio is bounded with 99 % confidence (analysis.detector.normal_bad_ratio_of)
@@ -110,7 +111,10 @@ class EmbeddedTarget(Strict):
 class LoadPlan(Strict):
     """The requests users would send, at a fixed rate, whether or not earlier ones came back."""
 
-    url: str = Field(json_schema_extra={"pattern": _URL}, description="the service, as its users reach it")
+    url: str = Field(
+        json_schema_extra={"pattern": _URL},
+        description="the service, as its users reach it; {namespace} and {name} are the workload's",
+    )
     route: Route
     flow: str = Field(pattern=r"^[\w.-]+$", description="the flow's id, or its endpoint name for langflow-run")
     input: str = "hello"
@@ -125,7 +129,8 @@ class LoadPlan(Strict):
 
     @field_validator("url")
     @classmethod
-    def _base_of_all_requests(cls, text: str) -> str:
+    def _base_of_all_requests(cls, written: str) -> str:
+        text = example_of(written)
         # the text is in no message: a URL that is refused for its password must not be printed with it
         try:
             parts = urlsplit(text)
@@ -138,7 +143,7 @@ class LoadPlan(Strict):
             raise ValueError("must not hold a user or a password: api_key_from names the variable with the API key")
         if "?" in text or "#" in text:
             raise ValueError("must not have a query or a fragment: the route's path is put behind it")
-        return text
+        return written
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
@@ -232,6 +237,18 @@ class Drill(Strict):
     limits: LimitsPlan = LimitsPlan()
     audit: AuditPlan = Field(default=AuditPlan(), description="what an auditor asks for, and no cluster knows")
     calendar: CalendarPlan | None = Field(default=None, description="when `flowdrill run --scheduled` may begin")
+
+    @property
+    def at_its_url(self) -> Drill:
+        """The same drill with what its target says put into its URL."""
+        target = self.target
+        values = {"namespace": target.namespace, "name": target.name, "kind": str(target.kind)}
+        return self.model_copy(update={"load": self.load.model_copy(update={"url": put_in(self.load.url, values)})})
+
+    @property
+    def url_is_known(self) -> bool:
+        """Whether requests can be sent: nothing is left in the URL that only a cluster says."""
+        return not set(places_in(self.load.url)) & set(OF_SERVICE)
 
     @property
     def wall_clock_limit_seconds(self) -> float:

@@ -36,6 +36,7 @@ class Where:
     drill_file: Path
     context: str | None
     kubeconfig: str | None
+    to_plan: str | None = None  # the command that prints its page, where that is not `flowdrill plan FILE`
 
 
 def safety_rules(drill: Drill, drill_file: Path, environ: Mapping[str, str] = os.environ) -> SafetyRules:
@@ -114,4 +115,4 @@ def _refuse_unapproved(
 def plan_command(where: Where) -> str:
     """Return the command that prints the page to be approved."""
     on = f" --context {where.context}" if where.context is not None else ""
-    return f"flowdrill plan {where.drill_file}{on}"
+    return f"{where.to_plan or f'flowdrill plan {where.drill_file}'}{on}"

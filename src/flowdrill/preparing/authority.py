@@ -38,6 +38,7 @@ class Told:
     ran_by: str | None = None
     approved_by: str | None = None
     previous: Path | None = None  # the folder of the run before it
+    of_workload: bool = False  # that one is looked for among the runs of the same workload: one drill, many workloads
 
 
 NOTHING_TOLD = Told()
@@ -57,7 +58,8 @@ def audit_facts_of(drill: Drill, told: Told, out: Path, environ: Mapping[str, st
     """Return the same with the run before this one, in `out` where none was named, and what this host says of its
     clock. RunFolderError when what was named is no run of this drill."""
     people = people_of(drill, told, environ)
-    before = newest_run(out, drill.drill) if told.previous is None else named_run(told.previous, drill.drill)
+    workload = (drill.target.namespace, drill.target.workload) if told.of_workload else None
+    before = newest_run(out, drill.drill, workload) if told.previous is None else named_run(told.previous, drill.drill)
     return AuditFacts(people.ran_by, people.approved_by, before, clock_discipline())
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +55,20 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The command that makes a plan which is not its file's alone: one of a fleet, or a gate's candidate."""
+
+    command: str  # `run` or `gate`
+    file: Path
+    options: tuple[str, ...]  # beside the cluster's
+
+    @property
+    def to_plan(self) -> str:
+        """What `flowdrill plan` is asked for it."""
+        return shlex.join(["flowdrill", "plan", str(self.file), *self.options])
+
+
+@dataclass(frozen=True, slots=True)
 class DrillFile:
     """A drill as its file has it, with its scenario."""
 
@@ -62,6 +77,7 @@ class DrillFile:
     found: ScenarioFolder
     advisories: Advisories
     controls: Controls
+    origin: Origin | None = None  # None: `flowdrill run FILE`
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,12 @@ class OpenDrill:
 
 def plan_of(drill_file: Path) -> DrillFile:
     """Return a drill and its scenario; PlanError when either cannot be used as written."""
+    plan = plan_as_written(drill_file)
+    return replace(plan, drill=plan.drill.at_its_url)
+
+
+def plan_as_written(drill_file: Path) -> DrillFile:
+    """Return the same with names in braces left in its URL: for many workloads."""
     drill = read_drill(drill_file)
     found = find_scenario(drill.scenario, near=drill_file.parent).with_files_read()
     refuse_unfit(drill, found.scenario)
@@ -268,7 +290,7 @@ def permit_for(
 ) -> Permit:
     """Return what lets a drill through on `cluster`, before anything is asked of it; DrillRefusedError when it is
     protected, or (with `approval_asked`) its plan was not approved."""
-    where = Where(plan.path, cluster.context, cluster.kubeconfig)
+    where = Where(plan.path, cluster.context, cluster.kubeconfig, None if plan.origin is None else plan.origin.to_plan)
     return permit_of(plan.drill, plan.found, where, approved, approval_asked=approval_asked)
 
 

@@ -13,6 +13,7 @@ from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import DrillPlan
 from flowdrill.model.evidence_search import EvidenceAnswer
+from flowdrill.model.fleet import FleetResult
 from flowdrill.model.gate import GateResult
 from flowdrill.model.preflight import PreflightResult
 from flowdrill.model.repeats import Repeats
@@ -34,6 +35,7 @@ SchemaName = Literal[
     "repeats",
     "compare",
     "gate",
+    "fleet",
     "evidence",
 ]
 _WRITTEN: dict[str, type[BaseModel]] = {
@@ -44,6 +46,7 @@ _WRITTEN: dict[str, type[BaseModel]] = {
     "repeats": Repeats,
     "compare": Comparison,
     "gate": GateResult,
+    "fleet": FleetResult,
     "evidence": EvidenceAnswer,
 }
 _READ: dict[str, type[BaseModel]] = {

@@ -20,6 +20,7 @@ from flowdrill.regular_file import open_regular
 
 _RUN = r"\d{8}T\d{6}Z-"  # a folder's name begins with when its run began: sorted by name is sorted by time
 _LARGEST_BYTES = 64 << 20
+Workload = tuple[str, str]  # a namespace, and `deployment/NAME`
 
 
 def named_run(folder: Path, drill: str) -> EarlierRun:
@@ -34,10 +35,11 @@ def named_run(folder: Path, drill: str) -> EarlierRun:
     return _earlier(folder, "named with --previous")
 
 
-def newest_run(out: Path, drill: str) -> EarlierRun | None:
-    """Return the newest run of a drill among the folders in `out`, whatever came of it; None where there is none."""
+def newest_run(out: Path, drill: str, workload: Workload | None = None) -> EarlierRun | None:
+    """Return the newest run of a drill (of one workload, where one is named) among the folders in `out`, whatever came
+    of it; None where there is none."""
     for folder in _newest_first(out, drill):
-        if drill_of(folder) == drill:
+        if drill_of(folder) == drill and is_of(folder, workload):
             return _earlier(folder, "the newest in the folder that runs are written to")
     return None
 
@@ -73,6 +75,15 @@ def drill_of(folder: Path) -> str | None:
     """Return the name of a run's drill, as its plan has it; None where that cannot be read."""
     drill = _object(folder / PLAN).get("drill")
     return _text(drill.get("drill")) if isinstance(drill, dict) else None
+
+
+def is_of(folder: Path, workload: Workload | None) -> bool:
+    """Return whether a run is one of `workload`, as its plan has it; one whose plan does not say is."""
+    drill = _object(folder / PLAN).get("drill")
+    target = drill.get("target") if isinstance(drill, dict) else None
+    if workload is None or not isinstance(target, dict):
+        return True
+    return (target.get("namespace"), target.get("workload")) == workload
 
 
 def _text(value: object) -> str | None:

@@ -6,22 +6,26 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flowdrill.edges.runfolder.earlier_run import drill_of
+from flowdrill.edges.runfolder.earlier_run import Workload, drill_of, is_of
 from flowdrill.edges.runfolder.folder import UNDO
 from flowdrill.errors import RunFolderError
 
 
-def latest_run(out: Path, drill: str) -> datetime | None:
-    """Return when the latest run of a drill began that went as far as to write its undo down, which comes before
-    anything is broken; None where there is none. A run that was refused has touched nothing, and does not count; one
-    whose plan cannot be read does, by its folder's name: `example-2` may be the second of a second, or another drill.
-    RunFolderError when the folder cannot be read: then nobody can say that it is not too early."""
+def latest_run(out: Path, drill: str, workload: Workload | None = None) -> datetime | None:
+    """Return when the latest run of a drill (of one workload, where one is named) began that went as far as to write
+    its undo down, which comes before anything is broken; None where there is none. A run that was refused has touched
+    nothing, and does not count; one whose plan cannot be read does, by its folder's name: `example-2` may be the second
+    of a second, or another drill. RunFolderError when the folder cannot be read: then nobody can say that it is not too
+    early."""
     name = re.compile(rf"(\d{{8}}T\d{{6}}Z)-{re.escape(drill)}(-\d{{1,3}})?")
     try:
         found = [
             match[1]
             for one in out.iterdir()
-            if (match := name.fullmatch(one.name)) and (one / UNDO).is_file() and drill_of(one) in (drill, None)
+            if (match := name.fullmatch(one.name))
+            and (one / UNDO).is_file()
+            and drill_of(one) in (drill, None)
+            and is_of(one, workload)
         ]
     except FileNotFoundError:
         return None
