@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +42,7 @@ from flowdrill.model.result import Report
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.scenario import Scenario
 from flowdrill.preparing.authority import NOTHING_TOLD, Told, audit_facts_of, people_of
+from flowdrill.preparing.chaos_activities import activities_of, refuse_invalid_activities, secrets_given
 from flowdrill.preparing.embedded import embedded_cluster
 from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill, open_drill, order_of, permit_for, plan_of
 
@@ -144,6 +145,7 @@ def run_plan(
         api_key = api_key_of(drill.load, here.environ)
         started = datetime.now(UTC)
         hidden = (*((api_key,) if api_key else ()), *(here.alerts.secrets if here.alerts is not None else ()))
+        hidden += secrets_given(drill.chaos, here.environ)
         with (
             RunFolder.create(out, drill, plan.found.scenario, started, hidden, plan.controls) as folder,
             LiveView(console, drill if drill.by_people else None) as view,
@@ -169,8 +171,10 @@ def _reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Repo
 
 
 def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
-    """Return a drill and its scenario; PlanError when either cannot be used as written."""
+    """Return a drill and its scenario; PlanError when either cannot be used as written, or Chaos Toolkit would not run
+    one of its activities."""
     plan = plan_of(drill_file)
+    refuse_invalid_activities(plan.drill, drill_file.parent)
     return plan.drill, plan.found.scenario
 
 
@@ -198,6 +202,7 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
     process = ProcessGuard(folder.path, here.workload.lease, here.fence, lambda: heart.beaten_ns)
     guard = process if here.guard_job is None else GuardWithJob(process, here.guard_job)
     write_post(folder.path, here.post)
+    activities = activities_of(order.drill, here.post, here.environ, folder.path)
     ports = Ports(
         clock=heart,
         inbox=inbox,
@@ -218,8 +223,9 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         guard_job=here.guard_job,
         program=here.command,
         alerts=here.alerts,
+        activities=activities,
     )
-    with signals_told(inbox.tell, hand_over=process.hand_over):
+    with signals_told(inbox.tell, hand_over=process.hand_over), closing(activities) if activities else nullcontext():
         return run(order, ports, emit)
 
 

@@ -12,6 +12,7 @@ from flowdrill.analysis.scenario_sources import scenario_sources
 from flowdrill.edges.planfiles.reading import ScenarioFolder
 from flowdrill.edges.runfolder.folder import plan_text
 from flowdrill.errors import PlanError
+from flowdrill.model.chaos_plan import local_files
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import CoveredFile
 from flowdrill.model.obstacle_plan import RegistryDown
@@ -19,10 +20,16 @@ from flowdrill.model.obstacle_plan import RegistryDown
 
 def covered_files(drill: Drill, found: ScenarioFolder, near: Path, context: str | None) -> tuple[CoveredFile, ...]:
     """Return every file whose bytes are part of the digest, by role and name: those of the scenario, scripts and files
-    that a command of the drill names in `near`, the drill file's folder, and what is deployed without a `context`."""
+    that a command or an activity of the drill names in `near`, the drill file's folder, and what is deployed without a
+    `context`."""
     return (
         *(_of_scenario(found, name) for name in scenario_sources(found.scenario)),
         *(_at(near / word, f"{role} {word}") for role, word in _command_words(drill) if _is_file(near / word)),
+        *(
+            _at(near / name, f"chaos {name}")
+            for name in dict.fromkeys(local_files(drill.chaos))
+            if _is_file(near / name)
+        ),
         *(_at(near / name, f"{role} {name}") for role, name in _deployed(drill, context)),
     )
 

@@ -35,6 +35,7 @@ PLAN, EVENTS, OUTCOMES, UNDO, EVIDENCE = "plan.json", "events.jsonl", "outcomes.
 LOAD, LOAD_LOG = "load", "locust.log"  # what Locust writes, and the samples of bad answers
 CONTROLS = "controls.json"  # which requirement the result is evidence for
 STANDING = "standing.json"  # how everything stood before the drill
+CHAOS = "chaos"  # of Chaos Toolkit: the experiment that steered the run, and its journal
 GUARD_EVENTS = "guard.jsonl"  # of whoever has put everything back in the harness's place
 
 
