@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, nullcontext
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
@@ -30,7 +32,7 @@ from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
 from flowdrill.edges.terminal.live import LiveView
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Clock, Ports, RollbackStrategy
+from flowdrill.engine.ports import Clock, Emit, Ports, RollbackStrategy, Steering, Tell
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
 from flowdrill.history.ledgers import note_verified
@@ -55,6 +57,27 @@ class FinishedRun:
     outcome: RunOutcome
     report: Report
     ledger: str | None = None  # what became of the ledger, where the run has verified an image
+
+
+class View(Protocol):
+    """Whoever looks on while a drill is carried out."""
+
+    def emit(self, event: Event) -> None:
+        """Hear of an event."""
+        ...
+
+    def told(self, tell: Tell) -> Tell:
+        """Return a `tell` through which it hears of facts, too."""
+        ...
+
+
+class Helm(Steering, View, Protocol):
+    """Whoever steers a drill from another thread, and looks on."""
+
+    def take(self, folder: Path, ports: Ports, emit: Emit, hand_over: Callable[[], str | None]) -> None:
+        """The run begins: its folder, what it works with, what writes its events from any thread, and what leaves
+        everything to the guard directly before this process ends."""
+        ...
 
 
 def run_suite_file(
@@ -151,14 +174,15 @@ def run_plan(
             LiveView(console, drill if drill.by_people else None) as view,
         ):
             order = replace(order_of(plan, here.workload, started, permit), audit=facts)
-            outcome = _carry_out(order, here, folder, view)
-        report = _reported(folder.path, outcome, signing_key)
+            outcome = carry_out(order, here, folder, view)
+        report = reported(folder.path, outcome, signing_key)
         # while the cluster is still there, and when the report is: the verdict is no longer changed by anything
         noted = None if outcome.error is not None else note_verified(here.ledger, report.result)
     return FinishedRun(folder.path, outcome, report, noted)
 
 
-def _reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Report:
+def reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Report:
+    """Write a run's reports and its digests, and return what they say."""
     try:
         report = write_reports(folder)
         goes_on = isinstance(outcome.error, (GuardActsError, NotRestoredError))  # the guard may, and adds to the folder
@@ -178,8 +202,10 @@ def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
     return plan.drill, plan.found.scenario
 
 
-def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveView) -> RunOutcome:
+def carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: View, helm: Helm | None = None) -> RunOutcome:
+    """Carry out a drill on what is open, and write its events. Signals are its own, unless somebody is at the helm."""
     clock, heart, inbox = MonotonicClock(), BeatingClock(), QueueInbox()
+    writing = threading.RLock()
     people = ControlChannel(folder.path, order.run_id)
     # only then is the API server asked again and again
     hearing = order.drill.by_people or order.drill.objectives.time_to_acknowledge is not None
@@ -188,9 +214,10 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         looks = (here.workload.image_look(clock), *looks)
 
     def emit(event: Event) -> None:
-        folder.emit(event)
-        people.see(event)
-        view.emit(event)
+        with writing:
+            folder.emit(event)
+            people.see(event)
+            view.emit(event)
 
     load = LocustLoad(
         order.drill.load,
@@ -202,7 +229,8 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
     process = ProcessGuard(folder.path, here.workload.lease, here.fence, lambda: heart.beaten_ns)
     guard = process if here.guard_job is None else GuardWithJob(process, here.guard_job)
     write_post(folder.path, here.post)
-    activities = activities_of(order.drill, here.post, here.environ, folder.path)
+    # an experiment that steers the drill has the drill's activities itself
+    activities = None if helm is not None else activities_of(order.drill, here.post, here.environ, folder.path)
     ports = Ports(
         clock=heart,
         inbox=inbox,
@@ -224,8 +252,15 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         program=here.command,
         alerts=here.alerts,
         activities=activities,
+        steering=helm,
     )
-    with signals_told(inbox.tell, hand_over=process.hand_over), closing(activities) if activities else nullcontext():
+    with ExitStack() as stack:
+        if activities is not None:
+            stack.enter_context(closing(activities))
+        if helm is not None:
+            helm.take(folder.path, ports, emit, process.hand_over)
+        else:
+            stack.enter_context(signals_told(inbox.tell, hand_over=process.hand_over))
         return run(order, ports, emit)
 
 

@@ -14,6 +14,7 @@ from flowdrill.engine.baseline import Baseline
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.deciding import decide, refuse_put_back, wait_for_people, wait_for_the_word
 from flowdrill.engine.evidence import take_evidence, take_provider_log
+from flowdrill.engine.facts import Step
 from flowdrill.engine.lookout import Lookout, OutcomeDetector
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
@@ -22,6 +23,7 @@ from flowdrill.engine.preflight import refuse_changed
 from flowdrill.engine.release_setting import break_release
 from flowdrill.engine.rolling_back import take_the_way_back, tell_taken
 from flowdrill.engine.settling import SETTLED, not_back_because, settle
+from flowdrill.engine.steering import await_step
 from flowdrill.engine.template_check import check_template
 from flowdrill.engine.undoing import Progress
 from flowdrill.engine.who_acted import who_rolled_back
@@ -122,6 +124,7 @@ def _roll_back(
             return acted
     else:
         decide(order, str(cleared.broken.image.reference), lookout, ports, tell)
+        await_step(Step.ROLL_BACK, ports, lookout, tell)
         tell.phase(Phase.ROLL_BACK)
     lookout.catch_up()
     refuse_put_back(order, lookout)

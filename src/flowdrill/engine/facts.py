@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from flowdrill.model.activity import ActivityEnd, ActivitySlot
 from flowdrill.model.alerts import AlertEnd, AlertStage
@@ -61,6 +62,31 @@ class StopAsked:
 
     arrived_ns: int
     signal: str
+
+
+class Step(StrEnum):
+    """What a drill waits for before it goes on, where somebody else carries it from step to step."""
+
+    START = "start"  # lock the workload, and send the load
+    BREAK = "break"
+    ROLL_BACK = "roll back"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True)
+class StepAsked:
+    """Whoever steers the drill lets it go on to a step, now or once it has come there."""
+
+    arrived_ns: int
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class EndAsked:
+    """Whoever steers the drill wants it to end: everything is put back."""
+
+    arrived_ns: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +206,8 @@ Fact = (
     | LoadDied
     | WatchLost
     | StopAsked
+    | StepAsked
+    | EndAsked
     | AlertSeen
     | AlertGone
     | SourceTold

@@ -16,6 +16,7 @@ from flowdrill.engine.facts import (
     AlertGone,
     AlertSeen,
     AroundSeen,
+    EndAsked,
     Fact,
     GuardTold,
     ImageStill,
@@ -25,6 +26,8 @@ from flowdrill.engine.facts import (
     OutsideAlertsSeen,
     RecordsArrived,
     SourceTold,
+    Step,
+    StepAsked,
     StopAsked,
     WatchLost,
     WorkloadChanged,
@@ -80,6 +83,10 @@ class StopAskedError(Exception):
         self.signal = signal
 
 
+class EndAskedError(Exception):
+    """Whoever steers the drill wants it to end; ends the wait, and through it the drill."""
+
+
 class Lookout:
     """Takes facts from the inbox in order, keeps what they add up to, and waits for conditions on it."""
 
@@ -109,6 +116,7 @@ class Lookout:
         self.put_back: Instant | None = None  # when the workload first had another image than the broken one again
         self.put_back_seen: WorkloadSnapshot | None = None  # and as it was then
         self.stop_signal: str | None = None
+        self.asked: frozenset[Step] = frozenset()  # the steps that somebody else lets the drill go on to
         self.guard_acts: GuardActsError | None = None  # then this run touches nothing any more
         self.alerts_heard: list[AlertSeen] = []
         self.sources_away: dict[str, str] = {}  # source of alerts -> why it is away
@@ -140,9 +148,9 @@ class Lookout:
     def wait(self, condition: Callable[[int], T | None], limit_seconds: float) -> T | None:
         """Return the first answer of `condition(now_ns)` that is not None, or None after `limit_seconds`.
 
-        Raises StopAskedError on a signal, LoadError when Locust died or fell silent, and TakenOverError when somebody
-        else changed the workload's image, and LimitReachedError when one of the `limits` is reached, unless the
-        workload is being put back; GuardActsError always.
+        Raises StopAskedError on a signal, EndAskedError when whoever steers has asked for it, LoadError when Locust
+        died or fell silent, TakenOverError when somebody else changed the workload's image, and LimitReachedError when
+        one of the `limits` is reached, unless the workload is being put back; GuardActsError always.
         """
         deadline = self._clock.now_ns() + seconds_to_ns(limit_seconds)
         while True:
@@ -191,14 +199,16 @@ class Lookout:
                 self._see(fact)
             case WatchLost(arrived_ns=arrived, problem=problem):
                 self._emit(Noted(at_ns=arrived, text=f"watch lost: {problem}"))
-            case LoadDied() | StopAsked() | GuardTold():
+            case StepAsked(step=step):
+                self.asked |= {step}
+            case LoadDied() | StopAsked() | EndAsked() | GuardTold():
                 self._heed(fact)
             case AlertSeen() | AlertGone() | SourceTold() | AckTold() | InjectTold() | ActivityBegan() | ActivityOver():
                 self._hear(fact)
             case AroundSeen() | OutsideAlertsSeen() | LookTold():
                 self._look_around(fact)
 
-    def _heed(self, fact: LoadDied | StopAsked | GuardTold) -> None:
+    def _heed(self, fact: LoadDied | StopAsked | EndAsked | GuardTold) -> None:
         """Take in what may end the drill."""
         match fact:
             case LoadDied(arrived_ns=arrived, exit_code=code, last_words=words):
@@ -212,6 +222,9 @@ class Lookout:
                 self.stop_signal = self.stop_signal or signal
                 if not self._restoring:
                     raise StopAskedError(signal)
+            case EndAsked(why=why):
+                if not self._restoring:
+                    raise EndAskedError(why)
             case GuardTold(arrived_ns=arrived, text=text, acts=acts):
                 self._emit(Noted(at_ns=arrived, text=text))
                 if acts:

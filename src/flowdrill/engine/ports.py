@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from flowdrill.engine.facts import Fact
+from flowdrill.engine.facts import Fact, Step
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.activity import ActivitySlot
 from flowdrill.model.alerts import AlertRule, Silence
@@ -566,6 +566,19 @@ class Guard(Protocol):
         ...
 
 
+class Steering(Protocol):
+    """Whoever carries the drill from step to step in the drill's place: an experiment of Chaos Toolkit."""
+
+    @property
+    def words(self) -> str:
+        """Who it is, for the record."""
+        ...
+
+    def arrived(self, step: Step) -> None:
+        """The drill has come to this step, and waits until it is told to take it. Raises nothing, never blocks."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestorePorts(LookPorts):
     """What is needed to put everything back."""
@@ -585,3 +598,4 @@ class Ports(RestorePorts):
     around: Mapping[LimitName, Source] = field(default_factory=dict)  # who looks at what a limit is about
     audit: AuditTrail | None = None  # where the API server's audit log can be read
     guard: Guard | None = None
+    steering: Steering | None = None  # None: the drill goes on by itself

@@ -11,14 +11,16 @@ from flowdrill.engine.baseline import UnsteadyError, hold_baseline
 from flowdrill.engine.brake import drill_the_brake
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.evidence import take_provider_log
+from flowdrill.engine.facts import Step
 from flowdrill.engine.limits import LimitReachedError, Limits
-from flowdrill.engine.lookout import Lookout, StopAskedError
+from flowdrill.engine.lookout import EndAskedError, Lookout, StopAskedError
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.obstacles import InTheWay
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Emit, Ports
 from flowdrill.engine.preflight import preflight, refuse_changed
 from flowdrill.engine.provider_start import refuse_gone, start_provider
+from flowdrill.engine.steering import await_restore, await_step
 from flowdrill.engine.undo_making import undo_of
 from flowdrill.engine.undoing import Progress, undo_run
 from flowdrill.errors import DrillRefusedError, FlowdrillError, ForbiddenError
@@ -101,6 +103,7 @@ def _drill(
     try:
         tell.phase(Phase.PREFLIGHT)
         cleared = preflight(order, ports, tell)
+        await_step(Step.START, ports, lookout, tell)
         _register_undo(order, cleared, ports, tell, progress)
         tell.phase(Phase.BASELINE)
         tell.emit(LimitsInForce(at_ns=ports.clock.now_ns(), limits=limits.in_force))
@@ -121,6 +124,7 @@ def _drill(
             ports.registry.push(image)
         _tell_broken_made(cleared, ports, tell)
         take_provider_log(BASELINE_LOG, baseline_from_ns, ports, tell)  # the break may end the pods that wrote it
+        await_step(Step.BREAK, ports, lookout, tell)
         lookout.catch_up()
         refuse_loud_alerts(order.drill.detect, lookout, tell)
         refuse_gone(progress.starting, tell)
@@ -131,10 +135,13 @@ def _drill(
         progress.breaking = True
         end, why = drill_the_brake(order, cleared, baseline, progress, ports, lookout, tell)
         refuse_gone(progress.starting, tell)
+        await_restore(ports, lookout, tell)
     except UnsteadyError as unsteady:
         return RunOutcome(End.UNSTEADY, str(unsteady))
     except StopAskedError as stop:
         return RunOutcome(End.INTERRUPTED, f"{stop.signal} received", stop_signal=stop.signal)
+    except EndAskedError as asked:
+        return RunOutcome(End.INTERRUPTED, str(asked))
     except LimitReachedError as reached:
         return RunOutcome(End.LIMIT, str(reached))
     except FlowdrillError as error:
@@ -177,6 +184,8 @@ def _tell_started(order: RunOrder, ports: Ports, tell: Narrator) -> None:
             approved=order.approved,
         )
     )
+    if ports.steering is not None:
+        tell.note(ports.steering.words)
     if order.audit is not None:
         tell.emit(AuditFactsTold(at_ns=ports.clock.now_ns(), facts=order.audit))
 

@@ -52,7 +52,7 @@ def embedded_cluster(say: Say) -> Iterator[RunningCluster]:
 @contextmanager
 def embedded_drill(
     drill: Drill, near: Path, images: ImageRegistry, say: Say, running: RunningCluster | None = None,
-    *, deploys_on_running: bool = True,
+    environ: Mapping[str, str] = os.environ, *, deploys_on_running: bool = True,
 ) -> Iterator[EmbeddedDrill]:  # fmt: skip
     """The running embedded cluster, or one of its own, with the drill's target on it: on a running
     one it is left as it is unless `deploys_on_running`. Files are named from `near`, the drill file's folder.
@@ -65,7 +65,7 @@ def embedded_drill(
             "`flowdrill cluster up` and deploy the target yourself",
         )
     with _started(say) if running is None else nullcontext(running) as cluster:
-        environ = _with_key(drill, cluster)
+        environ = _with_key(drill, cluster, environ)
         if drill.embedded is not None and (running is None or deploys_on_running):
             image = _image(drill.embedded, near, cluster, images)
             say(f"deploying {drill.target.workload} with {image}")
@@ -114,14 +114,14 @@ def _started(say: Say) -> Iterator[RunningCluster]:
         yield cluster
 
 
-def _with_key(drill: Drill, cluster: RunningCluster) -> Mapping[str, str]:
+def _with_key(drill: Drill, cluster: RunningCluster, environ: Mapping[str, str]) -> Mapping[str, str]:
     """The environment, with an API key of the cluster's own where the drill needs one and none is set."""
     variable = drill.load.api_key_from
-    if variable is None or os.environ.get(variable) or drill.embedded is None:
-        return os.environ
+    if variable is None or environ.get(variable) or drill.embedded is None:
+        return environ
     secret = cluster.folder.token.read_bytes()
     about = f"{drill.target.namespace}/{drill.target.workload}".encode()
-    return {**os.environ, variable: hmac.new(secret, about, hashlib.sha256).hexdigest()[:32]}
+    return {**environ, variable: hmac.new(secret, about, hashlib.sha256).hexdigest()[:32]}
 
 
 def _image(target: EmbeddedTarget, near: Path, cluster: RunningCluster, images: ImageRegistry) -> str:

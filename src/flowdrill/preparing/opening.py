@@ -110,10 +110,12 @@ def plan_of(drill_file: Path) -> DrillFile:
 
 
 @contextmanager
-def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDrill]:
-    """Connect to everything the drill is about, while the context lasts. FlowdrillError when it is not there."""
+def open_drill(
+    plan: DrillFile, cluster: Cluster, say: Say, environ: Mapping[str, str] = os.environ
+) -> Iterator[OpenDrill]:
+    """Connect to everything the drill is about, while the context lasts; secrets are taken from `environ`.
+    FlowdrillError when it is not there."""
     drill, context, kubeconfig = plan.drill, cluster.context, cluster.kubeconfig
-    environ: Mapping[str, str] = os.environ
     switch = own_log = None
     ephemeral, fence = False, Fence()
     with ExitStack() as stack:
@@ -123,7 +125,13 @@ def open_drill(plan: DrillFile, cluster: Cluster, say: Say) -> Iterator[OpenDril
         if context is None:
             here = stack.enter_context(
                 embedded_drill(
-                    drill, plan.path.parent, registry, say, cluster.running, deploys_on_running=cluster.deploys
+                    drill,
+                    plan.path.parent,
+                    registry,
+                    say,
+                    cluster.running,
+                    environ,
+                    deploys_on_running=cluster.deploys,
                 )
             )
             context, kubeconfig, environ = here.context, here.kubeconfig, here.environ

@@ -1,0 +1,1 @@
+"""Controls of Chaos Toolkit: each module is one."""

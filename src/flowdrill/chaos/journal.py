@@ -1,0 +1,73 @@
+"""The experiment and its journal in the run folder, and the run in the journal: one id, the same instants."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from flowdrill.analysis.redaction import hide
+from flowdrill.durable_file import replace_durably
+from flowdrill.edges.runfolder.folder import CHAOS
+from flowdrill.errors import FlowdrillError, RunFolderError
+from flowdrill.model.result import Result, Verdict
+
+EXPERIMENT, JOURNAL = "experiment.json", "journal.json"
+OURS = "flowdrill"  # the journal's key
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A run that is over, before its reports are written."""
+
+    folder: Path
+    result: Result
+    error: FlowdrillError | None
+    dry: bool
+
+
+def keep_experiment(folder: Path, experiment: Json, hidden: tuple[str, ...]) -> None:
+    """Write down what steers the run; RunFolderError when it cannot be."""
+    _write(folder, EXPERIMENT, experiment, hidden)
+
+
+def keep_journal(closing: Closing, journal: Json, hidden: tuple[str, ...]) -> None:
+    """Say in the journal what came of the drill, then write it down in the run folder: chaoslib writes the same one.
+    RunFolderError when it cannot be."""
+    result = closing.result
+    journal[OURS] = run_in_journal(closing)
+    if result.verdict is Verdict.FAIL:
+        journal["deviated"] = True
+    unknown = result.verdict is Verdict.INCONCLUSIVE and not closing.dry
+    if journal.get("status") == "completed" and (unknown or closing.error is not None):
+        journal["status"] = "failed"  # not knowing is never a pass
+    _write(closing.folder, JOURNAL, journal, hidden)
+
+
+def run_in_journal(closing: Closing) -> Json:
+    """Return what the journal says of a run, by names of `result.json`."""
+    result = closing.result.model_dump(mode="json", by_alias=True)
+    return {
+        "run_id": closing.result.run.id,
+        "folder": str(closing.folder.resolve()),
+        "dry": closing.dry,
+        **{name: result[name] for name in ("verdict", "reasons", "end", "measures", "instants", "objectives")},
+        "problem": None if closing.error is None else closing.error.problem,
+    }
+
+
+def _write(folder: Path, name: str, content: Json, hidden: tuple[str, ...]) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n"
+    in_json = tuple(json.dumps(one, ensure_ascii=False)[1:-1] for one in hidden)
+    try:
+        (folder / CHAOS).mkdir(exist_ok=True)
+        replace_durably(folder / CHAOS / name, hide(text, in_json).encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise RunFolderError(f"{folder / CHAOS / name}: {error.strerror}", "make room on the disk") from error
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else str(value)
