@@ -12,7 +12,16 @@ from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo as UndoStrategy
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import AuditTrail, Guard, GuardJob, Obstacle, Ports, RollbackProgram, RollbackStrategy
+from flowdrill.engine.ports import (
+    Activities,
+    AuditTrail,
+    Guard,
+    GuardJob,
+    Obstacle,
+    Ports,
+    RollbackProgram,
+    RollbackStrategy,
+)
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import RunFolderError
 from flowdrill.model.advisories import Advisories, Advisory
@@ -127,7 +136,9 @@ class World:
         self.obstacles: tuple[Obstacle, ...] = ()
         self.audit: AuditTrail | None = None
         self.around: dict[LimitName, FakeLook] = {}  # nobody looks around, unless a test wants it
-        self.activities = FakeActivities(self.time, self.drill.chaos) if self.drill.chaos.activities else None
+        self.activities: Activities | None = None
+        if self.drill.chaos.activities:
+            self.activities = FakeActivities(self.time, self.drill.chaos)
         self.guard: Guard | None = None
         self.guard_job: GuardJob | None = None
         self.events: list[Event] = []

@@ -41,7 +41,7 @@ def world_of(**chaos: Any) -> World:
 
 
 def fake(world: World) -> FakeActivities:
-    assert world.activities is not None
+    assert isinstance(world.activities, FakeActivities)
     return world.activities
 
 
