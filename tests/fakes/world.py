@@ -21,6 +21,7 @@ from flowdrill.engine.ports import (
     Ports,
     RollbackProgram,
     RollbackStrategy,
+    Steering,
 )
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import RunFolderError
@@ -141,6 +142,7 @@ class World:
             self.activities = FakeActivities(self.time, self.drill.chaos)
         self.guard: Guard | None = None
         self.guard_job: GuardJob | None = None
+        self.steering: Steering | None = None
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
@@ -210,6 +212,7 @@ class World:
             activities=self.activities,
             sources=(self.alerts,) if self.alerts is not None else (),
             around=self.around,
+            steering=self.steering,
         )
 
     def run(self) -> RunOutcome:

@@ -117,7 +117,7 @@ def test_image_commands_name_what_is_wrong(arguments: list[str], said: str, caps
 
 
 def test_every_command_of_the_readme_is_one_that_exists(capsys: pytest.CaptureFixture[str]) -> None:
-    readme = (ROOT / "README.md").read_text()
+    readme = "\n".join((ROOT / page).read_text() for page in ("README.md", "docs/commands.md", "docs/preflight.md"))
     commands = set(re.findall(r"(?m)(?:^|`|\$\(|\$ )flowdrill ((?:image |cluster |scenario )?[a-z]+)\b", readme))
     assert {"run", "report", "validate", "schema", "image flow", "image derive"} <= commands
     assert {"cluster up", "cluster status", "cluster kubeconfig", "cluster down"} <= commands

@@ -3,7 +3,8 @@
 from chaoslib.exceptions import ActivityFailed
 from chaoslib.types import Configuration
 
-from flowdrill.chaos.session import GUARDED, Session, session_of
+from flowdrill.chaos.configured import GUARDED, session_of
+from flowdrill.chaos.session import Session
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.engine.evidence import take_evidence as take_the_evidence
 from flowdrill.engine.facts import Step

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowdrill.chaos.session import Asked
 from flowdrill.drilling.steered import SteeredRun
 from flowdrill.errors import PlanError
 from flowdrill.history.sealing import take_signing_key
-from flowdrill.preparing.opening import Cluster, plan_of
+from flowdrill.preparing.opening import Cluster, DrillFile, plan_of
 
 TEXTS = ("drill", "kube_context", "kubeconfig", "out")
 _NAME = "record_timeline"
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an experiment asks for."""
+
+    plan: DrillFile
+    where: Cluster
+    run: SteeredRun
+    experiment: Json
+    dry: bool = False
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from flowdrill.analysis.redaction import hide
+from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.durable_file import replace_durably
 from flowdrill.edges.runfolder.folder import CHAOS
+from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, RunFolderError
 from flowdrill.model.result import Result, Verdict
 
 EXPERIMENT, JOURNAL = "experiment.json", "journal.json"
 OURS = "flowdrill"  # the journal's key
+_log = logging.getLogger("chaostoolkit")
 Json = dict[str, Any]
 
 
@@ -57,6 +61,24 @@ def run_in_journal(closing: Closing) -> Json:
         **{name: result[name] for name in ("verdict", "reasons", "end", "measures", "instants", "objectives")},
         "problem": None if closing.error is None else closing.error.problem,
     }
+
+
+def tell_result(journal: Json, finished: FinishedRun | None, problem: FlowdrillError | None) -> None:
+    """Say what came of a drill, or why there is no run of it: then the experiment has failed."""
+    if problem is not None:
+        _log.error("flowdrill: %s", visible(str(problem)))
+        if journal.get("status") in (None, "completed"):
+            journal["status"] = "failed"
+        journal.setdefault(OURS, {})["problem"] = problem.problem
+    if finished is None:
+        return
+    result, error = finished.report.result, finished.outcome.error
+    _log.info("flowdrill: %s: %s", result.verdict.value, visible("; ".join(result.reasons)))
+    _log.info("flowdrill: report: %s", finished.folder / "report.html")
+    if finished.ledger is not None:
+        _log.info("flowdrill: ledger: %s", visible(finished.ledger))
+    if error is not None:
+        _log.error("flowdrill: %s", visible(str(error)))
 
 
 def _write(folder: Path, name: str, content: Json, hidden: tuple[str, ...]) -> None:

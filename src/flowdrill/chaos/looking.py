@@ -21,10 +21,13 @@ _TRIES = 3  # a first answer may be late, or a pod about to go
 
 def unhealthy_because(drill: Drill, here: OpenDrill) -> str | None:
     """Return why users are not served, or None: the rollout is complete, and one of three requests is answered as they
-    expect it. FlowdrillError when the cluster cannot be asked."""
+    expect it. While the model provider is not there, which the drill starts, nobody can be answered: then the rollout
+    alone counts. FlowdrillError when the cluster cannot be asked."""
     unsettled = unsettled_because(here.workload.snapshot())
     if unsettled is not None:
         return unsettled
+    if here.provider is not None and not here.provider.stands():
+        return None
     load, key = drill.load, api_key_of(drill.load, here.environ) or ""
     request = request_for(load.route, load.flow, load.input)
     for _ in range(_TRIES):

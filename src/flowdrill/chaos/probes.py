@@ -7,8 +7,9 @@ import time
 from chaoslib.exceptions import ActivityFailed
 from chaoslib.types import Configuration
 
+from flowdrill.chaos.configured import session_of
 from flowdrill.chaos.looking import elsewhere_because, may_not_because, not_retained_because, unhealthy_because
-from flowdrill.chaos.session import Session, session_of
+from flowdrill.chaos.session import Session
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.engine.facts import Step
 from flowdrill.model.events import Detected, ImageSet, Purpose, RecoveryHeld, StableImageSeen
@@ -30,7 +31,8 @@ _log = logging.getLogger("chaostoolkit")
 
 
 def service_is_healthy(configuration: Configuration = None) -> bool:
-    """Tell whether the workload's rollout is complete, and one of three requests is answered as its users expect."""
+    """Tell whether the workload's rollout is complete, and one of three requests is answered as its users expect.
+    Before the drill has started the model provider that it brings along, the rollout alone counts."""
     session = session_of(configuration)
     return _is_none("service_is_healthy", unhealthy_because(session.plan.drill, session.here))
 

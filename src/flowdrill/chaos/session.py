@@ -7,15 +7,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from chaoslib.exceptions import ActivityFailed, InterruptExecution
 
-from flowdrill.chaos.journal import Closing, keep_experiment, keep_journal
-from flowdrill.drilling.steered import SteeredRun, run_steered
+from flowdrill.chaos.asking import Asked
+from flowdrill.chaos.journal import Closing, keep_experiment, keep_journal, tell_result
+from flowdrill.drilling.steered import Pilot, SteeredRun, run_steered
 from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.terminal.lines import line_of, visible
 from flowdrill.engine.facts import EndAsked, Step, StepAsked
@@ -23,13 +23,14 @@ from flowdrill.engine.ports import Emit, Ports, Tell
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import FlowdrillError
 from flowdrill.history.run_reports import read_report
-from flowdrill.model.events import Event, RunStarted
+from flowdrill.model.events import Event
 from flowdrill.model.result import Result
 from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill
 
-SESSION, GUARDED = "flowdrill_session", "flowdrill_guarded"  # keys of an experiment's configuration
 _LOOK_SECONDS = 0.5
 _DRY = "a dry run: nothing was to be broken"
+_NOT_BEGUN = "the experiment was over before it had started the load"
+_CUT_SHORT = "the experiment has everything put back before the drill was over"
 _DEFECT = "this is a defect, please report it"
 _log = logging.getLogger("chaostoolkit")
 
@@ -38,24 +39,16 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What an experiment asks for."""
-
-    plan: DrillFile
-    where: Cluster
-    run: SteeredRun
-    experiment: Json
-    dry: bool = False
+CarryOut = Callable[[DrillFile, Cluster, SteeredRun, Pilot, Callable[[str], None]], FinishedRun]
 
 
 class Session:
     """The pilot of one drill (drilling.steered). Its methods are called by chaoslib's threads, but for those that the
     engine calls."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, carry_out: CarryOut = run_steered) -> None:
         self.plan, self.dry, self.where = asked.plan, asked.dry, asked.where
-        self._asked = asked
+        self._asked, self._run_steered = asked, carry_out
         self._changed = threading.Condition()
         self._here: OpenDrill | None = None
         self._folder: Path | None = None
@@ -133,7 +126,7 @@ class Session:
 
     def _carry_out(self) -> None:
         try:
-            self._finished = run_steered(self.plan, self.where, self._asked.run, self, self._say)
+            self._finished = self._run_steered(self.plan, self.where, self._asked.run, self, self._say)
         except FlowdrillError as error:
             self._problem = error
         except Exception as error:  # noqa: BLE001 - it must not be lost with the thread
@@ -190,12 +183,6 @@ class Session:
             return None
         return self._why_over()
 
-    @property
-    def run_id(self) -> str | None:
-        """The run's id, once it has begun."""
-        started = self.first(RunStarted)
-        return None if started is None else started.run_id
-
     def first(self, kind: type[E], fits: Callable[[E], bool] = lambda _: True) -> E | None:
         """Return the first event of a kind that fits, or None."""
         return next((one for one in self._events if isinstance(one, kind) and fits(one)), None)
@@ -230,7 +217,8 @@ class Session:
         settles = self.was_asked(Step.ROLL_BACK) and self.stopped is None
         self._let(Step.RESTORE)
         if not settles and not self.waits_for(Step.RESTORE):
-            self._tell_end("the experiment has everything put back before the drill was over")
+            begun = self.was_asked(Step.START)
+            self._tell_end(_DRY if self.dry else _CUT_SHORT if begun else _NOT_BEGUN)
 
     def finish(self, journal: Json) -> None:
         """The experiment is over: have everything put back, write the journal and the reports, and say in the journal
@@ -239,17 +227,13 @@ class Session:
             return
         if journal.get("status") in ("interrupted", "aborted"):
             self.stopped = self.stopped or "the experiment was interrupted"
-        if self.dry or not self.was_asked(Step.START):
-            self._let(Step.RESTORE)
-            self._tell_end(_DRY if self.dry else "the experiment ended before it had started the load")
-        else:
-            self.let_restore()
+        self.let_restore()
         self._patiently(lambda: True if self.over else None)
         with self._changed:
             self._journal = journal
             self._changed.notify_all()
         self._patiently(lambda: True if self._closed else None)
-        self._tell_result(journal)
+        tell_result(journal, self._finished, self._problem)
 
     def result(self) -> Result | None:
         """Return what the run shows by now, by what is written down; None before there is a run."""
@@ -288,22 +272,6 @@ class Session:
                     _log.critical("flowdrill: interrupted again: the guard puts everything back (%s)", whom)
                     os._exit(1)
 
-    def _tell_result(self, journal: Json) -> None:
-        if self._problem is not None:
-            _log.error("flowdrill: %s", visible(str(self._problem)))
-            if journal.get("status") in (None, "completed"):
-                journal["status"] = "failed"
-            journal.setdefault("flowdrill", {})["problem"] = self._problem.problem
-        if self._finished is None:
-            return
-        result = self._finished.report.result
-        _log.info("flowdrill: %s: %s", result.verdict.value, visible("; ".join(result.reasons)))
-        _log.info("flowdrill: report: %s", self._finished.folder / "report.html")
-        if self._finished.ledger is not None:
-            _log.info("flowdrill: ledger: %s", visible(self._finished.ledger))
-        if self._error is not None:
-            _log.error("flowdrill: %s", visible(str(self._error)))
-
     @property
     def _error(self) -> FlowdrillError | None:
         return self._problem or (None if self._outcome is None else self._outcome.error)
@@ -315,25 +283,3 @@ class Session:
 
     def _refuse(self) -> NoReturn:
         raise ActivityFailed(visible(self._why_over()))
-
-
-def session_of(configuration: Mapping[str, Any] | None) -> Session:
-    """Return the drill of the experiment whose configuration this is; ActivityFailed when it has none."""
-    session = (configuration or {}).get(SESSION)
-    if not isinstance(session, Session):
-        raise ActivityFailed(
-            "no drill is open: list the control flowdrill.chaos.controls.record_timeline, with its drill, first in the "
-            "experiment's controls"
-        )
-    return session
-
-
-def known_session(configuration: Mapping[str, Any] | None) -> Session | None:
-    """Return it, or None."""
-    session = (configuration or {}).get(SESSION)
-    return session if isinstance(session, Session) else None
-
-
-def put_session(configuration: MutableMapping[str, Any], session: Session) -> None:
-    """Make it the experiment's drill."""
-    configuration[SESSION] = session

@@ -8,7 +8,7 @@ from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import EventHandlerRegistry, RunEventHandler
 from chaoslib.types import Activity, Configuration, Experiment, Journal, Run
 
-from flowdrill.chaos.session import GUARDED, known_session
+from flowdrill.chaos.configured import GUARDED, known_session
 
 __all__ = [
     "after_activity_control",

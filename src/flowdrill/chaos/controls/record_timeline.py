@@ -9,7 +9,8 @@ from chaoslib.exceptions import InterruptExecution, InvalidActivity
 from chaoslib.types import Configuration, Control, Experiment, Journal, Secrets
 
 from flowdrill.chaos.asking import asked_of, check_arguments, strings_in
-from flowdrill.chaos.session import Session, known_session, put_session
+from flowdrill.chaos.configured import known_session, put_session
+from flowdrill.chaos.session import Session
 from flowdrill.chaos.tolerances import tolerance_problem
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError
