@@ -11,8 +11,8 @@ from flowdrill.model.run_record import RunRecord
 
 
 def activity_facts(record: RunRecord, clock: RunClock) -> tuple[ActivityFacts, ...]:
-    """Return every activity that began, or could not, in the order in which that was told; one that the run's end cut
-    off has no end."""
+    """Return every activity that began, or could not, in the order in which that was told; of one that was tried again,
+    the last try. One that the run's end cut off has no end."""
     plans = {(place, one.name): one for place, one in record.drill.chaos.activities}
     plans |= {(ActivityPlace.RESTORED, one.name): one for one in record.drill.chaos.steady_state}
     started = {ActivitySlot(one.place, one.name): one for one in record.all_of(ActivityStarted)}
@@ -21,6 +21,8 @@ def activity_facts(record: RunRecord, clock: RunClock) -> tuple[ActivityFacts, .
     facts = []
     for slot in order:
         plan, began, over = plans.get((slot.place, slot.name)), started.get(slot), ended.get(slot)
+        if began is not None and over is not None and over.at_ns < began.at_ns:
+            over = None  # of an earlier try
         facts.append(
             ActivityFacts(
                 name=redact(slot.name),

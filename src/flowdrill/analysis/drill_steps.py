@@ -113,7 +113,8 @@ def _from_the_break_on(scope: Scope) -> Iterator[PlanStep]:
                 writes.restoring, "nothing to undo", restore_seconds(drill))  # fmt: skip
     if drill.chaos.after or drill.chaos.steady_state:
         does = "Chaos Toolkit's activities that clean up; then the steady state must hold again."
-        limits = sum(drill.chaos.limit_seconds(one) for one in (*drill.chaos.after, *drill.chaos.steady_state))
+        again = (*drill.chaos.steady_state, *drill.chaos.steady_state)
+        limits = sum(drill.chaos.limit_seconds(one) for one in (*drill.chaos.after, *again))
         yield _step("run activities after the restore", does, scope, _activities(*_AFTER), _NOT_UNDONE, limits)
     yield _step("clean up", "Removes what the drill has made, and looks for it again.", scope, writes.clearing,
                 "nothing to undo")  # fmt: skip

@@ -3,7 +3,7 @@ them; only what comes before the break and after the restore does."""
 
 from __future__ import annotations
 
-from flowdrill.engine.activity_checks import ended_words, tell_activity, tell_not_begun, tell_restored
+from flowdrill.engine.activity_checks import ended_words, holds, tell_activity, tell_not_begun, tell_restored
 from flowdrill.engine.baseline import UnsteadyError
 from flowdrill.engine.facts import ActivityOver
 from flowdrill.engine.findings import Findings
@@ -18,6 +18,7 @@ from flowdrill.model.status import Status
 
 START_SECONDS = 60.0  # until an activity's process has imported its module
 _TOLD_SECONDS = 10.0  # until what became of one that was ended is told
+_AGAIN_SECONDS = 1.0
 _UNKNOWN_RIGHTS = (
     "what they need of the cluster, or elsewhere, flowdrill cannot know: they act with the rights of the target's "
     "context, and what they do is in no undo"
@@ -128,7 +129,7 @@ class AroundDrill:
         for after in self._plan.after:
             tell_activity(ActivityPlace.AFTER, after, self._run(ActivityPlace.AFTER, after), self._tell)
         if restored and self._plan.steady_state:
-            seen = [(probe, self._run(ActivityPlace.RESTORED, probe)) for probe in self._plan.steady_state]
+            seen = [(probe, self._until_it_holds(probe)) for probe in self._plan.steady_state]
             tell_restored(seen, self._tell)
 
     def _hold(self, place: ActivityPlace, one: ActivityPlan) -> None:
@@ -147,9 +148,19 @@ class AroundDrill:
         if slot not in self._lookout.activities_begun or (ended is not None and ended.end is not ActivityEnd.DONE):
             raise UnsteadyError(f"before: {one.name}: {ended_words(ended)}; nothing was broken")
 
+    def _until_it_holds(self, probe: ActivityPlan) -> ActivityOver | None:
+        """Ask again and again after the restore, for as long as a probe may take: what was put back has to settle."""
+        until_ns = self._clock.now_ns() + seconds_to_ns(self._plan.limit_seconds(probe))
+        while True:
+            over = self._run(ActivityPlace.RESTORED, probe)
+            if holds(ActivityPlace.RESTORED, over) or self._clock.now_ns() >= until_ns:
+                return over
+            self._lookout.pause(_AGAIN_SECONDS)
+
     def _run(self, place: ActivityPlace, one: ActivityPlan) -> ActivityOver | None:
         """Run one, and return what became of it; None when nothing was heard of it in time."""
         slot = ActivitySlot(place, one.name)
+        self._lookout.activities_over.pop(slot, None)
         self._begin(slot)
         return self._lookout.wait(lambda _: self._lookout.activities_over.get(slot), self._patience(one))
 

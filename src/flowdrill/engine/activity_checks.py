@@ -70,6 +70,11 @@ def ended_words(over: ActivityOver | None) -> str:
     return f"its answer is {'within' if over.tolerance_met else 'not within'} its tolerance: {over.says}"
 
 
+def holds(place: ActivityPlace, over: ActivityOver | None) -> bool:
+    """Return whether an activity was done, and its answer is within its tolerance."""
+    return _status(place, over) is Status.PASS
+
+
 def _status(place: ActivityPlace, over: ActivityOver | None) -> Status:
     if over is None or over.end is not ActivityEnd.DONE:
         return Status.FAIL if place is ActivityPlace.AFTER else Status.UNKNOWN

@@ -229,6 +229,19 @@ def test_a_steady_state_that_does_not_come_back_is_left_behind() -> None:
     assert result_of(world).verdict is Verdict.FAIL
 
 
+def test_a_steady_state_that_needs_a_moment_after_the_restore_is_asked_again() -> None:
+    world = world_of(steady_state=[probe("steady")])
+
+    def settles() -> None:
+        fake(world).again["steady"] = Act(tolerance_met=True)
+
+    fake(world).again["steady"] = Act(tolerance_met=False, does=lambda: world.time.after(3, settles))
+    world.run()
+    assert world.check("steady_state_restored").status is Status.PASS
+    assert 1 < sum(place == ActivityPlace.RESTORED for place, _ in fake(world).places()) < 5
+    assert len(result_of(world).activities) == 2
+
+
 def test_what_chaos_toolkit_does_not_take_is_refused_before_anything_is_touched() -> None:
     world = world_of(**EVERYWHERE)
     fake(world).invalid = ("'kill': the module chaosk8s is not installed",)
