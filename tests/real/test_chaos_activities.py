@@ -168,6 +168,7 @@ def test_pods_that_are_deleted_while_the_rollback_runs_leave_the_times_right(gro
 
 
 @pytest.mark.drills
+@pytest.mark.endurance
 def test_when_the_harness_is_killed_its_activities_end_and_the_guard_restores(embedded: Ground, tmp_path: Path) -> None:
     marker = tmp_path / "runs"
     script = f"echo $$ > {marker}; exec sleep 3600"
