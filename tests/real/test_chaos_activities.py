@@ -155,13 +155,12 @@ def test_pods_that_are_deleted_while_the_rollback_runs_leave_the_times_right(gro
     assert None not in first.values()
     assert any(at_ns is not None and at_ns >= began_ns for at_ns in first.values()), first  # some went of themselves
 
-    # by nothing but what users were answered: the last request that was answered badly left when `recovered` begins
+    # by nothing but what users were answered: whoever asked after `recovered` was answered well (slow answers count, too)
     start_ns, recovered = record.events[0].at_ns, instants["recovered"]
     restore = next(one["start"] for one in result["phases"] if one["phase"] == "restore")
     bad = [(one.sent_ns - start_ns) / 1e9 for one in record.records
            if one.kind is RecordKind.FINISHED and one.reason is not Reason.GOOD]  # fmt: skip
-    assert max(sent for sent in bad if sent < restore) == pytest.approx(recovered["earliest"], abs=0.002)
-    assert recovered["latest"] - recovered["earliest"] < 2
+    assert instants["impact"]["latest"] < max(sent for sent in bad if sent < restore) <= recovered["latest"]
     assert "Chaos Toolkit activities" in (folder / "report.html").read_text()
     assert "terminate_pods" in (folder / "report.md").read_text()
     until(lambda: not stage.problems(), "everything is as before")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flowdrill.edges.planfiles.command_files import command_files
 from flowdrill.edges.planfiles.reading import read_drill
 from flowdrill.errors import PlanError
 from flowdrill.model.chaos_plan import ChaosPlan, experiment_activity
@@ -81,6 +82,20 @@ def test_the_digest_covers_activities_and_the_files_beside_the_drill_that_they_a
     changed = plan_of(drill)
     (tmp_path / "team.py").write_text("def kill(): pass\n")
     assert digest_of(changed.drill, changed.found, tmp_path, "there") != before
+
+
+def test_the_files_of_activities_go_along_into_a_cluster_and_none_from_elsewhere(tmp_path: Path) -> None:
+    near = tmp_path / "drills"
+    near.mkdir()
+    (near / "team.py").write_text("def kill(): pass\n")
+    (tmp_path / "outside.sh").write_text("true\n")
+    drill = near / "drill.yaml"
+    drill.write_text(f"{HEAD}  during:\n    - {KILL}\n")
+    assert list(command_files(read_drill(drill), near)) == [near / "team.py"]
+    run = "{name: run, type: action, provider: {type: process, path: ../outside.sh}}"
+    drill.write_text(f"{HEAD}  after:\n    - {run}\n")
+    with pytest.raises(PlanError, match=r"chaos: \.\./outside\.sh cannot be used in the cluster"):
+        list(command_files(read_drill(drill), near))
 
 
 def flowdrill(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
