@@ -18,6 +18,7 @@ import yaml
 from tests.real.kill.arena import Arena
 from tests.real.kill.running import RunningDrill
 from tests.real.kill.stage import Stage, stage_on
+from tests.real.kill.who_wrote import Write, writes_of_flowdrill
 from tests.unit.chaos.experiments import probe_of, shipped
 
 Json = dict[str, Any]
@@ -83,6 +84,11 @@ class Bench:
             assert self.journal_file.is_file(), running.told()
             journal: Json = json.loads(self.journal_file.read_text())
             return code, journal, running
+
+    def writes(self, running: RunningDrill) -> list[Write]:
+        """What flowdrill has written to the service's namespace on the embedded cluster, dry runs left out."""
+        assert self.arena.cluster is not None
+        return writes_of_flowdrill(self.arena.cluster.folder.audit_log, self.stage.stand.play.namespace, running.began)
 
     @property
     def journal_file(self) -> Path:

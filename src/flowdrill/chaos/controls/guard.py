@@ -69,10 +69,8 @@ def after_activity_control(
     told = "".join((state or {}).get("exception") or ())
     if session is None or _ASKED not in told:
         return
-    first = session.stopped is None or session.in_method
     session.stopped = session.stopped or told.rpartition(_ASKED)[2].strip()
-    if first:
-        raise InterruptExecution(session.stopped)
+    raise InterruptExecution(session.stopped)
 
 
 def after_experiment_control(
