@@ -155,7 +155,7 @@ def test_pods_that_are_deleted_while_the_rollback_runs_leave_the_times_right(gro
     assert None not in first.values()
     assert any(at_ns is not None and at_ns >= began_ns for at_ns in first.values()), first  # some went of themselves
 
-    # by nothing but what users were answered: whoever asked after `recovered` was answered well (slow answers count, too)
+    # by nothing but the answers: whoever asked after `recovered` was answered well (slow answers count, too)
     start_ns, recovered = record.events[0].at_ns, instants["recovered"]
     restore = next(one["start"] for one in result["phases"] if one["phase"] == "restore")
     bad = [(one.sent_ns - start_ns) / 1e9 for one in record.records

@@ -21,6 +21,8 @@ from flowdrill.errors import PlanError
 from flowdrill.model.chaos_plan import ChaosPlan
 from flowdrill.model.drill import Drill
 
+_SURE = 8  # characters that no word of an event's JSON has
+
 
 def activities_of(
     drill: Drill, post: Post, environ: Mapping[str, str], run_folder: Path | None = None
@@ -49,5 +51,6 @@ def refuse_invalid_activities(drill: Drill, near: Path) -> None:
 
 
 def secrets_given(plan: ChaosPlan, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values that the drill gives its activities as secrets: they are written nowhere."""
-    return tuple(sorted(secrets_of_plan(plan, environ)))
+    """Return the values that the drill gives its activities as secrets, and that no event may hold. What could be a
+    word or a number of an event itself is left out: what activities say is cleaned before."""
+    return tuple(sorted(one for one in secrets_of_plan(plan, environ) if len(one) >= _SURE and not one.isdigit()))

@@ -17,13 +17,14 @@ import pytest
 
 pytest.importorskip("chaoslib")
 
-from flowdrill.edges.chaostoolkit.activities import ActivityRoom, ChaosActivities, cluster_variables
+from flowdrill.edges.chaostoolkit.activities import ActivityRoom, ChaosActivities, cluster_variables, secrets_of_plan
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.engine.facts import ActivityBegan, ActivityOver, Fact
 from flowdrill.errors import ActivityError
 from flowdrill.model.activity import ActivityEnd, ActivityPlace, ActivitySlot
 from flowdrill.model.chaos_plan import ChaosPlan
 from flowdrill.model.instant import seconds_to_ns
+from flowdrill.preparing.chaos_activities import secrets_given
 
 HERE = Path(__file__).parent
 TOKEN = "very-secret-token"
@@ -152,6 +153,14 @@ def test_it_sees_what_the_drill_gives_it_and_where_the_cluster_is_and_no_more(be
     assert {"HOME", "PATH", "KUBECONFIG", "KUBERNETES_CONTEXT", "TEAM_TOKEN"} <= set(variables)
     assert run["output"]["configuration"] == {"plain": "text", "home": "/nowhere"}
     assert "token is [redacted]" in run["printed"]
+
+
+def test_a_secret_that_could_be_any_word_is_taken_out_of_no_event() -> None:
+    keys = {name: {"type": "env", "key": name} for name in ("LONG", "SHORT", "WORD", "NUMBER")}
+    plan = ChaosPlan.model_validate_json(json.dumps({"secrets": {"team": keys}}))
+    environ = {"LONG": "a-long-secret", "SHORT": "1", "WORD": "true", "NUMBER": "1234567890"}
+    assert secrets_given(plan, environ) == ("a-long-secret",)
+    assert secrets_of_plan(plan, environ) == {"a-long-secret", "true", "1234567890"}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ _NEEDED = frozenset(  # no secret is in these, and programs do not run well with
     }
 )
 _JOIN_SECONDS = 10.0
+_SHORTEST_SECRET = 4  # characters
 _SHOWN = 200  # characters of a probe's answer in an event
 
 
@@ -165,9 +166,11 @@ def secrets_known(plan: ChaosPlan, environ: Mapping[str, str]) -> frozenset[str]
 
 
 def secrets_of_plan(plan: ChaosPlan, environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the values of the plan's secrets, and each line of those with several."""
+    """Return the values of the plan's secrets, and each line of those with several. What is as short as `1` or `on` is
+    left out: it would be redacted everywhere."""
     own = (environ.get(name, "") for name in plan.secret_variables)
-    return frozenset(one for value in own for one in (value, *value.splitlines()) if one.strip())
+    lines = {one.strip() for value in own for one in (value, *value.splitlines())}
+    return frozenset(one for one in lines if len(one) >= _SHORTEST_SECRET)
 
 
 def own_environment(plan: ChaosPlan, room: ActivityRoom) -> dict[str, str]:
