@@ -191,6 +191,7 @@ def test_when_the_harness_is_killed_its_activities_end_and_the_guard_restores(em
         with running_drill_of(stage, place, tmp_path / "killed", USUAL) as drill:
             until(lambda: marker.is_file() and marker.read_text().strip() != "", drill.told())
             pid = int(marker.read_text())
+            until(lambda: any(one["event"] == "activity started" for one in drill.events), drill.told())
             drill.kill_harness()
             until(lambda: not Path(f"/proc/{pid}").exists(), f"the activity's process ends: {drill.told()}")
             until(lambda: not stage.problems(), f"everything is as before: {stage.problems()}")
