@@ -94,6 +94,10 @@ class RunFolderError(FlowdrillError):
     """A run folder is missing, incomplete, damaged, or from a newer version."""
 
 
+class StoreError(FlowdrillError):
+    """A store of evidence cannot be used as it is named, cannot be reached, or refuses."""
+
+
 class SiteError(FlowdrillError):
     """A site cannot be made from what was named, or not be written where it was to be."""
 
@@ -108,6 +112,10 @@ class SigningError(FlowdrillError):
 
 class WebhookError(FlowdrillError):
     """A webhook cannot be used, or has not taken a run's summary. The run is what it is."""
+
+
+class MetricsError(FlowdrillError):
+    """A run's metrics were not taken, or could not be written. The run is what it is."""
 
 
 class NoDrillError(FlowdrillError):

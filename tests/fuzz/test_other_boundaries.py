@@ -125,7 +125,7 @@ def test_a_run_folder(tmp_path_factory: pytest.TempPathFactory, data: st.DataObj
 
 
 @given(st.data())
-@tried(8)
+@tried(8, many=1000)  # each makes up to three runs anew: half a second; ten thousand took more than an hour
 def test_a_folder_of_runs(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """A run is a row of the site, or is listed with its reason."""
     source, folder = data.draw(st.sampled_from(list(golden_runs()))), tmp_path_factory.mktemp("runs")

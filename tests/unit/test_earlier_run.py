@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,21 @@ def test_what_is_no_run_or_one_of_another_drill_is_refused(tmp_path: Path) -> No
         named_run(tmp_path / "empty", "edge-missing")
     with pytest.raises(RunFolderError, match="is a run of drill other, not of edge-missing"):
         named_run(folder(tmp_path, "a", drill="other"), "edge-missing")
+
+
+@pytest.mark.parametrize("pipe", ["plan.json", "result.json", "attestation.dsse.json", "SHA256SUMS"])
+def test_a_pipe_in_a_run_folder_is_not_waited_for(tmp_path: Path, pipe: str) -> None:
+    path = folder(tmp_path, "20261101T100000Z-edge-missing", result=result("one"))
+    (path / pipe).unlink(missing_ok=True)
+    os.mkfifo(path / pipe)
+    found = newest_run(tmp_path, "edge-missing")
+    assert (found is None) is (pipe == "plan.json")
+    assert found is None or found.digest is None
+
+
+def test_a_result_that_is_no_text_says_nothing(tmp_path: Path) -> None:
+    path = folder(tmp_path, "20261101T100000Z-edge-missing")
+    (path / "result.json").write_bytes(b"\xff\xfe{")
+    found = newest_run(tmp_path, "edge-missing")
+    assert found is not None
+    assert found.verdict is None

@@ -20,6 +20,7 @@ from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.signing.keys import PublicKey, read_public_key, read_signing_key
 from flowdrill.errors import RunFolderError
 from flowdrill.history import searching_evidence
+from flowdrill.history.folder_store import FolderStore
 from flowdrill.history.run_reports import write_reports
 from flowdrill.history.sealing import seal
 from flowdrill.history.searching_evidence import search_evidence
@@ -59,7 +60,7 @@ class Store:
         return Wanted(digest or stable.digest, 30 * DAY, finished + timedelta(seconds=age_seconds))
 
     def asked(self, key: PublicKey | None = None, **changes: float) -> EvidenceAnswer:
-        return search_evidence(self.folder, self.wanted(**changes), key)  # type: ignore[arg-type]
+        return search_evidence(FolderStore(self.folder), self.wanted(**changes), key)  # type: ignore[arg-type]
 
 
 def recorded(out: Path, private: Path | None, drill: Drill | None = None) -> Path:
@@ -116,7 +117,7 @@ def test_without_a_key_nothing_is_proven(kept: Store) -> None:
 
 
 def test_another_images_drill_is_none(kept: Store) -> None:
-    answer = search_evidence(kept.folder, kept.wanted(digest=f"sha256:{'e' * 64}"), kept.key)
+    answer = search_evidence(FolderStore(kept.folder), kept.wanted(digest=f"sha256:{'e' * 64}"), kept.key)
     assert answer.found is Found.NONE
     assert [one.why_not.split(":")[0] for one in answer.nearest] == ["its stable image is another one"]
 
@@ -148,10 +149,10 @@ def test_a_result_that_was_made_a_pass_by_hand_is_none(kept: Store, tmp_path: Pa
     run = recorded(place, kept.private, drill_of(objectives={"time_to_recover": "1ms"}))
     failed = json.loads((run / "result.json").read_text())
     assert failed["verdict"] == "fail"
-    told = search_evidence(place, kept.wanted(), kept.key).nearest[0].why_not
+    told = search_evidence(FolderStore(place), kept.wanted(), kept.key).nearest[0].why_not
     assert told.startswith("its verdict is fail: time_to_recover")
     (run / "result.json").write_text(json.dumps(failed | {"verdict": "pass"}))
-    answer = search_evidence(place, kept.wanted(), kept.key)
+    answer = search_evidence(FolderStore(place), kept.wanted(), kept.key)
     assert answer.found is Found.NONE
     assert "result.json" in answer.nearest[0].why_not
 
@@ -214,10 +215,10 @@ def test_a_run_whose_name_is_that_of_a_summary_counts_and_a_pipe_is_left_alone(s
 def test_a_run_that_nobody_has_signed_or_somebody_else_is_none(kept: Store, tmp_path: Path) -> None:
     place, other = tmp_path / "reports", tmp_path / "other.pem"
     recorded(place, None)
-    assert "not signed by anybody" in search_evidence(place, kept.wanted(), kept.key).nearest[0].why_not
+    assert "not signed by anybody" in search_evidence(FolderStore(place), kept.wanted(), kept.key).nearest[0].why_not
     assert main(["key", "new", "--out", str(other)]) == 0
     recorded(place, other)
-    answer = search_evidence(place, kept.wanted(), kept.key)
+    answer = search_evidence(FolderStore(place), kept.wanted(), kept.key)
     assert answer.found is Found.NONE
     assert any("is not signed by this key" in one.why_not for one in answer.nearest)
 
@@ -244,7 +245,7 @@ def test_what_cannot_be_read_is_counted_and_is_no_pass(store: Store) -> None:
 
 def test_a_store_that_is_not_there_is_an_error(kept: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RunFolderError, match="the evidence cannot be read: No such file"):
-        search_evidence(tmp_path / "nowhere", kept.wanted(), kept.key)
+        search_evidence(FolderStore(tmp_path / "nowhere"), kept.wanted(), kept.key)
     asked = ["gate", "--evidence", str(tmp_path / "nowhere"), "--image", f"sha256:{'e' * 64}"]
     assert main(asked) == 2
     assert "nowhere: the evidence cannot be read" in capsys.readouterr().err
@@ -266,7 +267,7 @@ def test_the_command_says_it_to_pipelines(store: Store, tmp_path: Path, capsys: 
 
 def test_a_run_is_no_store_of_runs(kept: Store) -> None:
     with pytest.raises(RunFolderError, match="is itself a run, and not a folder of runs"):
-        search_evidence(kept.run, kept.wanted(), kept.key)
+        search_evidence(FolderStore(kept.run), kept.wanted(), kept.key)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

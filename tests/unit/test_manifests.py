@@ -194,6 +194,23 @@ def test_a_second_set_takes_nothing_from_the_first(
     assert not policy.items() <= pod["metadata"]["labels"].items()
 
 
+def test_what_an_older_set_has_left_is_found_by_the_label_that_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = printed(capsys, drill_file(tmp_path / "old", DRILL.replace("drill: ", "drill: older-", 1)), *TUESDAYS)
+    new = printed(capsys, drill_file(tmp_path / "new"), *TUESDAYS)
+    (told,) = (line for line in new.splitlines() if line.startswith("#   kubectl -n flowdrill get"))
+    kinds, selector = re.fullmatch(r"#   kubectl -n flowdrill get (\S+) -l '([^']+)'", told).groups()  # type: ignore[union-attr]
+    name, unlike = selector.split(",")
+    own = unlike.removeprefix(f"{name}!=")
+    of_set = [one for one in objects(old) + objects(new) if f"{one['kind'].lower()}s".replace("ys", "ies") in kinds]
+    assert len(of_set) == 6
+    for one in objects(old):
+        listed = one in of_set and one["metadata"]["labels"][name] != own
+        assert listed is (one["kind"] in ("CronJob", "ConfigMap", "NetworkPolicy"))
+    assert all(one["metadata"]["labels"][name] == own for one in objects(new) if one in of_set)
+
+
 def test_the_same_drills_changed_have_the_same_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = by_name(printed(capsys, drill_file(tmp_path), *TUESDAYS))
     changed = drill_file(tmp_path, DRILL + "hold: 17s\n")

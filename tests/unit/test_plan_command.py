@@ -147,6 +147,30 @@ def test_whatever_decides_what_happens_changes_the_digest(
     assert facts(said, drill)["digest"] != before
 
 
+def test_a_program_of_the_machine_is_covered_by_its_path_and_what_it_runs_by_its_bytes(
+    written: Callable[..., Path], said: Callable[..., Answer], tmp_path: Path
+) -> None:
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    shell, script = machine / "sh", machine / "back.sh"
+
+    def digest(*command: str) -> tuple[str, list[str]]:
+        shown = facts(said, written(rollback={"strategy": "command", "command": list(command)}))
+        return shown["digest"], [one["name"] for one in shown["covers"] if one["name"].startswith("rollback")]
+
+    for path in (shell, script):
+        path.write_text("first")
+    before = digest(str(shell), str(script))
+    assert before[1] == [f"rollback.command {script}"]
+    shell.write_text("second: an update of the machine, or another machine")
+    assert digest(str(shell), str(script)) == before
+    assert digest(str(machine / "bash"), str(script))[0] != before[0]
+    script.write_text("second")
+    assert digest(str(shell), str(script))[0] != before[0]
+    beside = str(written().parent / "back.sh")
+    assert digest(beside)[1] == [f"rollback.command {beside}"]
+
+
 def test_what_decides_nothing_does_not(written: Callable[..., Path], said: Callable[..., Answer]) -> None:
     drill = written()
     before = facts(said, drill)["digest"]

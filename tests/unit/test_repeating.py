@@ -12,6 +12,7 @@ import pytest
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.cli.main import main
+from flowdrill.commands.afterwards import Afterwards
 from flowdrill.commands.repeats import summed_up
 from flowdrill.drilling.repeating import Repetition, repeated
 from flowdrill.drilling.wiring import FinishedRun
@@ -255,5 +256,5 @@ def test_what_cannot_be_pooled_is_one_error(
 def test_each_run_that_has_ended_is_posted(tmp_path: Path) -> None:
     runs = [Repetition(1, HELD, None), Repetition(2, AWAY, None), Repetition(3, HELD, None)]
     with receiver(200) as (url, seen):
-        summed_up(runs, 3, tmp_path / "sum", as_json=False, webhook=webhook_of(url, ""))
+        summed_up(runs, 3, tmp_path / "sum", as_json=False, afterwards=Afterwards(webhook_of(url, "")))
     assert len(seen) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from flowdrill.cli.parts import Commands, later
+from flowdrill.cli.parts import Commands, add_store_options, later
 
 _VERIFY_EXIT_CODES = """exit codes:
   0  every file is as it was signed with the key given by --key
@@ -37,27 +37,7 @@ def add_evidence(commands: Commands) -> None:
     archive.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
     archive.add_argument("--out", type=Path, metavar="FILE.zip", help="default: the run's name, here")
     archive.set_defaults(call=later("evidence", "archive"))
-    push = commands.add_parser("push", help="push a run's archive and reports to the registry, beside its stable image")
-    push.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
-    push.add_argument("--to", metavar="REPOSITORY", help="another repository; default: the stable image's own")
-    push.add_argument("--report-only", action="store_true", help="without the archive, which holds all of the evidence")
-    push.add_argument(
-        "--plain-http", action="store_true", help="with --to: HTTP without TLS; always allowed for loopback"
-    )
-    push.add_argument(
-        "--ca-file", metavar="FILE", help="with --to: PEM file with that registry's certificate authority"
-    )
-    push.set_defaults(call=later("pushes", "push"))
-    listed = commands.add_parser(
-        "evidence",
-        help="list the runs that were pushed beside an image",
-        epilog="exit codes:\n  0  there are some\n  1  there are none\n  2  error: it could not be looked at\n",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    listed.add_argument("image", metavar="IMAGE")
-    listed.add_argument("--plain-http", action="store_true", help="HTTP without TLS; always allowed for loopback")
-    listed.add_argument("--ca-file", metavar="FILE", help="PEM file with the registry's certificate authority")
-    listed.set_defaults(call=later("pushes", "evidence"))
+    _add_stores(commands)
     key = commands.add_parser("key", help="keys to sign runs with")
     kinds = key.add_subparsers(title="commands", required=True, metavar="COMMAND")
     new = kinds.add_parser("new", help="make an Ed25519 pair: FILE (readable by you alone) and FILE.pub")
@@ -65,5 +45,33 @@ def add_evidence(commands: Commands) -> None:
         "--out", type=Path, default=Path("flowdrill-signing-key.pem"), metavar="FILE", help="default: %(default)s"
     )
     new.set_defaults(call=later("evidence", "new_key"))
-    for command in (verify, attest, new, push, listed):
+    for command in (verify, attest, new):
+        command.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def _add_stores(commands: Commands) -> None:
+    push = commands.add_parser(
+        "push", help="push a run's archive and reports beside its stable image, or into another store of evidence"
+    )
+    push.add_argument("run_folder", type=Path, metavar="RUN_FOLDER")
+    push.add_argument(
+        "--to",
+        metavar="STORE",
+        help="s3://BUCKET/PREFIX, or oci://REPOSITORY; default: the registry of the stable image, beside it",
+    )
+    push.add_argument("--report-only", action="store_true", help="without the archive, which holds all of the evidence")
+    push.set_defaults(call=later("pushes", "push"))
+    listed = commands.add_parser(
+        "evidence",
+        help="list the runs of a store of evidence: a folder, a registry, S3-compatible storage",
+        epilog="exit codes:\n  0  there are some\n  1  there are none\n  2  error: it could not be looked at\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    listed.add_argument("store", metavar="STORE", help="DIR, s3://BUCKET/PREFIX, or oci://IMAGE")
+    listed.add_argument("--image", metavar="DIGEST", help="those of this stable image alone")
+    listed.add_argument("--pull", metavar="NAME", help="bring one of them here, as an archive for `flowdrill verify`")
+    listed.add_argument("--out", type=Path, metavar="FILE.zip", help="with --pull; default: its name, here")
+    listed.set_defaults(call=later("pushes", "evidence"))
+    for command in (push, listed):
+        add_store_options(command)
         command.add_argument("--json", action="store_true", help="print the answer as JSON")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from flowdrill.cli.parts import Commands, add_cluster_options, later
+from flowdrill.cli.parts import Commands, add_cluster_options, add_push_options, later
 
 _EXIT_CODES = """exit codes:
   0  pass: the candidate serves, the way back from it holds, and so does every drill of the suite; with --evidence:
@@ -31,6 +31,7 @@ def add_gate(commands: Commands) -> None:
     command.add_argument("suite", type=Path, nargs="?", metavar="SUITE.yaml", help="a suite, or one drill")
     add_cluster_options(command)
     _add_running(command)
+    add_push_options(command)
     _add_evidence(command)
     command.add_argument("--markdown", type=Path, metavar="FILE", help="append a short summary: $GITHUB_STEP_SUMMARY")
     command.add_argument(
@@ -75,7 +76,15 @@ def _add_running(command: argparse.ArgumentParser) -> None:
 
 def _add_evidence(command: argparse.ArgumentParser) -> None:
     ask = command.add_argument_group("asking the history")
-    ask.add_argument("--evidence", type=Path, metavar="DIR", help="run nothing: ask the runs and archives in here")
+    ask.add_argument(
+        "--evidence",
+        metavar="STORE",
+        help="run nothing: ask the runs that are kept in DIR, s3://BUCKET/PREFIX, or oci://REPOSITORY",
+    )
     ask.add_argument("--image", metavar="DIGEST", help="what a rollback must bring back: sha256:…, or IMAGE@sha256:…")
     ask.add_argument("--not-older-than", default="30d", metavar="DURATION", help="default: 30d")
+    ask.add_argument(
+        "--plain-http", action="store_true", help="of a registry: HTTP without TLS; always allowed for loopback"
+    )
+    ask.add_argument("--ca-file", metavar="FILE", help="PEM file with the registry's certificate authority")
     ask.add_argument("--key", type=Path, metavar="FILE", help="the public key of whoever must have signed the run")

@@ -11,7 +11,7 @@ from pathlib import Path
 from flowdrill.cli.evidence import add_evidence
 from flowdrill.cli.gate import add_gate
 from flowdrill.cli.looking import add_looking
-from flowdrill.cli.parts import Commands, add_cluster_options, later
+from flowdrill.cli.parts import Commands, add_cluster_options, add_push_options, later
 from flowdrill.cli.people import add_people
 from flowdrill.cli.repeats import add_pool
 from flowdrill.cli.replay import add_replay
@@ -132,9 +132,7 @@ def _add_run(commands: Commands) -> None:
         action="store_true",
         help="keep to the drill's calendar: outside of it nothing is touched, and the exit code is 0 (SKIPPED)",
     )
-    command.add_argument(
-        "--push-report", action="store_true", help="push archive and report to the registry, beside the stable image"
-    )
+    add_push_options(command)
     command.add_argument(
         "--sign-key",
         type=Path,

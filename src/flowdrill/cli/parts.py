@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Commands = Any  # argparse's type of `add_subparsers` is private
@@ -30,3 +31,36 @@ def add_cluster_options(command: argparse.ArgumentParser) -> None:
         help="kubeconfig context of the cluster; default: the embedded cluster, never the kubeconfig's current context",
     )
     command.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, then ~/.kube/config")
+
+
+def add_store_options(command: argparse._ActionsContainer) -> None:
+    """Add the options that say how a store of evidence is reached."""
+    command.add_argument(
+        "--endpoint-url", metavar="URL", help="of S3-compatible storage; default: $AWS_ENDPOINT_URL, else AWS' own"
+    )
+    command.add_argument(
+        "--plain-http", action="store_true", help="of a registry: HTTP without TLS; always allowed for loopback"
+    )
+    command.add_argument("--ca-file", metavar="FILE", help="PEM file with the registry's certificate authority")
+
+
+def add_push_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that say where a run that is over is sent."""
+    command.add_argument(
+        "--push-report", action="store_true", help="push archive and report to the registry, beside the stable image"
+    )
+    command.add_argument(
+        "--push-to", metavar="STORE", help="push archive and report there: s3://BUCKET/PREFIX, or oci://REPOSITORY"
+    )
+    command.add_argument(
+        "--endpoint-url", metavar="URL", help="with --push-to s3://…; default: $AWS_ENDPOINT_URL, else AWS' own"
+    )
+    command.add_argument(
+        "--push-metrics", metavar="URL", help="push the run's metrics to this Pushgateway; one that is away only warns"
+    )
+    command.add_argument(
+        "--metrics-textfile",
+        type=Path,
+        metavar="DIR",
+        help="write the run's metrics there, for node-exporter's textfile collector",
+    )

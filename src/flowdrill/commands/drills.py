@@ -6,10 +6,10 @@ import argparse
 import json
 import os
 
+from flowdrill.commands.afterwards import Afterwards, afterwards_of, carry_on
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
-from flowdrill.commands.notifying import notify, take_webhook
-from flowdrill.commands.pushes import pushed_report
+from flowdrill.commands.notifying import take_webhook
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
 from flowdrill.commands.telling import answered, tell
@@ -19,7 +19,6 @@ from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
-from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.history.sealing import take_signing_key
 from flowdrill.preparing.authority import Told
@@ -31,20 +30,15 @@ def run(options: argparse.Namespace) -> ExitCode:
     """Carry out a drill, once or several times, or a suite of drills."""
     end_by_signals(os.getpid())
     key = take_signing_key(options.sign_key, os.environ)  # one that is none is named before anything is done
-    webhook = take_webhook(os.environ)
+    afterwards = afterwards_of(options, take_webhook(os.environ))
     ended = ended_by_calendar(options)
     if ended is not None:
         return ended
-    if options.push_report and options.context is None:
-        remedy = "name the cluster with --context; or `flowdrill push RUN_FOLDER` where an embedded cluster is kept up"
-        raise PlanError("--push-report: the embedded cluster's registry ends with the drill", remedy)
-    if options.push_report and (options.repeat is not None or is_suite(options.drill)):
-        raise PlanError("--push-report goes with one run of one drill", "push each with `flowdrill push RUN_FOLDER`")
     told = Told(options.ran_by, options.approved_by, options.previous)
     if options.repeat is not None:
-        return run_repeated(options, key, told, webhook)
+        return run_repeated(options, key, told, afterwards)
     if is_suite(options.drill):
-        return _run_suite(options, key, told, webhook)
+        return _run_suite(options, key, told, afterwards)
     finished = wiring.run_drill_file(
         options.drill,
         context=options.context,
@@ -58,12 +52,11 @@ def run(options: argparse.Namespace) -> ExitCode:
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
     code = answered(text, code_of(finished))
     tell_report_and_error(finished)
-    pushed = not options.push_report or pushed_report(finished.folder, result)
-    notify(webhook, finished)  # last: the evidence is safe by then
+    pushed = carry_on(afterwards, finished)
     return code if pushed or code.is_signal else ExitCode.ERROR
 
 
-def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told, webhook: Webhook | None) -> ExitCode:
+def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told, afterwards: Afterwards) -> ExitCode:
     """One summary, and one exit code, for all."""
     if told.previous is not None:
         raise PlanError(f"{options.drill}: is a suite", "--previous takes one drill; without it each finds its own")
@@ -88,7 +81,7 @@ def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told, 
         codes.append(code_of(one))
         lines.append(f"{result.verdict.value.upper():<13} {visible(result.run.drill)}: {visible(result.reasons[0])}")
         tell_report_and_error(one)
-        notify(webhook, one)
+        codes += [] if carry_on(afterwards, one) else [ExitCode.ERROR]
     code = worst_of(codes)
     return answered((json.dumps(results, indent=2) if options.json else "\n".join(lines)) + "\n", code)
 

@@ -8,8 +8,10 @@ from flowdrill.analysis.evidence_search import Wanted, digest_in
 from flowdrill.commands.annotating import Annotator
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.gate_files import append_text, check_writable
+from flowdrill.commands.pushes import reached_by
 from flowdrill.edges.signing.keys import read_public_key
 from flowdrill.errors import PlanError
+from flowdrill.history.evidence_stores import opened_store
 from flowdrill.history.searching_evidence import search_evidence, wanted_of
 from flowdrill.model.evidence_search import EvidenceAnswer, Found
 from flowdrill.model.quantity import parse_duration_seconds
@@ -25,7 +27,10 @@ def ask_history(options: argparse.Namespace, annotator: Annotator) -> ExitCode:
     wanted = _wanted(options)
     key = None if options.key is None else read_public_key(options.key)
     check_writable(options.markdown, "--markdown")
-    answer = search_evidence(options.evidence, wanted, key)
+    with opened_store(options.evidence, reached_by(options)) as opened:
+        if opened.image not in (None, wanted.digest):
+            raise PlanError(f"--image {options.image}: the store names another image, {opened.image}", "name one")
+        answer = search_evidence(opened.store, wanted, key)
     append_text(options.markdown, render_evidence_markdown(answer), "--markdown")
     text = render_evidence_json(answer) if options.json else render_evidence_text(answer)
     return annotator.answer(text, _annotations(answer), _CODES[answer.found])

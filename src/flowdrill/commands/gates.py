@@ -6,19 +6,19 @@ import argparse
 import os
 from contextlib import suppress
 
+from flowdrill.commands.afterwards import Afterwards, afterwards_of, carry_on
 from flowdrill.commands.annotating import Annotator
 from flowdrill.commands.evidence_gates import ask_history
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import tell_report_and_error
 from flowdrill.commands.gate_files import append_text, check_writable, write_text
-from flowdrill.commands.notifying import notify, take_webhook
+from flowdrill.commands.notifying import take_webhook
 from flowdrill.commands.telling import tell
 from flowdrill.drilling.candidates import read_candidate
 from flowdrill.drilling.gating import CarryOut, GateOrder, GateRun, gate_result, gate_runs, read_gate
 from flowdrill.drilling.wiring import FinishedRun, run_plan
 from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.terminal.lines import visible
-from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.history.sealing import take_signing_key
 from flowdrill.model.gate import GateOutcome, GateResult
@@ -43,9 +43,10 @@ _CODES = {
 }
 _OF_RUNNING = (
     *("suite", "candidate", "candidate_changes", "rollback_to", "context"),
-    *("fail_fast", "junit", "approved", "sign_key"),
+    *("fail_fast", "junit", "approved", "sign_key", "push_report", "push_to"),
+    *("push_metrics", "metrics_textfile"),
 )
-_OF_ASKING = ("image", "key")
+_OF_ASKING = ("image", "key", "plain_http", "ca_file")
 _NOT_ENDED = ("the gate did not come to its end", "see its output for why, then ask it again")
 
 
@@ -59,7 +60,7 @@ def gate(options: argparse.Namespace, carry_out: CarryOut = run_plan, pid: int |
             _refuse_beside(options, "--evidence", _OF_RUNNING)
             return ask_history(options, annotator)
         _refuse_beside(options, "a suite", _OF_ASKING)
-        return _run(options, annotator, carry_out, webhook)
+        return _run(options, annotator, carry_out, afterwards_of(options, webhook))
     except FlowdrillError as error:
         with suppress(PlanError):
             append_text(options.markdown, render_error_markdown(error.problem, error.remedy), "--markdown")
@@ -71,24 +72,25 @@ def gate(options: argparse.Namespace, carry_out: CarryOut = run_plan, pid: int |
         return annotator.answer("", [error_annotation(error.problem)], ExitCode.ERROR)
 
 
-def _run(options: argparse.Namespace, annotator: Annotator, carry_out: CarryOut, webhook: Webhook | None) -> ExitCode:
+def _run(options: argparse.Namespace, annotator: Annotator, carry_out: CarryOut, afterwards: Afterwards) -> ExitCode:
     order = _order(options)
     check_writable(options.markdown, "--markdown")
     write_text(options.junit, render_gate_error_junit(*_NOT_ENDED), "--junit")  # an older one would say what it said
     suite, _ = read_gate(order.suite_file)
-    runs = []
+    runs, pushed = [], True
     for one in gate_runs(order, carry_out):
         runs.append(one)
         _tell(one)
         if isinstance(one.run, FinishedRun):
-            notify(webhook, one.run)
+            pushed = carry_on(afterwards, one.run) and pushed
     result = gate_result(order, suite, runs)
     finished = [one.run if isinstance(one.run, FinishedRun) else None for one in runs]
     append_text(options.markdown, render_gate_markdown(result), "--markdown")
     own = [None if one is None else render_junit(one.report) for one in finished]
     write_text(options.junit, render_gate_junit(result, own), "--junit")
     text = render_gate_json(result) if options.json else render_gate_text(result)
-    return annotator.answer(text, gate_annotations(result), _code_of(result, finished))
+    code = _code_of(result, finished)
+    return annotator.answer(text, gate_annotations(result), code if pushed or code.is_signal else ExitCode.ERROR)
 
 
 def _code_of(result: GateResult, finished: list[FinishedRun | None]) -> ExitCode:

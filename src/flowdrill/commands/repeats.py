@@ -9,16 +9,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from flowdrill.analysis.repeats import PoolOrder
+from flowdrill.commands.afterwards import Afterwards, carry_on
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
-from flowdrill.commands.notifying import notify
 from flowdrill.commands.telling import answered, tell
 from flowdrill.drilling.repeating import Repetition, pooled, repeated, summary_folder, write_repeats
 from flowdrill.drilling.wiring import read_plan
 from flowdrill.edges.planfiles.reading import is_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
-from flowdrill.edges.webhook.posting import Webhook
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.claim import Claim, parse_claim
 from flowdrill.model.quantity import parse_ratio
@@ -28,10 +27,11 @@ from flowdrill.report.repeats_text import render_repeats_json, render_repeats_te
 
 _MOST_REPEATS = 1000
 _MOST_CLAIMS = 20
+_NOTHING = Afterwards()
 
 
-def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told, webhook: Webhook | None) -> ExitCode:
-    """Carry out one drill several times, and say what the runs come to. Each run's summary goes to the webhook."""
+def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told, afterwards: Afterwards) -> ExitCode:
+    """Carry out one drill several times, and say what the runs come to. Each run is pushed and told by itself."""
     times: int = options.repeat
     if is_suite(options.drill):
         raise PlanError(f"{options.drill}: is a suite", "--repeat takes one drill")
@@ -51,11 +51,11 @@ def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told
         told=told,
     )
     folder = summary_folder(options.out, drill.drill, began)
-    return summed_up(runs, times, folder, as_json=options.json, webhook=webhook)
+    return summed_up(runs, times, folder, as_json=options.json, afterwards=afterwards)
 
 
 def summed_up(
-    runs: Iterable[Repetition], times: int, summary: Path, *, as_json: bool, webhook: Webhook | None = None
+    runs: Iterable[Repetition], times: int, summary: Path, *, as_json: bool, afterwards: Afterwards = _NOTHING
 ) -> ExitCode:
     """Say what becomes of each run, write what they come to into `summary` and print it; return the worst exit code.
     The runs are done, whatever becomes of that: an error in it does not hide a signal."""
@@ -64,7 +64,7 @@ def summed_up(
         codes.append(_told(one, times))
         if not isinstance(one.run, FlowdrillError):
             folders.append(one.run.folder)
-            notify(webhook, one.run)
+            codes += [] if carry_on(afterwards, one.run) else [ExitCode.ERROR]
         stopped = one.stops if one.number < times else None
     if stopped is not None:
         tell(f"flowdrill: no further run: {visible(stopped)}")

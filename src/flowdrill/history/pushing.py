@@ -11,17 +11,17 @@ from pathlib import Path
 from flowdrill.edges.runfolder.archive import write_archive
 from flowdrill.edges.runfolder.plan import read_plan
 from flowdrill.edges.runfolder.run_files import ATTESTATION, FolderFiles
-from flowdrill.errors import ImageMissingError, PlanError, RunFolderError
+from flowdrill.errors import PlanError, RunFolderError
+from flowdrill.history.registry_store import ARTIFACT_TYPE, OCI
 from flowdrill.model.drill import RegistryAccess
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.result import Result
 from flowdrill.oci.artifact import Artifact, ArtifactFile, artifact_of
 from flowdrill.oci.client import open_registry
 from flowdrill.oci.manifests import Descriptor
-from flowdrill.oci.referrers import Referrer, push_artifact, referrers_of
+from flowdrill.oci.referrers import push_artifact
 from flowdrill.oci.repository import Repository
 
-ARTIFACT_TYPE = "application/vnd.flowdrill.run.v1"
 CREATED = "org.opencontainers.image.created"
 RUN, DRILL, VERDICT, PLAN_DIGEST = (f"dev.flowdrill.{name}" for name in ("run", "drill", "verdict", "plan-digest"))
 _REPORTS = (("report.html", "text/html"), ("result.json", "application/json"), (ATTESTATION, "application/json"))
@@ -29,7 +29,7 @@ _REPORTS = (("report.html", "text/html"), ("result.json", "application/json"), (
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What was pushed where. `found_by`: `referrers API`, or the tag whose index names it."""
+    """What was pushed beside an image. `found_by`: `referrers API`, or the tag whose index names it."""
 
     repository: str
     digest: str
@@ -53,7 +53,7 @@ def push_run(
     stable image or its files cannot be read, RegistryError when the registry does not take it, PlanError when `to`
     names no repository."""
     stable = _stable_of(folder, result)
-    place = stable if to is None else _repository(to)
+    place = stable if to is None else repository_of(to)
     plans = read_plan(folder).registry
     there = access_to(place, stable, plans, access)
     with _opened(stable, plans) as own, _opened(place, there) as repository, _archived(folder) as archive:
@@ -73,17 +73,6 @@ def access_to(
     return plans if place.registry == stable.registry else _AS_USUAL
 
 
-def evidence_of(image: str, access: RegistryAccess) -> tuple[str, tuple[Referrer, ...]]:
-    """Return an image's digest and the runs that were pushed beside it. PlanError when `image` is no reference,
-    RegistryError when the registry cannot be asked, or does not have it."""
-    reference = _reference(image, "IMAGE")
-    with _opened(reference, access) as repository:
-        digest = reference.digest or repository.current_digest(reference.tag or "latest")
-        if digest is None:
-            raise ImageMissingError(f"{image}: the registry has no such tag", "Check the reference, or give a digest.")
-        return digest, referrers_of(repository, digest, ARTIFACT_TYPE)
-
-
 def _stable_of(folder: Path, result: Result) -> ImageReference:
     if result.images.stable is None:
         raise RunFolderError(f"{folder}: this run never saw a stable image to push beside", "push a run that has begun")
@@ -98,10 +87,11 @@ def _reference(text: str, what: str) -> ImageReference:
         raise PlanError(f"{what}: {error}", "write it as docker pull does") from error
 
 
-def _repository(text: str) -> ImageReference:
-    found = _reference(text, "--to")
+def repository_of(text: str) -> ImageReference:
+    """Return the repository that a text names, with or without `oci://`; PlanError when it names none, or an image."""
+    found = _reference(text.removeprefix(OCI), text)
     if found.tag is not None or found.digest is not None:
-        raise PlanError(f"--to {text}: names an image, and a repository is meant", "leave its tag and digest out")
+        raise PlanError(f"{text}: names an image, and a repository is meant", "leave its tag and digest out")
     return found
 
 

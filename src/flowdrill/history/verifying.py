@@ -38,6 +38,21 @@ def verify(path: Path, key: PublicKey | None) -> Verification:
             )
 
 
+def vouched_result(attestation: bytes | None, key: PublicKey) -> str | None:
+    """Return the SHA-256 of the result that an attestation by this key's owner is about; None where it is not theirs,
+    or is about none. It says nothing of the other files: `verify` does."""
+    if attestation is None:
+        return None
+    try:
+        envelope = parse_envelope(attestation)
+        message = pre_authentication_encoding(PAYLOAD_TYPE, envelope.payload)
+        if key.id != envelope.key_id or not key.has_signed(message, envelope.signature):
+            return None
+        return subjects_of(envelope.payload).get(RESULT)
+    except ValueError:
+        return None
+
+
 def _verified(path: Path, files: RunFiles, key: PublicKey | None) -> Verification:
     chains = {name: chain_of(_whole_lines(read(files, name))) for name in (EVENTS, GUARD_EVENTS) if name in files.names}
     problems = [f"{name}: {problem}" for name, problem in files.strays.items()]

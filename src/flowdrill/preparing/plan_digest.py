@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from flowdrill.analysis.approved_plan import approved_plan
 from flowdrill.analysis.scenario_sources import scenario_sources
 from flowdrill.edges.planfiles.reading import ScenarioFolder
-from flowdrill.edges.runfolder.folder import plan_text
+from flowdrill.edges.runfolder.folder import json_text, plan_text
 from flowdrill.errors import PlanError
 from flowdrill.model.chaos_plan import local_files
 from flowdrill.model.drill import Drill
@@ -20,16 +22,12 @@ from flowdrill.model.obstacle_plan import RegistryDown
 
 def covered_files(drill: Drill, found: ScenarioFolder, near: Path, context: str | None) -> tuple[CoveredFile, ...]:
     """Return every file whose bytes are part of the digest, by role and name: those of the scenario, scripts and files
-    that a command or an activity of the drill names in `near`, the drill file's folder, and what is deployed without a
-    `context`."""
+    that a command or an activity of the drill names, seen from `near`, the drill file's folder, and what is deployed
+    without a `context`. A program that is named from the root, and is not in that folder, belongs to the machine: its
+    path alone is part of the plan. It is another one on the next machine, in a pod, and after an update."""
     return (
         *(_of_scenario(found, name) for name in scenario_sources(found.scenario)),
-        *(_at(near / word, f"{role} {word}") for role, word in _command_words(drill) if _is_file(near / word)),
-        *(
-            _at(near / name, f"chaos {name}")
-            for name in dict.fromkeys(local_files(drill.chaos))
-            if _is_file(near / name)
-        ),
+        *(_at(near / word, f"{role} {word}") for role, word in _command_words(drill, near) if _is_file(near / word)),
         *(_at(near / name, f"{role} {name}") for role, name in _deployed(drill, context)),
     )
 
@@ -39,15 +37,28 @@ def digest_of(drill: Drill, found: ScenarioFolder, near: Path, context: str | No
     that was approved for one cluster is not approved for another. None stands for the embedded cluster."""
     covered = [[one.name, one.sha256] for one in covered_files(drill, found, near, context)]
     about = json.dumps({"context": context, "files": covered}, sort_keys=True)
-    text = plan_text(drill, found.scenario) + about
+    text = json_text(approved_plan(json.loads(plan_text(drill, found.scenario)))) + about
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _command_words(drill: Drill) -> Iterator[tuple[str, str]]:
-    yield from (("rollback.command", word) for word in drill.rollback.command)
+def _command_words(drill: Drill, near: Path) -> Iterator[tuple[str, str]]:
+    for role, command in _commands(drill):
+        yield from ((role, word) for at, word in enumerate(command) if at > 0 or not _is_of_the_machine(word, near))
+
+
+def _commands(drill: Drill) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "rollback.command", drill.rollback.command
     for one in drill.obstacles:
         if isinstance(one, RegistryDown):
-            yield from (("obstacles.registry-down", word) for word in (*one.down, *one.up))
+            yield from (("obstacles.registry-down", command) for command in (one.down, one.up))
+    yield from (("chaos", (name,)) for name in dict.fromkeys(local_files(drill.chaos)))
+
+
+def _is_of_the_machine(program: str, near: Path) -> bool:
+    if not PurePath(program).is_absolute():
+        return False
+    as_written = Path(os.path.normpath(program)).is_relative_to(os.path.normpath(near.absolute()))
+    return not as_written and not Path(os.path.realpath(program)).is_relative_to(near.resolve())
 
 
 def _is_file(path: Path) -> bool:

@@ -34,6 +34,12 @@ def render_openmetrics(report: Report) -> str:
     return "".join([*filter(None, texts), "# EOF\n"])
 
 
+def metrics_group(report: Report) -> Labels:
+    """Return the labels that a run's metrics replace those of the last one by: as they stand in the metrics."""
+    of_drill = _of_drill(with_visible_text(report).result)
+    return {name: visible_text(of_drill[name], _LONGEST_LABEL) for name in ("drill", "namespace", "workload")}
+
+
 Family = tuple[str, str, Sequence[Sample]]
 
 

@@ -29,9 +29,9 @@ def manifest_files(wanted: ScheduledSet, roles: Sequence[str]) -> dict[str, str]
     labels = {**LABELS, "dev.flowdrill/set": wanted.identity}  # each set's pods have a policy of their own
     jobs = [cron_job(wanted, one, items, labels) for one in wanted.drills]
     made = {
-        "namespace.yaml": _documents(("", _namespace(wanted.namespace))),
+        "namespace.yaml": _documents((_about_older_sets(wanted), _namespace(wanted.namespace))),
         "rbac.yaml": "---\n".join(_beginning_with_a_document(one) for one in roles),
-        "drills.yaml": _documents(("", _config_map(wanted, keys))),
+        "drills.yaml": _documents(("", _config_map(wanted, keys, labels))),
         "reports.yaml": _documents(("", _claim(wanted))) if wanted.storage is not None else "",
         "network-policy.yaml": _documents((_about_policy(wanted), network_policy(wanted, labels))),
         "cron-jobs.yaml": _documents(*((_about_job(wanted, job), job) for job in jobs)),
@@ -66,7 +66,7 @@ def _namespace(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**LABELS, **labels}}}
 
 
-def _config_map(wanted: ScheduledSet, keys: Mapping[str, str]) -> Json:
+def _config_map(wanted: ScheduledSet, keys: Mapping[str, str], labels: Json) -> Json:
     texts: dict[str, str] = {}
     others: dict[str, str] = {}
     for path, content in wanted.files.items():
@@ -78,7 +78,7 @@ def _config_map(wanted: ScheduledSet, keys: Mapping[str, str]) -> Json:
             texts[keys[path]] = text
         else:
             others[keys[path]] = base64.b64encode(content).decode()
-    meta = {"name": drills_map(wanted), "namespace": wanted.namespace, "labels": LABELS}
+    meta = {"name": drills_map(wanted), "namespace": wanted.namespace, "labels": labels}
     binary = {"binaryData": others} if others else {}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": texts, **binary}
 
@@ -95,6 +95,18 @@ def _claim(wanted: ScheduledSet) -> Json:
         "metadata": {"name": REPORTS_CLAIM, "namespace": wanted.namespace, "labels": LABELS},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": wanted.storage}}},
     }
+
+
+def _about_older_sets(wanted: ScheduledSet) -> str:
+    """What is applied replaces what has the same name, and takes nothing away."""
+    others = f"dev.flowdrill/set,dev.flowdrill/set!={wanted.identity}"
+    return (
+        f"# This set is {wanted.identity}. What was applied with other drills stays, and its CronJobs go on drilling\n"
+        "# until somebody deletes them. All that is of other sets, older ones of this one among them:\n"
+        f"#   kubectl -n {wanted.namespace} get cronjobs,configmaps,networkpolicies -l '{others}'\n"
+        "# Rights that flowdrill's manifests have given, in any namespace:\n"
+        "#   kubectl get roles,rolebindings,serviceaccounts -A -l app.kubernetes.io/managed-by=flowdrill\n"
+    )
 
 
 def _about_policy(wanted: ScheduledSet) -> str:

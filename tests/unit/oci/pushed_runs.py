@@ -10,10 +10,11 @@ import pytest
 
 from flowdrill.cli.main import main
 from flowdrill.edges.runfolder.folder import RunFolder
-from flowdrill.history.pushing import ARTIFACT_TYPE
+from flowdrill.history.registry_store import ARTIFACT_TYPE
 from flowdrill.history.run_reports import write_reports
 from flowdrill.history.sealing import seal
 from flowdrill.model.events import StableImageSeen
+from flowdrill.model.outcome import FILE_HEADER
 from flowdrill.oci.artifact import EMPTY, artifact_of
 from flowdrill.oci.digest import digest_of
 from flowdrill.oci.manifests import OCI_MANIFEST, Descriptor
@@ -48,6 +49,8 @@ def run_on(repository: Repository, stable: Descriptor, out: Path) -> Path:
             seen = isinstance(event, StableImageSeen)
             about = {"reference": pinned, "pinned": pinned, "digest": stable.digest}
             folder.emit(replace(event, **about) if seen else event)  # type: ignore[type-var]
+        records = b"".join(record.pack() for record in world.load.records)
+        (folder.path / "outcomes.bin").write_bytes(FILE_HEADER + records)
     seal(folder.path, write_reports(folder.path).result, None)
     return folder.path
 
@@ -55,7 +58,7 @@ def run_on(repository: Repository, stable: Descriptor, out: Path) -> Path:
 def pushes_and_lists(repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str], found_by: str) -> None:
     """A run is pushed twice beside its image, and somebody else's referrer stays."""
     stable = put_image(repository)
-    image = f"{repository.client.host}/{repository.name}@{stable.digest}"
+    image = f"oci://{repository.client.host}/{repository.name}@{stable.digest}"
     assert main(["evidence", image]) == 1
     repository.push_blob(EMPTY)
     theirs = artifact_of((), "application/vnd.example.sbom", stable, {"by": "somebody else"})
@@ -70,14 +73,14 @@ def pushes_and_lists(repository: Repository, tmp_path: Path, capsys: pytest.Capt
     assert said[0] == said[1]
     assert said[0]["subject"] == stable.digest
     assert said[0]["found_by"].partition(" ")[0] == found_by.partition(" ")[0]
-    for reference in (image, f"{repository.client.host}/{repository.name}:1.0.0"):
+    for reference in (image, f"oci://{repository.client.host}/{repository.name}:1.0.0"):
         assert main(["evidence", reference, "--json"]) == 0
         listed = json.loads(capsys.readouterr().out)
         assert listed["image"] == stable.digest
         (row,) = listed["runs"]
-        assert (row["artifact"], row["verdict"]) == (said[0]["digest"], verdict)
+        assert (row["name"], row["verdict"]) == (said[0]["digest"], verdict)
     assert main(["evidence", image]) == 0
-    assert "1 runs beside it" in capsys.readouterr().out
+    assert "1 runs of" in capsys.readouterr().out
     assert [one.digest for one in referrers_of(repository, stable.digest, "application/vnd.example.sbom")] == [
         theirs.digest
     ]

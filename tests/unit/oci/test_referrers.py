@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from flowdrill.analysis.evidence_search import Wanted
 from flowdrill.cli.main import main
+from flowdrill.edges.signing.keys import read_public_key
 from flowdrill.errors import RegistryError
+from flowdrill.history.evidence_stores import Reached, opened_store
 from flowdrill.history.pushing import access_to
+from flowdrill.history.registry_store import ARTIFACT_TYPE
+from flowdrill.history.searching_evidence import search_evidence
 from flowdrill.model.drill import RegistryAccess
+from flowdrill.model.evidence_search import Found
 from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.oci.artifact import Artifact, artifact_of
 from flowdrill.oci.manifests import OCI_INDEX, OCI_MANIFEST, Descriptor
@@ -117,12 +124,13 @@ def test_a_list_of_referrers_is_hostile(registry: LoopbackRegistry, capsys: pyte
     listed = json.dumps({"manifests": [*entries, evil]}).encode()
     for _ in range(2):
         registry.script.append(Scripted("GET", "/v2/app/referrers/", 200, {"Content-Type": OCI_INDEX}, listed))
-    assert main(["evidence", f"{registry.address}/app@{stable.digest}"]) == 0
+    assert main(["evidence", f"oci://{registry.address}/app@{stable.digest}"]) == 1
     said = capsys.readouterr().out
     assert "\x1b" not in said
-    assert "1 runs beside it" in said
+    assert "0 runs of" in said
+    assert f"not read: sha256:{'a' * 64}: " in said
     registry.script[:] = [Scripted("GET", "/v2/app/referrers/", 200, {}, b"<html>")]
-    assert main(["evidence", f"{registry.address}/app@{stable.digest}"]) == 2
+    assert main(["evidence", f"oci://{registry.address}/app@{stable.digest}"]) == 2
     assert "is not the JSON the specification asks for" in capsys.readouterr().err
 
 
@@ -138,7 +146,7 @@ def test_what_cannot_be_pushed_is_said(
     assert "HTTP 404" in capsys.readouterr().err
     assert main(["push", str(folder), "--to", f"{registry.address}/other:tag"]) == 2
     assert "names an image, and a repository is meant" in capsys.readouterr().err
-    assert main(["evidence", "127.0.0.1:1/app:1.0.0"]) == 2
+    assert main(["evidence", "oci://127.0.0.1:1/app:1.0.0"]) == 2
     assert "http://127.0.0.1:1 cannot be reached" in capsys.readouterr().err
     refused = Path(__file__).parents[2] / "golden" / "image-gone"
     assert main(["push", str(refused)]) == 2
@@ -164,22 +172,59 @@ def test_a_run_is_pushed_to_another_registry_as_that_one_is_reached(
         assert any(name == "runs" for name, _ in other.manifests)
     capsys.readouterr()
     assert main(["push", str(folder), "--plain-http"]) == 2
-    assert "are for the registry of --to" in capsys.readouterr().err
+    assert "are for the store of --to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ([], "the embedded cluster's registry ends with the drill"),
-        (["--context", "c", "--repeat", "2"], "goes with one run of one drill"),
+        (["--push-report"], "the embedded cluster's registry ends with the drill"),
+        (["--push-to", "s3://bucket/../x"], "is no place in S3-compatible storage"),
+        (["--push-to", "oci://registry.test/app:1.0"], "names an image, and a repository is meant"),
+        (["--push-to", "oci://registry.test/app", "--endpoint-url", "http://x"], "is for S3-compatible storage"),
+        (["--endpoint-url", "http://x"], "is for --push-to"),
     ],
 )
-def test_a_report_is_pushed_of_one_run_on_a_named_cluster(
-    more: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["run", "gate"])
+def test_where_a_run_is_to_go_is_looked_at_before_there_is_one(
+    command: str, more: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drill = str(Path(__file__).parents[3] / "drills" / "edge-missing.yaml")
-    assert main(["run", drill, "--push-report", "--out", str(tmp_path), *more]) == 2
+    assert main([command, drill, "--out", str(tmp_path), *more]) == 2
+    assert list(tmp_path.iterdir()) == []
     assert said in capsys.readouterr().err
+
+
+def test_the_gate_asks_the_runs_beside_an_image(
+    registry: LoopbackRegistry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = tmp_path / "key.pem"
+    assert main(["key", "new", "--out", str(private)]) == 0
+    with closing(registry.client()) as client:
+        repository = Repository(client, "app")
+        stable = put_image(repository)
+        folder = run_on(repository, stable, tmp_path / "reports")
+        foreign = artifact_of((), ARTIFACT_TYPE, stable, {"dev.flowdrill.verdict": "pass"})
+        push_artifact(repository, foreign, stable.digest)
+    assert main(["attest", str(folder), "--key", str(private)]) == 0
+    assert main(["push", str(folder)]) == 0
+    finished = datetime.fromisoformat(json.loads((folder / "result.json").read_text())["run"]["finished"])
+    wanted = Wanted(stable.digest, 86400.0, finished + timedelta(hours=1))
+    with opened_store(f"oci://{registry.address}/app", Reached()) as opened:
+        answer = search_evidence(opened.store, wanted, read_public_key(private.with_name("key.pem.pub")))
+    assert (answer.found, answer.runs) == (Found.PROVEN, 1)
+    assert foreign.digest in answer.unreadable[0]
+    with opened_store(f"oci://{registry.address}/app", Reached()) as opened:
+        other = Wanted(f"sha256:{'e' * 64}", 86400.0, wanted.now)
+        assert search_evidence(opened.store, other, None).runs == 0
+    asked = ["gate", "--image", stable.digest, "--evidence"]
+    assert main([*asked, "oci://127.0.0.1:1/app"]) == 2
+    assert main([*asked, f"oci://{registry.address}/app@sha256:{'e' * 64}"]) == 2
+    assert "the store names another image" in capsys.readouterr().err
+    out = tmp_path / "pulled.zip"
+    (name,) = [one.run for one in [answer.evidence] if one is not None]
+    assert main(["evidence", f"oci://{registry.address}/app:1.0.0", "--pull", name, "--out", str(out)]) == 0
+    assert main(["verify", str(out), "--key", str(private.with_name("key.pem.pub"))]) == 0
 
 
 @pytest.mark.parametrize(

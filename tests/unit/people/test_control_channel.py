@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import socket
 import stat
@@ -158,6 +159,13 @@ def test_a_folder_that_is_none_and_a_drill_that_does_not_listen_are_said(tmp_pat
     (silent.folder / "events.jsonl").write_text('{"at_ns":1,"event":"run ended"}\n')
     with pytest.raises(NoDrillError, match="already over"):
         say(silent.folder, ack())
+
+
+def test_events_that_are_a_pipe_are_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text("{}")
+    os.mkfifo(tmp_path / "events.jsonl")
+    with pytest.raises(NoDrillError, match="no drill listens there"):
+        say(tmp_path, ack())
 
 
 def test_a_link_that_a_killed_drill_has_left_is_no_drill(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from flowdrill.edges.people.messages import LINK, LONGEST_LINE, Answer, Message
 from flowdrill.errors import NoDrillError, RunFolderError
 from flowdrill.model.instant import seconds_to_ns
+from flowdrill.regular_file import open_regular
 
 _PLAN, _EVENTS = "plan.json", "events.jsonl"
 _END = b'"event":"run ended"'
@@ -110,9 +111,9 @@ def _connected(run_folder: Path) -> socket.socket | None:
 
 def _not_listening(run_folder: Path) -> NoDrillError:
     try:
-        with (run_folder / _EVENTS).open("rb") as events:
+        with open_regular(run_folder / _EVENTS) as events:
             events.seek(max(0, events.seek(0, os.SEEK_END) - _TAIL))
-            over = _END in events.read()
+            over = _END in events.read(_TAIL)
     except OSError:
         over = False
     if over:

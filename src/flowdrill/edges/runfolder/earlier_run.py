@@ -16,6 +16,7 @@ from flowdrill.edges.runfolder.run_files import ATTESTATION, SUMS
 from flowdrill.errors import RunFolderError
 from flowdrill.model.audit_facts import EarlierRun
 from flowdrill.model.result import Verdict
+from flowdrill.regular_file import open_regular
 
 _RUN = r"\d{8}T\d{6}Z-"  # a folder's name begins with when its run began: sorted by name is sorted by time
 _LARGEST_BYTES = 64 << 20
@@ -81,9 +82,9 @@ def _text(value: object) -> str | None:
 def _object(path: Path) -> dict[str, Any]:
     """What a JSON file holds; nothing where it is not there, or is no such file."""
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            return {}
-        held: object = json.loads(path.read_text("utf-8"))
+        with open_regular(path) as file:
+            content = file.read(_LARGEST_BYTES + 1)
+        held: object = json.loads(content.decode()) if len(content) <= _LARGEST_BYTES else None
     except (OSError, ValueError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
@@ -91,6 +92,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _digest(path: Path) -> str | None:
     try:
-        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        with open_regular(path) as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"  # type: ignore[arg-type]
     except OSError:
         return None

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowdrill.analysis.event_chain import chain_of
-from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.events import Event, GuardTookOver, ImageSet, RunStarted, event_from_json, event_to_json
 from flowdrill.model.instant import Instant
+from flowdrill.regular_file import read_regular
 
 _NOT_THIS_VERSION = "use the flowdrill version that made this run folder, or restore the folder from a copy"
 _LINK = "previous"  # the chain's, which is no part of an event

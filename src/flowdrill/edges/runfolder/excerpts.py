@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TypeVar
 
 from flowdrill.analysis.redaction import redact
-from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.model.events import Event, EvidenceTaken
 from flowdrill.model.shown import Excerpt
+from flowdrill.regular_file import open_regular
 
 _SHOWN_SUFFIXES = (".txt", ".log", ".diff")  # what people read line by line; manifests are whole or nothing
 _HEAD_LINES, _TAIL_LINES = 12, 18

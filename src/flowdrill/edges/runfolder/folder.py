@@ -12,7 +12,6 @@ from typing import Self
 from flowdrill.analysis.event_chain import hash_of_line, head_of, linked
 from flowdrill.analysis.redaction import hide
 from flowdrill.durable_file import replace_durably, replace_whole, sync_folder
-from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
@@ -30,6 +29,7 @@ from flowdrill.model.events import (
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.standing import Standing, standing_from_json, standing_to_json
 from flowdrill.model.undo import Undo, undo_from_json, undo_to_json
+from flowdrill.regular_file import read_regular
 
 PLAN, EVENTS, OUTCOMES, UNDO, EVIDENCE = "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence"
 LOAD, LOAD_LOG = "load", "locust.log"  # what Locust writes, and the samples of bad answers
@@ -191,12 +191,17 @@ def plan_text(drill: Drill, scenario: Scenario) -> str:
         "drill": drill.model_dump(mode="json", by_alias=True),
         "scenario": scenario.model_dump(mode="json", by_alias=True),
     }
-    return json.dumps(plan, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json_text(plan)
+
+
+def json_text(value: object) -> str:
+    """Return a value as canonical JSON."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def controls_text(controls: Controls) -> str:
     """Return a mapping as canonical JSON."""
-    return json.dumps(controls.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json_text(controls.model_dump(mode="json"))
 
 
 def _made(out: Path, name: str) -> Path:

@@ -11,11 +11,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.instant import NS_PER_SECOND
 from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, Reason, Record, RecordKind, unpack_records
 from flowdrill.model.record_columns import CHUNK_RECORDS, GREATEST_NS, RECORD_DTYPE, RecordChunk, StoredRecords
+from flowdrill.regular_file import open_regular
 
 _COPY = "Restore the run folder from a copy."
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, PLAN
-from flowdrill.edges.runfolder.regular_file import open_regular, read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event, GuardEnded, RunEnded, event_from_json
+from flowdrill.regular_file import open_regular, read_regular
 
 _TAIL_BYTES = 1 << 20  # the last event of a run is in it
 

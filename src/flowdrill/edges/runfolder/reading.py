@@ -14,12 +14,12 @@ from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUT
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
 from flowdrill.edges.runfolder.recognising import made_by_newer, of_a_run_folder
 from flowdrill.edges.runfolder.recorded import read_controls, record_digests
-from flowdrill.edges.runfolder.regular_file import read_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.provider_log import BASELINE_LOG, OUTAGE_LOG, ProviderLog, ProviderRequest
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
+from flowdrill.regular_file import read_regular
 
 _FROM_A_COPY = "restore it from a copy of the run: a report is made from what was recorded, or not at all"
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 from packaging.version import InvalidVersion, Version
 
 from flowdrill.edges.runfolder.folder import EVENTS, PLAN
-from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
+from flowdrill.regular_file import open_regular
 
 _NOT_ONE = f"name a folder that `flowdrill run` wrote: it holds {PLAN} and {EVENTS}"
 _LONGEST_LINE = 1 << 16

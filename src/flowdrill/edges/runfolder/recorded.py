@@ -22,11 +22,11 @@ from flowdrill.edges.runfolder.folder import (
     UNDO,
 )
 from flowdrill.edges.runfolder.recognising import is_run
-from flowdrill.edges.runfolder.regular_file import open_regular, read_regular
 from flowdrill.edges.runfolder.run_files import ATTESTATION, SUMS
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.controls import Controls
 from flowdrill.model.run_record import RecordDigests
+from flowdrill.regular_file import open_regular, read_regular
 
 _RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, LOAD_LOG, OUTCOMES, PLAN)
 _RECORDED_FOLDERS = (CHAOS, EVIDENCE, LOAD)

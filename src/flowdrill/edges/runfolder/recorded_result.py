@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.recognising import newer_run_remedy, newer_version
-from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Objectives
 from flowdrill.model.json_text import parsed_json
 from flowdrill.model.result import Result
+from flowdrill.regular_file import open_regular
 
 RESULT, REPORT, REPEATS = "result.json", "report.html", "repeats.json"
 _RECORD = (PLAN, EVENTS, GUARD_EVENTS, OUTCOMES)

@@ -1,0 +1,1 @@
+"""S3-compatible storage, by boto3: an extra, imported when asked for."""

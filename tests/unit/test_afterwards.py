@@ -1,0 +1,31 @@
+"""What becomes of a run that is over: pushed, told, and an exit code that says where evidence is missing."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flowdrill.commands.afterwards import Afterwards, carry_on
+from flowdrill.history.evidence_stores import Reached
+from tests.unit.s3_server import CREDENTIALS
+from tests.unit.test_gate import PASSED
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "image-gone"
+
+
+def test_a_run_that_is_not_where_it_should_be_is_told_with_the_command_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    shutil.copytree(GOLDEN, tmp_path / "run")
+    wanted = Afterwards(store="s3://bucket/x", reached=Reached(endpoint_url="http://127.0.0.1:1"))
+    assert not carry_on(wanted, replace(PASSED, folder=tmp_path / "run"))
+    said = capsys.readouterr().err
+    assert "the report is not pushed: s3://bucket/x/" in said
+    assert f"again: flowdrill push {tmp_path / 'run'} --to s3://bucket/x --endpoint-url http://127.0.0.1:1" in said
+    assert CREDENTIALS["AWS_SECRET_ACCESS_KEY"] not in said
+    assert carry_on(Afterwards(), PASSED)
