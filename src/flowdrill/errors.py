@@ -156,6 +156,10 @@ class ObstacleError(FlowdrillError):
     """Something could not be put in the way of the rollback, as the drill wanted. Everything is put back."""
 
 
+class ActivityError(FlowdrillError):
+    """A Chaos Toolkit activity of the drill cannot be run."""
+
+
 class NotRestoredError(FlowdrillError):
     """The workload is not as it was before the drill; the remedy is the command that puts it back."""
 

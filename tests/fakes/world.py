@@ -13,6 +13,7 @@ from flowdrill.edges.rollback.undo import Undo as UndoStrategy
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import (
+    Activities,
     AuditTrail,
     Guard,
     GuardJob,
@@ -35,6 +36,7 @@ from flowdrill.model.run_record import RunRecord
 from flowdrill.model.scenario import Scenario
 from flowdrill.model.standing import Standing, standing_from_json, standing_to_json
 from flowdrill.model.undo import Undo
+from tests.fakes.fake_activities import FakeActivities
 from tests.fakes.fake_alerts import FakeAlerts
 from tests.fakes.fake_ledger import FakeLedger
 from tests.fakes.fake_load import FakeLoad
@@ -135,6 +137,9 @@ class World:
         self.obstacles: tuple[Obstacle, ...] = ()
         self.audit: AuditTrail | None = None
         self.around: dict[LimitName, FakeLook] = {}  # nobody looks around, unless a test wants it
+        self.activities: Activities | None = None
+        if self.drill.chaos.activities:
+            self.activities = FakeActivities(self.time, self.drill.chaos)
         self.guard: Guard | None = None
         self.guard_job: GuardJob | None = None
         self.steering: Steering | None = None
@@ -204,6 +209,7 @@ class World:
             guard=self.guard,
             guard_job=self.guard_job,
             alerts=self.alerts,
+            activities=self.activities,
             sources=(self.alerts,) if self.alerts is not None else (),
             around=self.around,
             steering=self.steering,

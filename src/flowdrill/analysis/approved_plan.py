@@ -16,7 +16,18 @@ from pydantic import JsonValue
 # By the place of the field: `drill.calendar`, `scenario.changes.x`; `*` stands for each item of a list, and for each
 # name that a plan gives. A field of the models that is not in here is one that every digest covers; a new one that is
 # not put in here makes every digest new.
-ADDED: Mapping[str, JsonValue] = {}
+ADDED: Mapping[str, JsonValue] = {
+    "drill.chaos": {
+        "configuration": {},
+        "secrets": {},
+        "environment": [],
+        "limit": "30s",
+        "steady_state": [],
+        "before": [],
+        "during": [],
+        "after": [],
+    },
+}
 _Place = tuple[str, ...]
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 from flowdrill.analysis import planned_writes as writes
 from flowdrill.analysis.detecting_limit import detecting_limit_seconds
+from flowdrill.analysis.planned_activities import activity_writes
 from flowdrill.analysis.planned_writes import Scope
 from flowdrill.analysis.worst_case import PROVIDER_START_SECONDS, WARM_UP_SECONDS, restore_seconds
+from flowdrill.model.activity import ActivityPlace
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import PlannedWrite, PlanStep
 from flowdrill.model.quantity import format_ratio, format_seconds
@@ -15,6 +17,9 @@ from flowdrill.model.scenario import Symptom
 
 _BY_RESTORE = "by the restore, whatever ends the drill"
 _BY_CLEANUP = "by the clean-up, whatever ends the drill"
+_NOT_UNDONE = "by nobody but the drill's own activities under `after`: what they do is in no undo"
+_BEFORE = (ActivityPlace.STEADY_STATE, ActivityPlace.BEFORE)
+_AFTER = (ActivityPlace.AFTER, ActivityPlace.STEADY_STATE)
 _Writes = Callable[[Scope], Iterator[PlannedWrite]]
 
 
@@ -76,6 +81,10 @@ def _before_the_break(scope: Scope) -> Iterator[PlanStep]:
                     PROVIDER_START_SECONDS)  # fmt: skip
     yield _step("baseline", "The load begins, and the steady state must hold.", scope, writes.loading,
                 "the load is stopped after the restore", WARM_UP_SECONDS + drill.baseline.window)  # fmt: skip
+    if drill.chaos.steady_state or drill.chaos.before:
+        does = "Chaos Toolkit's activities: the steady state must hold, then what comes before the break is done."
+        limits = sum(drill.chaos.limit_seconds(one) for one in (*drill.chaos.steady_state, *drill.chaos.before))
+        yield _step("run activities before the break", does, scope, _activities(*_BEFORE), _NOT_UNDONE, limits)
     yield _step("push the images", "What the drill makes; the stable image is not touched.", scope, writes.pushing,
                 _BY_CLEANUP)  # fmt: skip
     if any(True for _ in writes.putting_before(scope)):
@@ -90,6 +99,9 @@ def _from_the_break_on(scope: Scope) -> Iterator[PlanStep]:
     if any(True for _ in writes.putting_after(scope)):
         yield _step("put further obstacles in the way", "Once the broken release is on every replica.", scope,
                     writes.putting_after, _BY_RESTORE, drill.detect_limit_seconds)  # fmt: skip
+    if drill.chaos.during:
+        does = "Chaos Toolkit's activities, each when its moment has come; nothing waits for them."
+        yield _step("run activities beside the drill", does, scope, _activities(ActivityPlace.DURING), _NOT_UNDONE)
     limit_seconds = detecting_limit_seconds(drill, scope.scenario)
     yield _step("detect", _detecting(drill), scope, None, "", limit_seconds)
     yield _step("roll back", _rolling_back(drill), scope, writes.rolling_back,
@@ -99,6 +111,11 @@ def _from_the_break_on(scope: Scope) -> Iterator[PlanStep]:
     yield _step("settle", settling, scope, None, "", drill.rollback.limit + drill.hold)
     yield _step("restore", "Comes whatever ended the drill: template, and what lies beside it, as before.", scope,
                 writes.restoring, "nothing to undo", restore_seconds(drill))  # fmt: skip
+    if drill.chaos.after or drill.chaos.steady_state:
+        does = "Chaos Toolkit's activities that clean up; then the steady state must hold again."
+        again = (*drill.chaos.steady_state, *drill.chaos.steady_state)
+        limits = sum(drill.chaos.limit_seconds(one) for one in (*drill.chaos.after, *again))
+        yield _step("run activities after the restore", does, scope, _activities(*_AFTER), _NOT_UNDONE, limits)
     yield _step("clean up", "Removes what the drill has made, and looks for it again.", scope, writes.clearing,
                 "nothing to undo")  # fmt: skip
     yield _step("note the result", "Reports in the run's folder; a verified image goes into the ledger.", scope,
@@ -110,6 +127,10 @@ def _step(
 ) -> PlanStep:
     made = () if requests is None else tuple(requests(scope))
     return PlanStep(number=0, title=title, does=does, writes=made, undone=undone, at_most_seconds=at_most)
+
+
+def _activities(*places: ActivityPlace) -> _Writes:
+    return lambda scope: activity_writes(scope.drill, *places)
 
 
 def _detecting(drill: Drill) -> str:

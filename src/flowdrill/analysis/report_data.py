@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from flowdrill.analysis.activity_facts import activity_facts
 from flowdrill.analysis.alert_facts import alert_facts
 from flowdrill.analysis.audit import with_audit
 from flowdrill.analysis.chart import chart_bins
@@ -97,6 +98,7 @@ def report_of(record: RunRecord) -> Report:
         game_day=game_day_of(record, clock),
         silent_detectors=_silent(record) if timeline.broken else (),
         obstacles=obstacles_of(record, clock),
+        activities=activity_facts(record, clock),
         rollback=_rollback(record),
         alerts=alert_facts(record, timeline, clock) if timeline.broken else (),
         signals=signals_of(record, timeline, clock),

@@ -85,6 +85,8 @@ def _before(drill: Drill) -> Iterator[Duration]:
     if drill.provider is not None:
         yield _took("the model provider is started, where it is not there", PROVIDER_START_SECONDS)
     yield _took("baseline: users are served as always", WARM_UP_SECONDS + drill.baseline.window)
+    for one in (*drill.chaos.steady_state, *drill.chaos.before):
+        yield _took(f"activity `{one.name}` before the break", drill.chaos.limit_seconds(one))
 
 
 def _waiting(drill: Drill, scenario: Scenario) -> Iterator[Duration]:
@@ -109,6 +111,10 @@ def _putting_back(drill: Drill) -> Iterator[Duration]:
 
 def _after(drill: Drill) -> Iterator[Duration]:
     yield _took("users are watched once more", SERVED_SECONDS)
+    for one in drill.chaos.after:
+        yield _took(f"activity `{one.name}` after the restore", drill.chaos.limit_seconds(one))
+    for probe in drill.chaos.steady_state:  # asked again and again within its limit, and the last time takes all of it
+        yield _took(f"activity `{probe.name}` after the restore", 2 * drill.chaos.limit_seconds(probe))
     if drill.provider is not None:
         yield _took("the model provider is removed, where the drill has started it", PROVIDER_END_SECONDS)
 
@@ -127,5 +133,10 @@ def _beyond(drill: Drill, scenario: Scenario) -> Iterator[str]:
         "code 2 and the commands that put the workload back: the outage then lasts until somebody runs them."
     )
     yield "An API server or a registry that gives no answer makes every request take longer than its limit says."
+    if drill.chaos.activities:
+        yield (
+            "What Chaos Toolkit's activities do is theirs: flowdrill cannot know it, and neither the restore nor the "
+            "guard takes it back."
+        )
     if not scenario.rollback_helps:
         yield "The rollback does not end this fault, by the scenario: users are served again by the restore alone."

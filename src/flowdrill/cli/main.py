@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_scenario(commands)
     _add_image(commands)
     _add_validate(commands)
+    _add_export(commands)
     _add_schema(commands)
     return parser
 
@@ -240,6 +241,16 @@ def _add_validate(commands: Commands) -> None:
     command.add_argument("drill", type=Path, metavar="DRILL.yaml")
     command.add_argument("--json", action="store_true", help="print the answer as JSON")
     command.set_defaults(call=later("drills", "validate"))
+
+
+def _add_export(commands: Commands) -> None:
+    command = commands.add_parser("export", help="write a drill as an experiment that `chaos run` carries out")
+    command.add_argument("drill", type=Path, metavar="DRILL.yaml")
+    command.add_argument("--chaostoolkit", action="store_true", required=True, help="as Chaos Toolkit's experiment")
+    command.add_argument(
+        "--out", type=Path, metavar="FILE", help="a .yaml or .json file; default: YAML on standard output"
+    )
+    command.set_defaults(call=later("exports", "export"))
 
 
 SCHEMAS = (

@@ -13,6 +13,7 @@ from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.edges.planfiles.reading import ScenarioFolder
 from flowdrill.edges.planfiles.yaml_lines import YamlText, parse_model
 from flowdrill.errors import PlanError
+from flowdrill.model.chaos_plan import ChaosPlan
 from flowdrill.model.drill import Drill, EmbeddedTarget
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.rollback_plan import Decider
@@ -78,6 +79,7 @@ def _without_harm(drill: Drill) -> Drill:
             "scenario": NAME,
             "obstacles": (),
             "injects": (),
+            "chaos": ChaosPlan(),
             "detect": drill.detect.model_copy(update={"trigger": "any"}),
             "rollback": drill.rollback.model_copy(update={"by": Decider.POLICY, "take_over_after": None}),
             "objectives": drill.objectives.model_copy(update=dict.fromkeys(_OF_NOTICING)),

@@ -12,7 +12,7 @@ from pathlib import Path
 from flowdrill.analysis.judge import assessed, judge_checks
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.ports import LookPorts
+from flowdrill.engine.ports import Activities, LookPorts
 from flowdrill.engine.preflight import preflight, whole_reach
 from flowdrill.errors import DrillRefusedError, FlowdrillError
 from flowdrill.model.events import BrakeSeen, Check, Checked, Event, Noted
@@ -21,6 +21,7 @@ from flowdrill.model.reach import Reach
 from flowdrill.model.readiness import Readiness
 from flowdrill.model.status import Status
 from flowdrill.preparing.allowing import LOOKING
+from flowdrill.preparing.chaos_activities import activities_of
 from flowdrill.preparing.opening import Cluster, OpenDrill, Say, open_drill, order_of, permit_for, plan_of
 
 
@@ -59,7 +60,7 @@ def look_at_drill(
     seen, error = _Seen(told), None
     with open_drill(plan, cluster, say) as here:
         order = order_of(plan, here.workload, datetime.now(UTC), permit)
-        ports = _ports(here)
+        ports = _ports(here, activities_of(plan.drill, here.post, here.environ))
         started = time.monotonic()
         try:
             preflight(order, ports, Narrator(ports.clock, seen.emit))
@@ -99,7 +100,7 @@ def reach_of_drill(drill_file: Path, cluster: Cluster, say: Say) -> Reach:
         return whole_reach(order, ports, Narrator(ports.clock, partial(_tell_notes, say)))
 
 
-def _ports(here: OpenDrill) -> LookPorts:
+def _ports(here: OpenDrill, activities: Activities | None = None) -> LookPorts:
     return LookPorts(
         clock=MonotonicClock(),
         workload=here.workload,
@@ -111,6 +112,7 @@ def _ports(here: OpenDrill) -> LookPorts:
         program=here.command,
         alerts=here.alerts,
         guard_job=here.guard_job,
+        activities=activities,
     )
 
 

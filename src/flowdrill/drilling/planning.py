@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from flowdrill.analysis.drill_steps import steps_of, stops_of, undone_of
+from flowdrill.analysis.planned_activities import planned_activities
 from flowdrill.analysis.planned_writes import HARNESS, Scope, shown_command
 from flowdrill.analysis.redaction import redact
 from flowdrill.analysis.where_allowed import SafetyRules
@@ -28,6 +29,7 @@ from flowdrill.model.quantity import format_seconds
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.preparing.allowing import Where as DrillWhere
 from flowdrill.preparing.allowing import labels_asked_for, protected_because, safety_rules
+from flowdrill.preparing.chaos_activities import refuse_invalid_activities
 from flowdrill.preparing.limiting import looked_around
 from flowdrill.preparing.opening import Cluster, DrillFile
 from flowdrill.preparing.plan_digest import covered_files, digest_of
@@ -39,8 +41,10 @@ _EMBEDDED = "the embedded cluster of this machine"
 def drill_plan(plan: DrillFile, cluster: Cluster, *, offline: bool = False) -> DrillPlan:
     """Return what the drill will do. Where the cluster can be looked at, and `offline` does not forbid it, what it
     shows now is added: with a context, and on an embedded cluster that is up. A protected cluster is not asked
-    anything. FlowdrillError when a file cannot be used, or the cluster that is named cannot be looked at."""
+    anything. FlowdrillError when a file cannot be used, Chaos Toolkit would not run an activity, or the cluster that is
+    named cannot be looked at."""
     drill, near = plan.drill, plan.path.parent
+    refuse_invalid_activities(drill, near)
     where = DrillWhere(plan.path, cluster.context, cluster.kubeconfig)
     rules = safety_rules(drill, plan.path)
     protected = protected_because(rules, drill, where)
@@ -60,6 +64,7 @@ def drill_plan(plan: DrillFile, cluster: Cluster, *, offline: bool = False) -> D
         where=_where(plan, cluster),
         by_whom=_by_whom(scope, cluster.context),
         seen=seen,
+        activities=planned_activities(drill),
         steps=steps_of(scope),
         stops=(*stops_of(scope), *_limits(drill, named=cluster.context is not None)),
         undone=undone_of(scope),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,7 @@ from flowdrill.model.result import Report
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.scenario import Scenario
 from flowdrill.preparing.authority import NOTHING_TOLD, Told, audit_facts_of, people_of
+from flowdrill.preparing.chaos_activities import activities_of, refuse_invalid_activities, secrets_given
 from flowdrill.preparing.embedded import embedded_cluster
 from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill, open_drill, order_of, permit_for, plan_of
 
@@ -173,6 +174,7 @@ def run_plan(
         api_key = api_key_of(drill.load, here.environ)
         started = datetime.now(UTC)
         hidden = (*((api_key,) if api_key else ()), *(here.alerts.secrets if here.alerts is not None else ()))
+        hidden += secrets_given(drill.chaos, here.environ)
         with (
             RunFolder.create(out, drill, plan.found.scenario, started, hidden, plan.controls) as folder,
             LiveView(console, drill if drill.by_people else None) as view,
@@ -199,8 +201,10 @@ def reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Repor
 
 
 def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:
-    """Return a drill and its scenario; PlanError when either cannot be used as written."""
+    """Return a drill and its scenario; PlanError when either cannot be used as written, or Chaos Toolkit would not run
+    one of its activities."""
     plan = plan_of(drill_file)
+    refuse_invalid_activities(plan.drill, drill_file.parent)
     return plan.drill, plan.found.scenario
 
 
@@ -240,6 +244,8 @@ def carry_out(
     process = ProcessGuard(folder.path, here.workload.lease, here.fence, lambda: heart.beaten_ns)
     guard = process if here.guard_job is None else GuardWithJob(process, here.guard_job)
     write_post(folder.path, here.post)
+    # an experiment that steers the drill has the drill's activities itself
+    activities = None if helm is not None else activities_of(order.drill, here.post, here.environ, folder.path)
     ports = Ports(
         clock=heart,
         inbox=inbox,
@@ -260,11 +266,16 @@ def carry_out(
         guard_job=here.guard_job,
         program=here.command,
         alerts=here.alerts,
+        activities=activities,
         steering=helm,
     )
-    if helm is not None:
-        helm.take(folder.path, ports, emit, process.hand_over)
-    with nullcontext() if helm is not None else signals_told(inbox.tell, hand_over=process.hand_over):
+    with ExitStack() as stack:
+        if activities is not None:
+            stack.enter_context(closing(activities))
+        if helm is not None:
+            helm.take(folder.path, ports, emit, process.hand_over)
+        else:
+            stack.enter_context(signals_told(inbox.tell, hand_over=process.hand_over))
         return run(order, ports, emit)
 
 

@@ -17,16 +17,17 @@ from flowdrill.engine.evidence import take_evidence, take_provider_log
 from flowdrill.engine.facts import Step
 from flowdrill.engine.lookout import Lookout, OutcomeDetector
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.obstacles import InTheWay
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
 from flowdrill.engine.preflight import refuse_changed
 from flowdrill.engine.release_setting import break_release
 from flowdrill.engine.rolling_back import take_the_way_back, tell_taken
-from flowdrill.engine.settling import not_back_because, settle
+from flowdrill.engine.settling import SETTLED, not_back_because, settle
 from flowdrill.engine.steering import await_step
 from flowdrill.engine.template_check import check_template
+from flowdrill.engine.undoing import Progress
 from flowdrill.engine.who_acted import who_rolled_back
+from flowdrill.model.chaos_plan import Moment
 from flowdrill.model.detect_plan import HUMAN
 from flowdrill.model.events import End, Phase
 from flowdrill.model.instant import Instant, seconds_to_ns
@@ -38,11 +39,12 @@ from flowdrill.model.undo import DISGUISED_CAUSE
 
 
 def drill_the_brake(
-    order: RunOrder, cleared: Cleared, baseline: Baseline, in_the_way: InTheWay, ports: Ports, lookout: Lookout,
+    order: RunOrder, cleared: Cleared, baseline: Baseline, progress: Progress, ports: Ports, lookout: Lookout,
     tell: Narrator,
 ) -> tuple[End, str]:  # fmt: skip
     """Put in the way what the drill names, break, detect, roll back and settle; return how it ended and why. Errors
     come through: the caller restores."""
+    in_the_way, activities = progress.in_the_way, progress.activities
     tell.phase(Phase.BREAK)
     in_the_way.put_before_break()
     if order.drill.obstacles:  # that may have taken a while
@@ -58,9 +60,12 @@ def drill_the_brake(
     broken_at = break_release(broken, _change_cause(order), cleared, ports, tell)
     lookout.broken_ns = broken_at.earliest_ns
     lookout.tell_later((broken_at.latest_ns + seconds_to_ns(one.after), one.text) for one in order.drill.injects)
+    activities.come(Moment.BROKEN, broken_at.latest_ns)
     tell.phase(Phase.DETECT)
     in_the_way.put_after_rollout(order, cleared, lookout)
     wait_for_the_word(order, broken, broken_at, lookout, ports)
+    if lookout.trigger is not None:
+        activities.come(Moment.DETECTED, ports.clock.now_ns())
     hit = failing_window(lookout.outcomes, normal_bad_ratio=baseline.observed_bad_ratio, from_ns=broken_at.earliest_ns)
     noticed = any(order.drill.by_people or one.detector != HUMAN for one in lookout.detected)
     if not noticed and lookout.put_back is None and hit is None:
@@ -70,6 +75,7 @@ def drill_the_brake(
     triggered = _roll_back(order, cleared, broken_at, ports, lookout, tell)
     if triggered is None:
         return End.COMPLETED, "the rollback was refused"  # at once: users wait for the restore
+    activities.come(Moment.TRIGGERED, triggered.latest_ns)
     take_evidence((broken,), ports, tell)
     tell.phase(Phase.SETTLE)
     watch = RecoveryWatch(
@@ -79,6 +85,8 @@ def drill_the_brake(
         spared=hit is None,
     )
     ended = settle(order, cleared, watch, triggered, ports, lookout, tell)
+    if ended == SETTLED:
+        activities.await_the_last()
     check_template(order, cleared, ports, tell)
     if not_back_because(lookout.workload, cleared) is not None:  # why does the stable image not run?
         take_evidence((cleared.stable.rollback_image,), ports, tell, prefix="not-rolled-back-")

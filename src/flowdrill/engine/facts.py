@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flowdrill.model.activity import ActivityEnd, ActivitySlot
 from flowdrill.model.alerts import AlertEnd, AlertStage
 from flowdrill.model.around import Surrounding
 from flowdrill.model.instant import Instant
@@ -168,6 +169,28 @@ class LookTold:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityBegan:
+    """An activity of the drill began; `instant`: [told to begin, its process said that it has]."""
+
+    arrived_ns: int
+    slot: ActivitySlot
+    instant: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityOver:
+    """An activity of the drill is over; `tolerance_met`: what Chaos Toolkit says of a probe's answer, None where there
+    is none, or no answer. `instant`: [it said that it is done, that was read]; None: it never began."""
+
+    arrived_ns: int
+    slot: ActivitySlot
+    instant: Instant | None
+    end: ActivityEnd
+    tolerance_met: bool | None
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
 class GuardTold:
     """Something became of the guard. `acts`: it has taken over, and this run must do nothing more."""
 
@@ -193,5 +216,7 @@ Fact = (
     | AroundSeen
     | OutsideAlertsSeen
     | LookTold
+    | ActivityBegan
+    | ActivityOver
     | GuardTold
 )

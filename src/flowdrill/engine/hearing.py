@@ -1,11 +1,28 @@
-"""What is told beside requests and the workload, as it is written down: alerts, people."""
+"""What is told beside requests and the workload, as it is written down: alerts, people, activities."""
 
 from __future__ import annotations
 
-from flowdrill.engine.facts import AckTold, AlertGone, AlertSeen, InjectTold, SourceTold
-from flowdrill.model.events import Acknowledged, AlertEnded, AlertStageSeen, Event, Injected, SourceChanged
+from flowdrill.engine.facts import (
+    AckTold,
+    ActivityBegan,
+    ActivityOver,
+    AlertGone,
+    AlertSeen,
+    InjectTold,
+    SourceTold,
+)
+from flowdrill.model.events import (
+    Acknowledged,
+    ActivityEnded,
+    ActivityStarted,
+    AlertEnded,
+    AlertStageSeen,
+    Event,
+    Injected,
+    SourceChanged,
+)
 
-Told = AlertSeen | AlertGone | SourceTold | AckTold | InjectTold
+Told = AlertSeen | AlertGone | SourceTold | AckTold | InjectTold | ActivityBegan | ActivityOver
 
 
 def event_of(told: Told) -> Event:
@@ -22,3 +39,9 @@ def event_of(told: Told) -> Event:
             return Acknowledged(at_ns=at_ns, instant=instant, by=by, how=how)
         case InjectTold(text=text, by=by):
             return Injected(at_ns=at_ns, text=text, by=by)
+        case ActivityBegan(slot=slot, instant=instant):
+            return ActivityStarted(at_ns=at_ns, place=slot.place, name=slot.name, instant=instant)
+        case ActivityOver(slot=slot, instant=instant, end=end, tolerance_met=met, says=says):
+            return ActivityEnded(
+                at_ns=at_ns, place=slot.place, name=slot.name, instant=instant, end=end, tolerance_met=met, says=says
+            )

@@ -11,6 +11,8 @@ from flowdrill.analysis.kubernetes_signals import kubernetes_signals
 from flowdrill.analysis.outcomes import OutcomeBook
 from flowdrill.engine.facts import (
     AckTold,
+    ActivityBegan,
+    ActivityOver,
     AlertGone,
     AlertSeen,
     AroundSeen,
@@ -34,6 +36,7 @@ from flowdrill.engine.hearing import Told, event_of
 from flowdrill.engine.limits import Around, LimitReachedError, Limits
 from flowdrill.engine.ports import Clock, Emit, Inbox
 from flowdrill.errors import GuardActsError, LoadError, TakenOverError
+from flowdrill.model.activity import ActivitySlot
 from flowdrill.model.alerts import ALERT_SOURCES
 from flowdrill.model.detect_plan import HUMAN, Trigger
 from flowdrill.model.drill import LoadPlan
@@ -117,6 +120,8 @@ class Lookout:
         self.guard_acts: GuardActsError | None = None  # then this run touches nothing any more
         self.alerts_heard: list[AlertSeen] = []
         self.sources_away: dict[str, str] = {}  # source of alerts -> why it is away
+        self.activities_over: dict[ActivitySlot, ActivityOver] = {}
+        self.activities_begun: set[ActivitySlot] = set()
         self.broken_ns = 0  # when the break was asked for: a word from before says nothing about it
         self.limits: Limits | None = None  # that end a wait
 
@@ -198,7 +203,7 @@ class Lookout:
                 self.asked |= {step}
             case LoadDied() | StopAsked() | EndAsked() | GuardTold():
                 self._heed(fact)
-            case AlertSeen() | AlertGone() | SourceTold() | AckTold() | InjectTold():
+            case AlertSeen() | AlertGone() | SourceTold() | AckTold() | InjectTold() | ActivityBegan() | ActivityOver():
                 self._hear(fact)
             case AroundSeen() | OutsideAlertsSeen() | LookTold():
                 self._look_around(fact)
@@ -246,6 +251,10 @@ class Lookout:
         match told:
             case AlertSeen():
                 self.alerts_heard.append(told)
+            case ActivityBegan(slot=slot):
+                self.activities_begun.add(slot)
+            case ActivityOver(slot=slot):
+                self.activities_over[slot] = told
             case SourceTold(source=source, problem=None):
                 self.sources_away.pop(source, None)
             case SourceTold(source=source, problem=str(problem)) if source in ALERT_SOURCES:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from flowdrill.engine.facts import Fact, Step
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
+from flowdrill.model.activity import ActivitySlot
 from flowdrill.model.alerts import AlertRule, Silence
 from flowdrill.model.audited_change import AuditedChange
 from flowdrill.model.container_fields import NO_FIELDS, Fields
@@ -415,6 +416,33 @@ class RollbackProgram(Protocol):
         ...
 
 
+class Activities(Protocol):
+    """The drill's Chaos Toolkit activities, each in a process of its own."""
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what Chaos Toolkit has against them, a sentence each, none when all could run: their modules are
+        imported and their arguments held against the functions; nothing is run. MissingPartError without Chaos
+        Toolkit."""
+        ...
+
+    def start(self, tell: Tell) -> None:
+        """From now on tell what becomes of them; start the processes of those that wait for a moment, and return once
+        they could begin at once. ActivityError when one cannot. The calling thread must live as long as they do."""
+        ...
+
+    def begin(self, slot: ActivitySlot, at_ns: int = 0) -> None:
+        """Have one begin, not before `at_ns`. Returns at once: what becomes of it is told, within its limit."""
+        ...
+
+    def stop(self) -> None:
+        """End all that run, or wait to begin, and everything that they have started. Returns at once."""
+        ...
+
+    def evidence(self) -> tuple[tuple[str, str], ...]:
+        """Return (path relative to the run folder, what it shows) of what is written of them."""
+        ...
+
+
 class Obstacle(Protocol):
     """Something that stands in the way of a rollback, and can be taken away again. Its methods raise FlowdrillErrors,
     also half-way: then it is taken away all the same."""
@@ -500,6 +528,7 @@ class LookPorts:
     program: RollbackProgram | None = None  # where the drill's strategy is a command
     alerts: AlertSource | None = None  # where the drill names alerts that must fire
     guard_job: GuardJob | None = None  # where the drill names a guard in the cluster
+    activities: Activities | None = None  # where the drill has some of Chaos Toolkit's
 
 
 class Guard(Protocol):

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from flowdrill.analysis.rollout import unsettled_because
+from flowdrill.engine.activities import check_activities
 from flowdrill.engine.alert_checks import check_alerts
 from flowdrill.engine.allowed_checks import check_allowed, refuse_no_longer_allowed
 from flowdrill.engine.cleared import Cleared
@@ -49,6 +50,7 @@ def preflight(order: RunOrder, ports: LookPorts, tell: Narrator) -> Cleared:
         alerts_known = check_alerts(order.drill, ports.alerts, findings)
     finally:
         findings.emit(BrakeSeen(at_ns=ports.clock.now_ns(), readiness=gathered.readiness()))
+    check_activities(order.drill.chaos, ports, findings)
     findings.refuse_failed()
     if not alerts_known:
         raise findings.refusal()

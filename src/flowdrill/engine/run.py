@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from flowdrill.engine.activities import AroundDrill
 from flowdrill.engine.alert_checks import refuse_loud_alerts
 from flowdrill.engine.as_before_check import make_room, remember_standing
 from flowdrill.engine.baseline import UnsteadyError, hold_baseline
@@ -79,7 +80,7 @@ def run(order: RunOrder, ports: Ports, emit: Emit) -> RunOutcome:
     lookout = Lookout(ports.clock, ports.inbox, journal.write, order.drill.load, order.drill.trigger)
     _tell_started(order, ports, tell)
     limits = lookout.limits = Limits(order.drill, ports.clock.now_ns(), ports.around.keys())
-    progress = Progress(InTheWay(ports, tell))
+    progress = Progress(InTheWay(ports, tell), AroundDrill(order.drill.chaos, ports, lookout, tell))
     outcome = RunOutcome(End.FAILED, "flowdrill itself failed: this is a defect, please report it")
     try:
         outcome = _drill(order, ports, lookout, limits, tell, progress)
@@ -109,6 +110,7 @@ def _drill(
         if cleared.provider is not None:
             progress.starting = cleared.provider
             start_provider(cleared.provider, order, cleared.release, ports, lookout, tell)
+        progress.activities.get_ready()  # what third parties import is no part of the baseline
         baseline_from_ns = ports.clock.now_ns()
         ports.workload.start_watching(ports.tell)
         for source in (*ports.sources, *ports.around.values()):
@@ -116,6 +118,7 @@ def _drill(
         ports.load.start(ports.tell)
         baseline = hold_baseline(order, lookout, ports.clock, tell)
         limits.normal_bad_ratio = baseline.observed_bad_ratio
+        progress.activities.before_the_break()
         progress.pushed = True
         for image in cleared.pushed:  # what the way back needs comes first
             ports.registry.push(image)
@@ -130,7 +133,7 @@ def _drill(
             ports.guard.await_ready()
         make_room(progress.before, ports, tell)
         progress.breaking = True
-        end, why = drill_the_brake(order, cleared, baseline, progress.in_the_way, ports, lookout, tell)
+        end, why = drill_the_brake(order, cleared, baseline, progress, ports, lookout, tell)
         refuse_gone(progress.starting, tell)
         await_restore(ports, lookout, tell)
     except UnsteadyError as unsteady:

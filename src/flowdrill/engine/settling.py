@@ -13,6 +13,8 @@ from flowdrill.model.events import End, RecoveryHeld, RolledBack
 from flowdrill.model.instant import Instant
 from flowdrill.model.workload import WorkloadSnapshot
 
+SETTLED = (End.COMPLETED, "recovery held")
+
 
 def settle(
     order: RunOrder,
@@ -40,7 +42,7 @@ def settle(
 
     if lookout.wait(settled, limit_seconds):
         tell.emit(RecoveryHeld(at_ns=ports.clock.now_ns()))
-        return End.COMPLETED, "recovery held"
+        return SETTLED
     missing = [
         text
         for done, text in (

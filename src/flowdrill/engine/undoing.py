@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flowdrill.engine.activities import AroundDrill
 from flowdrill.engine.as_before_check import check_as_before
 from flowdrill.engine.cleaning_up import clean_up, patience_for, removal, tell_left
 from flowdrill.engine.lookout import Lookout
@@ -29,8 +30,9 @@ _SERVED_SECONDS, _SERVED_ANSWERS = 5.0, 200  # how long users are watched once m
 class Progress:
     """How far a run has come: what has to be undone."""
 
-    def __init__(self, in_the_way: InTheWay) -> None:
+    def __init__(self, in_the_way: InTheWay, activities: AroundDrill) -> None:
         self.in_the_way = in_the_way
+        self.activities = activities
         self.undo: Undo | None = None  # written down: the workload is locked
         self.before: Standing | None = None  # how everything stood then
         self.starting: ProviderStart | None = None
@@ -50,6 +52,7 @@ def undo_run(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, pr
     """Restore and clean up what this run did, unless the guard does."""
     lookout.finish_in_peace()
     undo = progress.undo
+    progress.activities.stop()
     if undo is None:
         return Undone()
     tell.phase(Phase.RESTORE)
@@ -62,8 +65,11 @@ def undo_run(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, pr
                 break_may_come=lookout.broken_ns == 0,
             )  # fmt: skip
             see_users_served(lookout)
+            progress.activities.finish(restored=put_back.error is None)
             if put_back.error is not None:
                 return _give_up(undo, put_back.error, ports, lookout, progress)
+        else:
+            progress.activities.finish(restored=True)
         return _clean_unless_fenced(undo, ports, lookout, tell, progress)
     except GuardActsError as acts:
         return _stand_aside(acts, ports)

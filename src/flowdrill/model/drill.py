@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from flowdrill.model.audit_plan import AuditPlan
 from flowdrill.model.calendar_plan import CalendarPlan
+from flowdrill.model.chaos_plan import ChaosPlan
 from flowdrill.model.detect_plan import HUMAN, DetectPlan, Trigger
 from flowdrill.model.guard_plan import GuardPlan
 from flowdrill.model.limits_plan import LimitsPlan, WatchedAlerts
@@ -231,6 +232,9 @@ class Drill(Strict):
         default=(), description="what is put in the way of the rollback, to see whether the brake holds all the same"
     )
     injects: tuple[Inject, ...] = Field(default=(), description="what is told to people meanwhile, on a game day")
+    chaos: ChaosPlan = Field(
+        default=ChaosPlan(), description="activities of Chaos Toolkit's extensions, run around and beside the drill"
+    )
     hold: Seconds = Field(default="10s", validate_default=True, description="how long the recovery must hold")
     objectives: Objectives = Objectives()
     slo: ServiceLevelObjective = ServiceLevelObjective()
@@ -254,6 +258,7 @@ class Drill(Strict):
     def wall_clock_limit_seconds(self) -> float:
         """How long the run may take until it is stopped."""
         own = self.baseline.window + self.detect_limit_seconds + self.rollback.limit + self.hold
+        own += sum(self.chaos.limit_seconds(one) for one in (*self.chaos.steady_state, *self.chaos.before))
         return self.limits.wall_clock or 2 * own + _BESIDE_ITS_LIMITS_SECONDS
 
     @property

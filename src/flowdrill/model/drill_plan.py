@@ -82,6 +82,16 @@ class Expected(Strict):
     burned_ratio: float
 
 
+class PlannedActivity(Strict):
+    """A Chaos Toolkit activity that the drill runs."""
+
+    name: str
+    kind: str = Field(description="action, or probe")
+    when: str
+    does: str = Field(description="the function, the program, or the request, with its arguments")
+    at_most_seconds: float
+
+
 class WhatBreaks(Strict):
     """The broken release."""
 
@@ -145,6 +155,9 @@ class DrillPlan(Strict):
     where: Where
     by_whom: ByWhom
     seen: SeenNow | None = Field(description="null when it was made from the files alone")
+    activities: tuple[PlannedActivity, ...] = Field(
+        default=(), description="of Chaos Toolkit's extensions: what they need and do, flowdrill cannot know or undo"
+    )
     steps: tuple[PlanStep, ...]
     stops: tuple[str, ...] = Field(description="what ends the drill early; everything is put back then, too")
     undone: tuple[str, ...] = Field(description="how everything is put back, and by whom, also when flowdrill dies")

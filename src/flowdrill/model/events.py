@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from flowdrill.model.activity import ActivityEnd, ActivityPlace
 from flowdrill.model.alerts import AlertEnd, AlertStage
 from flowdrill.model.audit_facts import AuditFacts
 from flowdrill.model.instant import Instant
@@ -303,6 +304,31 @@ class ObstacleTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityStarted:
+    """A Chaos Toolkit activity of the drill began: [told to begin, its process said that it has]."""
+
+    at_ns: int
+    place: ActivityPlace
+    name: str
+    instant: Instant
+    event: Literal["activity started"] = "activity started"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityEnded:
+    """A Chaos Toolkit activity of the drill is over; `instant` is None for one that never began."""
+
+    at_ns: int
+    place: ActivityPlace
+    name: str
+    instant: Instant | None
+    end: ActivityEnd
+    tolerance_met: bool | None  # None: it has no tolerance, or no answer
+    says: str
+    event: Literal["activity ended"] = "activity ended"
+
+
+@dataclass(frozen=True, slots=True)
 class LimitsInForce:
     """The limits that stop this run from now on."""
 
@@ -434,6 +460,8 @@ Event = (
     | Injected
     | ObstaclePut
     | ObstacleTaken
+    | ActivityStarted
+    | ActivityEnded
     | LimitsInForce
     | LimitLook
     | LimitReached

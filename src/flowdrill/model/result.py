@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from flowdrill.model.activity import ActivityEnd, ActivityPlace
 from flowdrill.model.audit import Audit
 from flowdrill.model.events import End
 from flowdrill.model.measured import Measure, Moment
@@ -129,6 +130,20 @@ class ObstacleFacts(Strict):
     problem: str | None = Field(default=None, description="what is left of it")
 
 
+class ActivityFacts(Strict):
+    """A Chaos Toolkit activity of the drill."""
+
+    name: str
+    place: ActivityPlace = Field(description="when in the drill")
+    kind: str = Field(description="action, or probe")
+    does: str = Field(description="the function, the program, or the request")
+    began: Moment | None = Field(description="null: it did not begin")
+    ended: Moment | None = Field(description="null: it did not begin, or the run was cut off")
+    end: ActivityEnd | None = Field(description="how it ended; null: the run was cut off")
+    tolerance_met: bool | None = Field(description="of a probe; null: it has no tolerance, or gave no answer")
+    says: str = Field(description="a probe's answer, or why it is not done; redacted")
+
+
 class Rollback(Strict):
     """How the way back was taken."""
 
@@ -220,6 +235,9 @@ class Result(Strict):
     detections: tuple[Detection, ...] = Field(description="each detector's first word, in order")
     silent_detectors: tuple[str, ...] = Field(default=(), description="those that said nothing until the restore")
     obstacles: tuple[ObstacleFacts, ...] = Field(default=(), description="what was put in the way of the rollback")
+    activities: tuple[ActivityFacts, ...] = Field(
+        default=(), description="of Chaos Toolkit's extensions, as the drill lists them; what they did is in no undo"
+    )
     game_day: GameDay | None = Field(
         default=None, description="null where people were neither waited for nor heard, and were told nothing"
     )

@@ -14,6 +14,7 @@ from flowdrill.analysis.scenario_sources import scenario_sources
 from flowdrill.edges.planfiles.reading import ScenarioFolder
 from flowdrill.edges.runfolder.folder import json_text, plan_text
 from flowdrill.errors import PlanError
+from flowdrill.model.chaos_plan import local_files
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import CoveredFile
 from flowdrill.model.obstacle_plan import RegistryDown
@@ -21,9 +22,9 @@ from flowdrill.model.obstacle_plan import RegistryDown
 
 def covered_files(drill: Drill, found: ScenarioFolder, near: Path, context: str | None) -> tuple[CoveredFile, ...]:
     """Return every file whose bytes are part of the digest, by role and name: those of the scenario, scripts and files
-    that a command of the drill names, seen from `near`, the drill file's folder, and what is deployed without a
-    `context`. A program that is named from the root, and is not in that folder, belongs to the machine: its path alone
-    is part of the plan. It is another one on the next machine, in a pod, and after an update."""
+    that a command or an activity of the drill names, seen from `near`, the drill file's folder, and what is deployed
+    without a `context`. A program that is named from the root, and is not in that folder, belongs to the machine: its
+    path alone is part of the plan. It is another one on the next machine, in a pod, and after an update."""
     return (
         *(_of_scenario(found, name) for name in scenario_sources(found.scenario)),
         *(_at(near / word, f"{role} {word}") for role, word in _command_words(drill, near) if _is_file(near / word)),
@@ -50,6 +51,7 @@ def _commands(drill: Drill) -> Iterator[tuple[str, tuple[str, ...]]]:
     for one in drill.obstacles:
         if isinstance(one, RegistryDown):
             yield from (("obstacles.registry-down", command) for command in (one.down, one.up))
+    yield from (("chaos", (name,)) for name in dict.fromkeys(local_files(drill.chaos)))
 
 
 def _is_of_the_machine(program: str, near: Path) -> bool:

@@ -10,10 +10,11 @@ from flowdrill.model.outcome import Reason
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import ChartBin, Report
 from flowdrill.model.shown import ServingStep
+from flowdrill.report.activity_words import marked_activities
 from flowdrill.report.instant_marks import marks, overhang, rows_height
 from flowdrill.report.scale import LogScale, Scale, clock_text, count_ticks, decades, time_ticks
 from flowdrill.report.svg import element, line, number, picture, rect, text, text_width
-from flowdrill.report.words import named_instants, reason_words
+from flowdrill.report.words import NamedInstant, named_instants, reason_words
 
 _LEFT, _RIGHT, _FOOT = 50.0, 10.0, 36.0
 _TITLE = 32.0
@@ -35,7 +36,7 @@ def render_chart(report: Report, width: float) -> str:
     """Return an SVG `width` pixels wide, or "" when no request was sent."""
     if not report.chart:
         return ""
-    instants = named_instants(report.result)
+    instants = _marked(report)
     low, high = report.chart[0].start, max(b.start + b.seconds for b in report.chart)
     time = Scale(low, high, _LEFT, width - _RIGHT)
     time = Scale(low, high, _LEFT, width - _RIGHT - max(0.0, overhang(instants, time)))
@@ -213,7 +214,12 @@ def _short_seconds(seconds: float) -> str:
     return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
+def _marked(report: Report) -> tuple[NamedInstant, ...]:
+    """Every instant of the drill, and what Chaos Toolkit did beside it."""
+    return (*named_instants(report.result), *marked_activities(report.result))
+
+
 def _description(report: Report) -> str:
     requests = report.result.requests
-    instants = ", ".join(f"{i.words} at {format_seconds(i.moment.seconds)}" for i in named_instants(report.result))
+    instants = ", ".join(f"{i.words} at {format_seconds(i.moment.seconds)}" for i in _marked(report))
     return f"{requests.total} requests, {requests.bad} of them bad. Marked: {instants or 'no instant'}."

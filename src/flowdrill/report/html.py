@@ -11,6 +11,7 @@ from markupsafe import Markup
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Report
 from flowdrill.report.access_groups import access_groups
+from flowdrill.report.activity_words import NOT_UNDONE, end_words
 from flowdrill.report.alert_words import STAGE_WORDS, since_words
 from flowdrill.report.audit_record_words import RECOMPUTE, audit_page
 from flowdrill.report.chart import render_chart
@@ -79,6 +80,7 @@ def render_html(report: Report) -> str:
             early=early_recovery_sentence(result),
             plan=yaml_text(report.plan),
             audit=audit_page(result),
+            activities_not_undone=NOT_UNDONE,
             recompute=RECOMPUTE,
             access=access_groups(readiness.access) if readiness else (),
             readiness=readiness,
@@ -117,6 +119,7 @@ def page_environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
+        "activity_end": end_words,
         "seconds": format_seconds,
         "ratio": format_ratio,
         "count": "{:,}".format,

@@ -27,6 +27,7 @@ def sections_of(report: Report) -> tuple[Section, ...]:
     shown = (
         (bool(report.chart), Section("load", "What users met", "What users met")),
         (bool(result.obstacles or until_restore_sentence(result)), _way_back(report)),
+        (bool(result.activities), Section("activities", "Chaos Toolkit activities", "Activities")),
         (broke, Section("noticed", "Who noticed, and when", "Who noticed")),
         (bool(result.alerts), Section("alerts", "Alerts", "Alerts")),
         (result.game_day is not None, Section("game_day", "Game day", "Game day")),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Report, Result, Verdict
 from flowdrill.model.status import Status
+from flowdrill.report.activity_words import NOT_UNDONE, activity_sentences
 from flowdrill.report.alert_words import alert_sentence
 from flowdrill.report.audit_record_words import finding_rows, follow_up_sentence
 from flowdrill.report.detection_words import detection_sentence, signals_sentence
@@ -74,6 +75,7 @@ def render_markdown(report: Report) -> str:
         _Section("alerts", [_bullets(map(alert_sentence, result.alerts))] if result.alerts else []),
         _Section("requests", _requests(result)),
         _Section("obstacles", _obstacles(result)),
+        _Section("activities", _activities(result)),
         _Section("model provider", _tokens(result)),
         _Section("checks", _checks(result)),
         _Section("limits", _limits(result)),
@@ -216,6 +218,11 @@ def _obstacles(result: Result) -> list[str]:
         return ["**In the way of the rollback**", _bullets(told)]
     cost = until_restore_sentence(result)
     return [] if cost is None else [escape_markdown(cost)]
+
+
+def _activities(result: Result) -> list[str]:
+    told = activity_sentences(result)
+    return ["**Chaos Toolkit activities**", _bullets((*told, NOT_UNDONE))] if told else []
 
 
 def _tokens(result: Result) -> list[str]:

@@ -25,6 +25,7 @@ def render_plan(plan: DrillPlan) -> str:
         _block("WHAT IS BROKEN, AND HOW", _breaks(plan)),
         _block("TARGET", _target(plan)),
         _block("BY WHOM", _by_whom(plan)),
+        *([_block("CHAOS TOOLKIT ACTIVITIES", _activities(plan))] if plan.activities else []),
         _block("STEPS", [line for step in plan.steps for line in _step(step)]),
         _block("HOW IT IS UNDONE", [*_bullets(plan.undone), *(f"  $ {visible_text(one)}" for one in plan.by_hand)]),
         _block("WHAT STOPS IT", _bullets(plan.stops)),
@@ -92,6 +93,18 @@ def _by_whom(plan: DrillPlan) -> Iterator[str]:
         yield from _pair("people", by.people)
     for number, one in enumerate(by.on_record):
         yield from _pair("on record" if number == 0 else "", one)
+
+
+def _activities(plan: DrillPlan) -> Iterator[str]:
+    for one in plan.activities:
+        limit = format_seconds(one.at_most_seconds)
+        yield from _wrapped(
+            f"{one.name}: {one.kind}, {one.when}, at most {limit}: {one.does}", 2, first="- ", hanging=2
+        )
+    yield from _wrapped(
+        "They act with the rights of the target's context, and of what the drill gives them. What they need, flowdrill "
+        "cannot know; what they do is in no undo: neither the restore nor the guard takes it back.", 2,
+    )  # fmt: skip
 
 
 def _step(step: PlanStep) -> Iterator[str]:

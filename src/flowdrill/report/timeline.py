@@ -7,10 +7,11 @@ from xml.etree import ElementTree as ET
 
 from flowdrill.model.quantity import format_seconds
 from flowdrill.model.result import PhaseSpan, Result
+from flowdrill.report.activity_words import marked_activities
 from flowdrill.report.instant_marks import marks, overhang, rows_height
 from flowdrill.report.scale import Scale, clock_text, time_ticks
 from flowdrill.report.svg import line, picture, rect, text, text_width
-from flowdrill.report.words import NamedMeasure, named_instants, named_measures
+from flowdrill.report.words import NamedInstant, NamedMeasure, named_instants, named_measures
 
 _MARGIN = 10.0
 _BAND = 26.0
@@ -23,7 +24,7 @@ _NARROW = 600.0
 def render_timeline(result: Result, width: float) -> str:
     """Return an SVG `width` pixels wide, or "" when nothing was broken. It shows the time around the outage; the
     chart shows the whole run."""
-    instants = named_instants(result)
+    instants = _marked(result)
     if not result.instants.broken:
         return ""
     low, high = _shown_time(result)
@@ -43,6 +44,15 @@ def render_timeline(result: Result, width: float) -> str:
         *marks(instants, time, 0, axis),
         *(piece for row, m in enumerate(measured) for piece in _bar(m, result, time, bars_top + row * _ROW, width)),
     )
+
+
+def _marked(result: Result) -> tuple[NamedInstant, ...]:
+    """Every instant, and what Chaos Toolkit did beside the drill in the time that is shown."""
+    instants = named_instants(result)
+    if not instants:
+        return ()
+    low, high = _shown_time(result)
+    return (*instants, *(one for one in marked_activities(result) if low <= one.moment.seconds <= high))
 
 
 def _until_restore(result: Result) -> tuple[NamedMeasure, ...]:
@@ -106,6 +116,6 @@ def _bar(named: NamedMeasure, result: Result, time: Scale, top: float, width: fl
 
 
 def _description(result: Result) -> str:
-    moments = [f"{i.words} at {format_seconds(i.moment.seconds)}" for i in named_instants(result)]
+    moments = [f"{i.words} at {format_seconds(i.moment.seconds)}" for i in _marked(result)]
     times = [f"{m.words.lower()} {m.value}" for m in named_measures(result) if m.measure]
     return f"Since the run began: {', '.join(moments)}. Measured: {', '.join(times) or 'nothing'}."

@@ -1,4 +1,4 @@
-"""Which files a drill's commands take with them into a cluster, and which must stay here."""
+"""Which files a drill's commands and activities take with them into a cluster, and which must stay here."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path, PurePath
 
 from flowdrill.analysis.redaction import follows_secret_option
 from flowdrill.errors import PlanError
+from flowdrill.model.chaos_plan import local_files
 from flowdrill.model.drill import Drill
 from flowdrill.model.obstacle_plan import RegistryDown
 
 
 def command_files(drill: Drill, near: Path) -> Iterator[Path]:
-    """Yield the files below the drill's folder `near` that a word of a command names. A program that is named from the
-    root is the pod's own. PlanError for any other file outside, for a link, and for what an option says is secret."""
+    """Yield the files below the drill's folder `near` that a word of a command names, or an activity. A program that is
+    named from the root is the pod's own. PlanError for any other file outside, for a link, and for what an option says
+    is secret."""
     for key, command in _commands(drill):
         for number, word in enumerate(command):
             if not _is_file(near / word) or (number == 0 and PurePath(word).is_absolute()):
@@ -43,6 +45,7 @@ def _commands(drill: Drill) -> Iterator[tuple[str, tuple[str, ...]]]:
     for one in drill.obstacles:
         if isinstance(one, RegistryDown):
             yield from (("obstacles.registry-down", command) for command in (one.down, one.up))
+    yield from (("chaos", (name,)) for name in sorted(set(local_files(drill.chaos))))
 
 
 def _stays(drill: Drill, key: str, word: str, why: str) -> PlanError:

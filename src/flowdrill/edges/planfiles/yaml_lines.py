@@ -170,9 +170,7 @@ def _problem(source: YamlText, root: yaml.Node, location: Location, message: str
     for step in location:
         found = _child(node, step)
         key_path.append(str(step))
-        if found is None:
-            break
-        node = found
+        node = node if found is None else found  # what is not there: a key that is missing, or which kind it is of
     return f"{source.name}:{node.start_mark.line + 1}: {'.'.join(key_path) or 'plan'}: {message}"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flowdrill.model.events import (
     Acknowledged,
+    ActivityEnded,
+    ActivityStarted,
     AlertEnded,
     AlertStageSeen,
     AuditFactsTold,
@@ -77,6 +79,10 @@ def line_of(event: Event) -> str | None:  # noqa: C901, PLR0912 - one case an ev
             return f"in the way: {obstacle}: {what}"
         case ObstacleTaken(obstacle=obstacle, problem=problem):
             return f"out of the way: {obstacle}" + (f": {problem}" if problem else "")
+        case ActivityStarted(place=place, name=name):
+            return f"activity ({place}): {name}"
+        case ActivityEnded(name=name, end=end, says=says):
+            return f"activity {name}: {end}" + (f": {says}" if says else "")
         case LimitsInForce(limits=limits):
             return f"limits that stop the drill: {', '.join(one.name for one in limits)}"
         case LimitLook(limit=limit, problem=str(problem)):
