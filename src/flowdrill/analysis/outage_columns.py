@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from flowdrill.analysis.detector import ALTERNATIVES
 from flowdrill.analysis.measure import sought_failure
-from flowdrill.analysis.outage import GOOD_BETWEEN_STRETCHES, LEVEL, Failure, Stretch, steps_of
+from flowdrill.analysis.outage import GOOD_BETWEEN_STRETCHES, Failure, Stretch
 from flowdrill.analysis.outcome_columns import PART, Flags, OutcomeColumns, Reasons, Times
+from flowdrill.analysis.span_bounds import LEVEL, steps_of
 from flowdrill.model.instant import NS_PER_SECOND, Instant
 from flowdrill.model.run_record import RunRecord
 
