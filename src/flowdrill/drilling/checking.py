@@ -111,6 +111,7 @@ def _ports(here: OpenDrill) -> LookPorts:
         program=here.command,
         alerts=here.alerts,
         guard_job=here.guard_job,
+        load_jobs=here.load_jobs,
     )
 
 

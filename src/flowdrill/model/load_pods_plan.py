@@ -19,7 +19,7 @@ class ApiKeySecret(Strict):
 
 class InClusterLoad(Strict):
     """Where the load comes from on a named context: Jobs in the target's namespace. `load.url` is then the service as
-    their pods reach it. On the embedded cluster the workers are processes of this machine, and this is not looked at."""
+    their pods reach it. On the embedded cluster the workers are processes of this machine, whatever is said here."""
 
     image: str = Field(min_length=1, pattern=r"^\S+$", description="an image that has flowdrill in it")
     api_key: ApiKeySecret | None = Field(

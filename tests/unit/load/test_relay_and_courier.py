@@ -252,7 +252,7 @@ def test_what_a_full_outbox_has_lost_is_counted() -> None:
 
 @pytest.mark.parametrize("nonsense", [b"\xff" * 13, b"\x0b" + b"\x00" * 8 + b"\xff" * 4])
 def test_nonsense_is_one_error(nonsense: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"message|not a valid"):
         Unpacking().add(nonsense)
 
 

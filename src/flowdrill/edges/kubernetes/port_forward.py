@@ -70,7 +70,7 @@ class PortForward:
     def close(self) -> None:
         """Close it at once. Harmless when it is gone."""
         with suppress(*_GONE):
-            self._socket.shutdown()
+            self._socket.shutdown()  # type: ignore[no-untyped-call]
 
     def _has_bytes(self, limit_seconds: float) -> bool:
         inner = self._socket.sock
@@ -95,7 +95,7 @@ def open_port(api: Api, namespace: str, pod: str, port: int) -> PortForward:
         _, url, headers, *_ = api.client.param_serialize("GET", path, auth_settings=["BearerToken"])
         settings = api.client.configuration
         socket = websocket.WebSocket(sslopt=_tls(settings), skip_utf8_validation=True, enable_multithread=False)
-        socket.connect(
+        socket.connect(  # type: ignore[no-untyped-call]
             get_websocket_url(f"{url}?{urlencode({'ports': port})}"),
             timeout=_CONNECT_SECONDS,
             header=[f"{name}: {value}" for name, value in _login(headers).items()],

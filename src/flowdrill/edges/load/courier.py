@@ -62,7 +62,8 @@ class Receiver(Protocol):
 
 
 class Courier:
-    """Runs in a thread of its own from `start` until the load has ended, nothing is heard of it any more, or `abandon`."""
+    """Runs in a thread of its own from `start` until the load has ended, nothing is heard of it any more, or
+    `abandon`."""
 
     def __init__(
         self,
@@ -128,8 +129,8 @@ class Courier:
                 return
             why = self._never_again()
             if why is not None or time.monotonic() - self._heard > self._silence_seconds:
-                limit = f"no connection to the load's master for {self._silence_seconds:g} s, by when it ends the load: {broke}"
-                self._receiver.ended(None, why or limit)
+                since = f"no connection to the load's master for {self._silence_seconds:g} s"
+                self._receiver.ended(None, why or f"{since}, after which it ends the load by itself: {broke}")
                 return
             self._abandoned.wait(_AGAIN_SECONDS)
 

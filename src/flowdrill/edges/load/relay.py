@@ -1,5 +1,6 @@
-"""In the pod of the load's master: starts Locust once the harness has said hello, hands over what Locust tells, and ends
-the load when nobody listens any more. It listens on loopback only: `port-forward` comes in there, and no other pod does."""
+"""In the pod of the load's master: starts Locust once the harness has said hello, hands over what Locust tells, and
+ends the load when nobody listens any more. It listens on loopback only: `port-forward` comes in there, and no other pod
+does."""
 
 from __future__ import annotations
 
