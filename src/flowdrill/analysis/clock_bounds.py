@@ -43,12 +43,15 @@ class ClockBounds:
         ValueError when nothing was measured."""
         if not self._samples:
             raise ValueError("a clock that was never compared")
-        widened = [
-            (one.earliest_ns - abs(at_ns - one.at_ns) // _DRIFT, one.latest_ns + abs(at_ns - one.at_ns) // _DRIFT)
-            for one in self._samples
-        ]
+        widened = [_widened(one, at_ns) for one in self._samples]
         earliest, latest = max(low for low, _ in widened), min(high for _, high in widened)
         if earliest <= latest:
             return earliest, latest
         self.contradicts = True
         return min(low for low, _ in widened), max(high for _, high in widened)
+
+
+def _widened(told: ClockTold, at_ns: int) -> tuple[int, int]:
+    """Bounds without any width are of one and the same clock, which does not drift from itself."""
+    drift_ns = abs(at_ns - told.at_ns) // _DRIFT if told.earliest_ns < told.latest_ns else 0
+    return told.earliest_ns - drift_ns, told.latest_ns + drift_ns

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flowdrill.edges.load.cluster_frames import FOLDER, KEPT_FILES, LOG_FILE
+from flowdrill.edges.load.cluster_frames import KEPT_FILES
+from flowdrill.edges.load.locust_load import LOCUST_FOLDER, LOG_FILE, environ_of
 from flowdrill.edges.load.relay import Duty, Relay, listen, stop_on_sigterm
 from flowdrill.edges.planfiles.reading import shipped_scenarios
 from flowdrill.model.load_job import LOCUST_PORT
@@ -25,16 +26,16 @@ class LocustMaster:
     """Locust's master as a child of this process, whose end ends it."""
 
     def __init__(self, settings: LoadSettings, workers: int, folder: Path) -> None:
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        (folder / LOCUST_FOLDER).mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.frames_fd, own = os.pipe()
         told = replace(settings, records_fd=own, harness_pid=os.getpid())
         program = [*_locust(), "--master", "--headless", "--expect-workers", str(workers), "--users", str(workers)]
-        program += ["--spawn-rate", str(workers), "--only-summary", "--csv", str(folder / FOLDER / "locust")]
+        program += ["--spawn-rate", str(workers), "--only-summary", "--csv", str(folder / LOCUST_FOLDER / "locust")]
         with (folder / LOG_FILE).open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and file
                 [*program, "--master-bind-host", "*", "--master-bind-port", str(LOCUST_PORT)],
-                env=_environment(told),
+                env=environ_of(told, os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     if given.part == "worker":
         program = [*_locust(), "--worker", "--master-host", given.master, "--master-port", str(LOCUST_PORT)]
-        os.execve(program[0], program, _environment(replace(settings, harness_pid=None)))  # noqa: S606
+        os.execve(program[0], program, environ_of(settings, os.environ))  # noqa: S606
     with listen(given.port) as listener:
         relay = Relay(Duty(given.run, given.silence), lambda: LocustMaster(settings, given.workers, Path.cwd()), _say)
         stop_on_sigterm(relay)
@@ -81,12 +82,6 @@ def main(arguments: Sequence[str]) -> int:
 def _locust() -> list[str]:
     file = shipped_scenarios() / "load" / "run_flow_shared.py"
     return [sys.executable, "-m", "locust", "--locustfile", str(file)]
-
-
-def _environment(settings: LoadSettings) -> dict[str, str]:
-    """Locust takes options from LOCUST_* variables: it must see none."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-    return own | {LOAD_VARIABLE: settings.to_json()}
 
 
 def _say(text: str) -> None:

@@ -11,17 +11,16 @@ from pathlib import Path
 
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
+from flowdrill.drilling.loading import key_here, load_of
 from flowdrill.edges.guard.post import write_post
 from flowdrill.edges.guard.process_guard import ProcessGuard
 from flowdrill.edges.guard.with_job import GuardWithJob
 from flowdrill.edges.host.clock import BeatingClock, MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.host.signals import signals_told
-from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.people.control_channel import ControlChannel
 from flowdrill.edges.planfiles.reading import (
     read_suite,
-    shipped_scenarios,
 )
 from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo
@@ -139,9 +138,9 @@ def run_plan(
     permit = permit_for(plan, where, approved, approval_asked=True)
     facts = audit_facts_of(drill, told, out)
     if where.context is not None:
-        api_key_of(drill.load, os.environ)  # a key that is missing is named before anything is asked
+        key_here(drill.load, os.environ, elsewhere=drill.load.in_cluster is not None)  # before anything is asked
     with settled(console), open_drill(plan, where, say_on(console)) as here:
-        api_key = api_key_of(drill.load, here.environ)
+        api_key = key_here(drill.load, here.environ, elsewhere=here.load_jobs is not None)
         started = datetime.now(UTC)
         hidden = (*((api_key,) if api_key else ()), *(here.alerts.secrets if here.alerts is not None else ()))
         with (
@@ -188,13 +187,7 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         people.see(event)
         view.emit(event)
 
-    load = LocustLoad(
-        order.drill.load,
-        environ=here.environ,
-        folder=folder.path,
-        locust_file=shipped_scenarios() / "load" / "run_flow.py",
-        clock=clock,
-    )
+    load = load_of(order, here, folder.path, clock)
     process = ProcessGuard(folder.path, here.workload.lease, here.fence, lambda: heart.beaten_ns)
     guard = process if here.guard_job is None else GuardWithJob(process, here.guard_job)
     write_post(folder.path, here.post)
@@ -216,6 +209,7 @@ def _carry_out(order: RunOrder, here: OpenDrill, folder: RunFolder, view: LiveVi
         audit=here.audit,
         guard=guard,
         guard_job=here.guard_job,
+        load_jobs=here.load_jobs,
         program=here.command,
         alerts=here.alerts,
     )

@@ -15,6 +15,7 @@ from flowdrill.engine.facts import (
     AlertSeen,
     AroundSeen,
     Fact,
+    FramesArrived,
     GuardTold,
     ImageStill,
     InjectTold,
@@ -30,6 +31,7 @@ from flowdrill.engine.facts import (
 from flowdrill.engine.hearing import Told, event_of
 from flowdrill.engine.limits import Around, LimitReachedError, Limits
 from flowdrill.engine.ports import Clock, Emit, Inbox
+from flowdrill.engine.workers import WorkersHeard
 from flowdrill.errors import GuardActsError, LoadError, TakenOverError
 from flowdrill.model.alerts import ALERT_SOURCES
 from flowdrill.model.detect_plan import HUMAN, Trigger
@@ -85,6 +87,7 @@ class Lookout:
         self._inbox = inbox
         self._emit = emit
         self._book = OutcomeBook(seconds_to_ns(load.latency_objective))
+        self._workers = WorkersHeard()
         silence_seconds = load.latency_objective + max(_SILENCE_SECONDS, _SILENT_REQUESTS / load.requests_per_second)
         self._longest_silence_ns = seconds_to_ns(silence_seconds)
         self._trigger = trigger
@@ -162,15 +165,18 @@ class Lookout:
         self.wait(lambda _: True, 0)
 
     def _advance(self, now_ns: int) -> None:
-        for outcome in self._book.overdue(now_ns):
+        for outcome in (*self._book.overdue(now_ns), *self._workers.known(now_ns)):
             self._know(outcome)
+        for text in self._workers.remarks(now_ns):
+            self._emit(Noted(at_ns=now_ns, text=text))
+        known_until_ns = self._workers.known_until_ns(now_ns)
         while self._injects and self._injects[0][0] <= now_ns:
             at_ns, text = self._injects.popleft()
             self._hear(InjectTold(at_ns, text, THE_DRILL))
         if not self._breaking or self._restoring:
             return
         for name, detector in self._detectors.items():
-            alarm = detector.advance(now_ns)
+            alarm = detector.advance(known_until_ns)
             if alarm is not None:
                 self._tell_alarm(name, alarm)
         if self.outcomes and now_ns - self.outcomes[-1].known_ns > self._longest_silence_ns:
@@ -182,6 +188,8 @@ class Lookout:
             case RecordsArrived(records=records):
                 for outcome in filter(None, map(self._book.take, records)):
                     self._know(outcome)
+            case FramesArrived(frames=frames, arrived_ns=arrived):
+                self._workers.hear(frames, arrived)
             case WorkloadChanged() | ImageStill():
                 self._see(fact)
             case WatchLost(arrived_ns=arrived, problem=problem):

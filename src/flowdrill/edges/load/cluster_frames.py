@@ -11,16 +11,15 @@ from typing import Protocol
 
 from flowdrill.analysis.redaction import redact
 from flowdrill.edges.load.courier import Connection, Courier
+from flowdrill.edges.load.locust_load import LOCUST_FOLDER, LOG_FILE
 from flowdrill.engine.ports import Clock
 from flowdrill.errors import ClusterError, FlowdrillError, LoadError
 from flowdrill.model.load_frames import HARNESS, ClockTold
 from flowdrill.model.load_job import MASTER, WORKER
 from flowdrill.model.parcel import ClockAnswer
 
-LOG_FILE = "locust.log"
-FOLDER = "load"
 KEPT_FILES = {LOG_FILE: "the log of Locust's master", **{
-    f"{FOLDER}/locust_{name}.csv": "Locust's own statistics" for name in ("stats", "stats_history")
+    f"{LOCUST_FOLDER}/locust_{name}.csv": "Locust's own statistics" for name in ("stats", "stats_history")
 }}  # fmt: skip
 _RUN_SECONDS = 120.0  # for the master, and again for the workers: their image may have to be pulled
 _HEAR_SECONDS = 30.0
@@ -214,9 +213,9 @@ class ClusterFrames:
         with suppress(ClusterError):
             logs = self._pods.logs(self._run_id)
         for name, text in logs:
-            self._write(f"{FOLDER}/{name}.log", text[-_LOG_CHARACTERS:], "the log of a pod of the load")
+            self._write(f"{LOCUST_FOLDER}/{name}.log", text[-_LOG_CHARACTERS:], "the log of a pod of the load")
         if self._notes:
-            self._write(f"{FOLDER}/connection.log", "\n".join(self._notes) + "\n", "when the connection broke")
+            self._write(f"{LOCUST_FOLDER}/connection.log", "\n".join(self._notes) + "\n", "when the connection broke")
 
     def _write(self, name: str, text: str, what: str) -> None:
         with suppress(OSError):  # a full disk is told by whoever must write
