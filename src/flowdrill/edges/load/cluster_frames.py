@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -181,7 +182,7 @@ class ClusterFrames:
 
     def told(self, text: str) -> None:
         """Note it for the log."""
-        self._notes.append(text)
+        self._notes.append(f"{datetime.now(UTC):%H:%M:%S.%f} {text}")
 
     def ended(self, exit_code: int | None, words: str) -> None:
         """The master has ended, or nothing more is heard of it."""
