@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from flowdrill.analysis.digest_list import digest_list_text
 from flowdrill.edges.runfolder.folder import (
+    BINS,
     CONTROLS,
     EVENTS,
     EVIDENCE,
@@ -27,7 +28,7 @@ from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.controls import Controls
 from flowdrill.model.run_record import RecordDigests
 
-_RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, LOAD_LOG, OUTCOMES, PLAN)
+_RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, LOAD_LOG, OUTCOMES, BINS, PLAN)
 _RECORDED_FOLDERS = (EVIDENCE, LOAD)
 _KEPT = (*_RECORDED, UNDO, STANDING, "guard.json", "guard.log", SUMS, ATTESTATION)  # no report is written over these
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.edges.runfolder.folder import BINS, EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.recognising import newer_run_remedy, newer_version
 from flowdrill.edges.runfolder.regular_file import open_regular
 from flowdrill.errors import RunFolderError
@@ -19,7 +19,7 @@ from flowdrill.model.json_text import parsed_json
 from flowdrill.model.result import Result
 
 RESULT, REPORT, REPEATS = "result.json", "report.html", "repeats.json"
-_RECORD = (PLAN, EVENTS, GUARD_EVENTS, OUTCOMES)
+_RECORD = (PLAN, EVENTS, GUARD_EVENTS, OUTCOMES, BINS)
 _SCHEMA = "flowdrill.dev/result/v1"
 _MOST_BYTES = 64 << 20
 _LONGEST = 200  # characters of somebody else's text
