@@ -12,7 +12,16 @@ from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo as UndoStrategy
 from flowdrill.engine.facts import StopAsked
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import AuditTrail, Guard, GuardJob, Obstacle, Ports, RollbackProgram, RollbackStrategy
+from flowdrill.engine.ports import (
+    AuditTrail,
+    Guard,
+    GuardJob,
+    LoadJobs,
+    Obstacle,
+    Ports,
+    RollbackProgram,
+    RollbackStrategy,
+)
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import RunFolderError
 from flowdrill.model.advisories import Advisories, Advisory
@@ -128,6 +137,7 @@ class World:
         self.around: dict[LimitName, FakeLook] = {}  # nobody looks around, unless a test wants it
         self.guard: Guard | None = None
         self.guard_job: GuardJob | None = None
+        self.load_jobs: LoadJobs | None = None
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
@@ -193,6 +203,7 @@ class World:
             audit=self.audit,
             guard=self.guard,
             guard_job=self.guard_job,
+            load_jobs=self.load_jobs,
             alerts=self.alerts,
             sources=(self.alerts,) if self.alerts is not None else (),
             around=self.around,

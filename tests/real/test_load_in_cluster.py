@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import yaml
 from tests.contract.conftest import Place
 from tests.contract.drilling import NAME, Stand, stand_on
 from tests.contract.playground import Json
-from tests.real.lab import ROOT, flowdrill, until
+from tests.real.lab import ROOT, flowdrill
 from tests.real.test_guard_job import ANSWERS
 
 pytestmark = pytest.mark.kubernetes
