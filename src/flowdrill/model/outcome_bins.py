@@ -149,21 +149,13 @@ def _bin_of(
     if newest_age_ns > _GREATEST_AGE_NS or first_sent_ns > newest_sent_ns:
         raise ValueError("a bin whose newest request left before its first, or before all time")
     start_ns = number * BIN_NS
-    return Bin(
-        number,
-        reason,
-        outcomes,
-        start_ns + newest_sent_ns,
-        start_ns + newest_ns,
-        start_ns + first_sent_ns,
-        start_ns + first_ns,
-    )
+    ends_ns = (start_ns + newest_sent_ns, start_ns + newest_ns, start_ns + first_sent_ns, start_ns + first_ns)
+    return Bin._make((number, reason, outcomes, *ends_ns))
 
 
 def _check(report: WorkerReport) -> None:
     if report.complete_ns > GREATEST_STREAM_NS:
         raise ValueError("a report from after the end of time")
-    if any(bucket > GREATEST_BUCKET for _, bucket, _ in report.latencies) or any(
-        bucket > GREATEST_BUCKET for bucket, _ in report.lags
-    ):
+    buckets = [one[1] for one in report.latencies] + [one[0] for one in report.lags]
+    if buckets and max(buckets) > GREATEST_BUCKET:
         raise ValueError("a bucket beyond the last")

@@ -44,24 +44,29 @@ class LocalMaster:
         self._plan, self._environ, self._clock = plan, environ, clock
         self._folder, self._locust_file = folder.resolve(), locust_file.resolve()
         self._own = self._folder / LOCUST_FOLDER
-        self._frames = -1
+        self._frames = self._port = -1
         self._measured: ClockTold | None = None
         self.master: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """Start the master, then the workers; LoadError when they cannot be."""
-        port = _free_port()
+        self._port = _free_port()
         self._frames, masters_end = os.pipe()
         try:
-            self.master = self._spawn_master(port, masters_end)
-            for number in range(1, (self._plan.workers or 1) + 1):
-                self.workers.append(self._spawn_worker(port, number))
+            self.master = self._spawn_master(masters_end)
+            for _ in range(self._plan.workers or 1):
+                self.start_another()
         except OSError as error:
             self.stop()
             raise LoadError(f"Locust cannot be started: {error}", f"Check {sys.executable}.") from error
         finally:
             os.close(masters_end)
+
+    def start_another(self) -> None:
+        """Start one more worker: where all shares have one, it waits for one that is free."""
+        options = ["--worker", "--master-host", _HOST, "--master-port", str(self._port)]
+        self.workers.append(self._spawn(options, self._own / _log_of(len(self.workers) + 1), None))
 
     def read(self) -> bytes:
         """Return what the master wrote next."""
@@ -107,16 +112,12 @@ class LocalMaster:
             ),
         )
 
-    def _spawn_master(self, port: int, frames_fd: int) -> subprocess.Popen[bytes]:
+    def _spawn_master(self, frames_fd: int) -> subprocess.Popen[bytes]:
         workers = str(self._plan.workers)
-        options = ["--master", "--master-bind-host", _HOST, "--master-bind-port", str(port), "--headless"]
+        options = ["--master", "--master-bind-host", _HOST, "--master-bind-port", str(self._port), "--headless"]
         options += ["--only-summary", "--csv", str(self._own / "locust"), "--expect-workers", workers]
         options += ["--users", workers, "--spawn-rate", workers]
         return self._spawn(options, self._folder / LOG_FILE, frames_fd)
-
-    def _spawn_worker(self, port: int, number: int) -> subprocess.Popen[bytes]:
-        options = ["--worker", "--master-host", _HOST, "--master-port", str(port)]
-        return self._spawn(options, self._own / _log_of(number), None)
 
     def _spawn(self, options: list[str], log_file: Path, frames_fd: int | None) -> subprocess.Popen[bytes]:
         settings = settings_of(

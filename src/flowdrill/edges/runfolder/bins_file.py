@@ -80,11 +80,12 @@ def _cut_by_nothing(path: Path, rest: bytes, error: ValueError) -> int:
     reader, whole, written = FrameReader(), 0, len(rest.rstrip(b"\0"))
     while whole < written:
         length = _FRAME_HEAD + int.from_bytes(rest[whole : whole + 4], "little") + 4
-        if whole + length > written:
-            return whole
         try:
-            reader.take(rest[whole : whole + length])
+            if whole + length > len(rest) or not reader.take(rest[whole : whole + length]):
+                return whole
         except ValueError:
+            if whole + length > written:
+                return whole
             raise RunFolderError(f"{path}: is damaged ({error})", _COPY) from error
         whole += length
     return whole
