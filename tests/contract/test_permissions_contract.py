@@ -21,8 +21,8 @@ from flowdrill.errors import DrillRefusedError, ForbiddenError
 from flowdrill.model.access import Actor
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
-from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.load_pods_plan import InClusterLoad
+from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadKind
 from flowdrill.report.rbac_manifests import RoleManifest, Rule, roles_for

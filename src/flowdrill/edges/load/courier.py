@@ -85,7 +85,7 @@ class Courier:
         self._asked: dict[int, int] = {}  # question -> when it left
         self._asks = 0
         self._stopping, self._abandoned = threading.Event(), threading.Event()
-        self._over = False
+        self._over = self._met = False  # met: before anything was heard the pod may not listen yet
         self._thread = threading.Thread(target=self._run, name="load courier", daemon=True)
 
     def start(self) -> None:
@@ -115,14 +115,15 @@ class Courier:
             except ClusterError as error:
                 broke = broke or error.problem
             else:
-                if broke:
+                if broke and self._met:
                     self._receiver.told("the connection to the load's master is there again")
                 broke = ""
                 try:
                     self._speak(connection)
                 except (ClusterError, ValueError) as error:
                     broke = error.problem if isinstance(error, ClusterError) else f"not understood: {error}"
-                    self._receiver.told(f"the connection to the load's master broke: {broke}")
+                    if self._met:
+                        self._receiver.told(f"the connection to the load's master broke: {broke}")
                 finally:
                     connection.close()
             if self._over or self._abandoned.is_set():
@@ -158,7 +159,7 @@ class Courier:
             for message in unpacking.add(data):
                 self._take(message, arrived_ns)
             if data:
-                self._heard = time.monotonic()
+                self._heard, self._met = time.monotonic(), True
             elif time.monotonic() - max(self._heard, began) > self._dead_seconds:
                 raise ClusterError(f"no answer for {self._dead_seconds:g} s", "it is made anew")
             if self._next > had:
