@@ -166,7 +166,7 @@ def live(requests: int, slots: int, path: Path) -> None:
 
 def report(requests: int, path: Path) -> None:
     """What is done afterwards."""
-    found = binned_run(read_bins(path).frames, 2**62)
+    found = binned_run(read_bins(path).frames)
     assert found is not None
     outcomes = found.known.outcomes
     window = failing_window(outcomes_in(outcomes), normal_bad_ratio=0.0, from_ns=0)

@@ -57,23 +57,22 @@ class _Columns:
             self._reasons.append(one.reason)
             self._requests.append(one.requests)
 
-    def in_order(self, until_ns: int) -> OutcomeColumns:
-        """Return those known by then, by when they were."""
+    def in_order(self) -> OutcomeColumns:
+        """Return them by when they were known."""
         known_ns, reason = np.frombuffer(self._known, np.int64), np.frombuffer(self._reasons, np.uint8)
         order = np.lexsort((reason, known_ns))
-        columns = OutcomeColumns(
+        return OutcomeColumns(
             known_ns[order],
             np.frombuffer(self._ages, np.int64)[order],
             reason[order],
             np.zeros(len(order), np.bool_),
             np.frombuffer(self._requests, np.uint64)[order].astype(np.int64),
         )
-        return columns.until(until_ns)
 
 
-def binned_run(frames: Iterable[Frame], until_ns: int) -> BinnedRun | None:
-    """Return what the frames of a run say that was known at `until_ns`; None when no load had begun. RunFolderError
-    when they say what cannot be."""
+def binned_run(frames: Iterable[Frame]) -> BinnedRun | None:
+    """Return what the frames of a run say, all of which had reached the harness before its end; None when no load had
+    begun. RunFolderError when they say what cannot be."""
     stream, columns = BinStream(), _Columns()
     latencies: Counter[tuple[int, int]] = Counter()
     left: Counter[int] = Counter()
@@ -94,7 +93,7 @@ def binned_run(frames: Iterable[Frame], until_ns: int) -> BinnedRun | None:
     t0_ns = stream.harness_ns(0)
     if stream.hello is None or t0_ns is None:
         return None
-    outcomes = columns.in_order(until_ns)
+    outcomes = columns.in_order()
     sent = sum(left.values())
     return BinnedRun(
         stream.hello,

@@ -72,7 +72,7 @@ def report_of(record: RunRecord) -> Report:
     does not begin with the run's start."""
     clock = run_clock(record)
     load = record.drill.load
-    bins = None if record.frames is None else binned_run(record.frames, last_seen_ns(record))
+    bins = None if record.frames is None else binned_run(record.frames)
     known = (
         known_columns(record.records, seconds_to_ns(load.latency_objective), last_seen_ns(record))
         if bins is None

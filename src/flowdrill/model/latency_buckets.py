@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 _PER_POWER_BITS = 6
 _PER_POWER = 1 << _PER_POWER_BITS
-GREATEST_BUCKET = _PER_POWER * (64 - _PER_POWER_BITS) - 1
+GREATEST_BUCKET = _PER_POWER * (65 - _PER_POWER_BITS) - 1
 RELATIVE_ERROR = 0.5 / _PER_POWER  # of a bucket's middle against whatever fell into it: 0.8 %
 
 

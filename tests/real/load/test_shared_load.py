@@ -85,7 +85,7 @@ class SharedLoad:
         read = read_bins(self.folder / "outcomes.bins")
         assert not read.torn
         assert tuple(read.frames) == tuple(self.frames)
-        found = binned_run(read.frames, 2**62)
+        found = binned_run(read.frames)
         assert found is not None
         return found
 
@@ -139,7 +139,7 @@ def test_three_workers_send_one_schedule_and_their_bins_hold_the_truth(flow_serv
     assert failure.recovered is not None
     assert failure.recovered.earliest_ns <= up_ns <= failure.recovered.latest_ns
     assert not any(isinstance(fact, LoadDied) for fact in load.facts)
-    assert isinstance(load.frames[-1], MasterEnded)
+    assert any(isinstance(frame, MasterEnded) for frame in load.frames)
     assert any(isinstance(frame, ClockTold) and frame.worker == 0 for frame in load.frames)
     assert API_KEY not in (load.folder / "load" / "bad-answers.jsonl").read_text()
 
