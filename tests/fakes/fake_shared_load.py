@@ -27,6 +27,7 @@ class FakeSharedLoad:
         self._tell: Tell | None = None
         self.gone: set[int] = set()  # workers that tell nothing more
         self.frames: list[Frame] = []
+        self._held: dict[int, list[ReportCame]] = {}
 
     @property
     def running(self) -> bool:
@@ -39,10 +40,10 @@ class FakeSharedLoad:
     def start(self, tell: Tell) -> None:
         self._tell = tell
         self._hello = replace(self._hello, t0_ns=self._time.now_ns())
-        self._pass_on(self._hello, ClockTold(0, 0, 0, 0, 0))
+        self.pass_on(self._hello, ClockTold(0, 0, 0, 0, 0))
         half_ns = self._clock_ns // 2
         for number in range(1, len(self._binners) + 1):
-            self._pass_on(
+            self.pass_on(
                 WorkerTold(number, NO_SHARE, 0, WorkerNews.JOINED, f"worker-{number}"),
                 ClockTold(number, 0, 0, -half_ns, half_ns),
                 WorkerTold(number, number - 1, 0, WorkerNews.TOOK_SHARE),
@@ -52,7 +53,8 @@ class FakeSharedLoad:
 
     def stop(self) -> None:
         self._inner.stop()
-        self._tell_bins()
+        if self._tell is not None:
+            self._tell_bins()
         self._tell = None
 
     def evidence(self) -> tuple[tuple[str, str], ...]:
@@ -61,7 +63,17 @@ class FakeSharedLoad:
     def leave(self, number: int) -> None:
         """Have a worker go, as far as the master can see."""
         self.gone.add(number)
-        self._pass_on(WorkerTold(number, number - 1, self._now_ns(), WorkerNews.LEFT))
+        self.pass_on(WorkerTold(number, number - 1, self._now_ns(), WorkerNews.LEFT))
+
+    def hold_back(self, number: int) -> None:
+        """Have the reports of a worker wait on their way."""
+        self._held[number] = []
+
+    def let_go(self) -> None:
+        """Have them come at once."""
+        for reports in self._held.values():
+            self.pass_on(*reports)
+        self._held.clear()
 
     def _now_ns(self) -> int:
         return self._time.now_ns() - self._hello.t0_ns
@@ -87,9 +99,14 @@ class FakeSharedLoad:
     def _tell_bins(self) -> None:
         for number, binner in enumerate(self._binners, 1):
             if number not in self.gone:
-                self._pass_on(ReportCame(number, binner.report(self._now_ns(), 0).pack()))
+                came = ReportCame(number, binner.report(self._now_ns(), 0).pack())
+                if number in self._held:
+                    self._held[number].append(came)
+                else:
+                    self.pass_on(came)
 
-    def _pass_on(self, *frames: Frame) -> None:
+    def pass_on(self, *frames: Frame) -> None:
+        """Tell frames, as a master writes them."""
         self.frames += frames
         if self._tell is not None:
             self._tell(FramesArrived(self._time.now_ns(), frames))

@@ -46,6 +46,7 @@ from flowdrill.model.events import (
 )
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
 from flowdrill.model.kubernetes_signals import SignalKind
+from flowdrill.model.load_frames import Frame
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.scenario import Detector
 from flowdrill.model.workload import WorkloadSnapshot
@@ -101,6 +102,7 @@ class Lookout:
         self._still_broken_ns = 0  # when the workload was last asked, and had the broken image
         self._injects: deque[tuple[int, str]] = deque()  # (when, what people are told)
         self.outcomes: list[Outcome] = []
+        self._newest_known_ns = 0
         self.detected: list[Detected] = []  # each detector's first word, as recorded
         self.decided = False  # the way back is taken: who detects now triggers nothing
         self.workload: WorkloadSnapshot | None = None
@@ -180,7 +182,7 @@ class Lookout:
             alarm = detector.advance(known_until_ns)
             if alarm is not None:
                 self._tell_alarm(name, alarm)
-        if self.outcomes and now_ns - self.outcomes[-1].known_ns > self._longest_silence_ns:
+        if self.outcomes and now_ns - self._newest_known_ns > self._longest_silence_ns:
             seconds = ns_to_seconds(self._longest_silence_ns)
             raise LoadError(f"Locust has sent nothing for {seconds:g} s", "see locust.log in the run folder")
 
@@ -190,7 +192,7 @@ class Lookout:
                 for outcome in filter(None, map(self._book.take, records)):
                     self._know(outcome)
             case FramesArrived(frames=frames, arrived_ns=arrived):
-                self._workers.hear(frames, arrived)
+                self._hear_workers(frames, arrived)
             case WorkloadChanged() | ImageStill():
                 self._see(fact)
             case WatchLost(arrived_ns=arrived, problem=problem):
@@ -201,6 +203,14 @@ class Lookout:
                 self._hear(fact)
             case AroundSeen() | OutsideAlertsSeen() | LookTold():
                 self._look_around(fact)
+
+    def _hear_workers(self, frames: Iterable[Frame], arrived_ns: int) -> None:
+        try:
+            self._workers.hear(frames, arrived_ns)
+        except LoadError as error:
+            self._emit(Noted(at_ns=arrived_ns, text=error.problem))
+            if not self._restoring:
+                raise
 
     def _heed(self, fact: LoadDied | StopAsked | GuardTold) -> None:
         """Take in what may end the drill."""
@@ -324,6 +334,7 @@ class Lookout:
 
     def _know(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
+        self._newest_known_ns = max(self._newest_known_ns, outcome.known_ns)
         for detector in self._detectors.values():
             detector.take(outcome)
 

@@ -137,6 +137,21 @@ def test_no_outcome_is_lost_or_counted_twice_whoever_tells_it_and_when() -> None
     assert by_reason == Counter(one.reason for one in exact(requests))
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+def test_in_whatever_order_workers_tell_the_same_is_known(seed: int) -> None:
+    rng = random.Random(seed)
+    requests = outage_of(rng, 300, [(300 * MS, 700 * MS)], 1_000 * MS)
+    frames = frames_of(requests, [Clock(0, -rng.randrange(20 * MS), rng.randrange(20 * MS)) for _ in range(3)])
+    reports = {
+        number: [one for one in frames if isinstance(one, ReportCame) and one.worker == number] for number in (1, 2, 3)
+    }
+    turns = [number for number, some in reports.items() for _ in some]
+    rng.shuffle(turns)
+    mixed = [one for one in frames if not isinstance(one, ReportCame)] + [reports[number].pop(0) for number in turns]
+    assert stream_of(mixed).known(None) == stream_of(frames).known(None)
+
+
 def test_what_is_kept_does_not_grow_with_requests() -> None:
     sizes = []
     for rate in (5_000, 15_000):

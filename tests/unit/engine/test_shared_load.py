@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from flowdrill.analysis.report_data import report_of
-from flowdrill.model.events import Detected, End, Noted, RecoveryHeld
+from flowdrill.engine.facts import FramesArrived
+from flowdrill.engine.lookout import Lookout
+from flowdrill.model.events import Detected, End, Event, Noted, RecoveryHeld
 from flowdrill.model.instant import seconds_to_ns
+from flowdrill.model.load_frames import Hello
 from flowdrill.model.result import Report, Verdict
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.status import Status
@@ -92,6 +95,34 @@ def test_a_worker_that_falls_silent_is_not_waited_for() -> None:
     assert any("load worker 1 (worker-1) tells nothing" in event.text for event in world.all_of(Noted))
     assert world.all_of(Detected)
     assert report_of(record_of(world, load)).result.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_stream_that_contradicts_itself_ends_the_drill_and_not_its_restore() -> None:
+    world, load = shared_world()
+    world.time.after(20, lambda: load.pass_on(load.frames[0]))
+    outcome = world.run()
+    assert outcome.end is End.FAILED
+    assert "a stream that begins twice" in outcome.why
+    assert not load.running
+
+
+def test_while_it_is_put_back_nothing_that_workers_say_ends_it() -> None:
+    events: list[Event] = []
+    world, drill = World(), drill_of()
+    lookout = Lookout(world.time, world.time, events.append, drill.load, drill.trigger)
+    lookout.finish_in_peace()
+    hello = Hello(0, 1, 1.0, 1)
+    world.time.tell(FramesArrived(0, (hello, hello)))
+    lookout.catch_up()
+    assert any(isinstance(event, Noted) and "begins twice" in event.text for event in events)
+
+
+def test_a_worker_that_tells_late_what_it_held_back_does_not_end_the_drill() -> None:
+    world, load = shared_world()
+    world.time.after(16, lambda: load.hold_back(1))
+    world.time.after(20, load.let_go)
+    assert world.run().end is End.COMPLETED
+    assert any("tells again" in event.text for event in world.all_of(Noted))
 
 
 def test_a_report_that_is_missing_is_never_a_pass() -> None:
