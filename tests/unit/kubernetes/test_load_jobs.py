@@ -160,7 +160,7 @@ def test_what_keeps_the_job_from_making_pods_is_told_by_its_event(
 ) -> None:
     server.has(f"{CORE}/pods")
     server.gives("GET", OTHERS, made(worker_job_name(TARGET)))
-    said = {"type": "Warning", "message": 'pods "x" is forbidden: exceeded quota: compute', "involvedObject": {}}
+    said = {"metadata": {"name": "e"}, "type": "Warning", "message": 'pods "x" is forbidden: exceeded quota: compute'}
     server.has(f"{CORE}/events", said)
     held = jobs.held_up(RUN, WORKER, 3)
     assert held is not None
