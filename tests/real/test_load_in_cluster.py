@@ -38,8 +38,8 @@ SCENARIO = {
     "scenario": "wrong-version",
     "story": "A release with another setting.",
     "changes": {"env": {"set": {"VERSION": "broken"}}},
-    "symptom": "bad-answers",
-    "seen_by_users": "another answer",
+    "symptom": "no-service",
+    "seen_by_users": "while the one replica is replaced connections fail; then there is another answer",
 }
 BATCH, POLICIES = "/apis/batch/v1/namespaces/{}/jobs", "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
 
@@ -57,7 +57,7 @@ class Loaded:
         plan = self.stand.drill(limit="60s", guard={"lease": "10s"}).model_dump(mode="json", by_alias=True)
         plan |= {"drill": name, "extends": None, "scenario": str(self.folder / "scenario"), "hold": hold}
         plan["baseline"] |= {"window": "5s"}
-        plan["load"] |= {"requests_per_second": 6, "timeout": "10s"}
+        plan["load"] |= {"requests_per_second": 10, "timeout": "10s"}
         if inside:
             node = os.environ["FLOWDRILL_TEST_REGISTRY"].partition(":")[0]
             plan["load"] |= {"url": f"http://{node}:{self.stand.port}", "workers": 3}
@@ -197,7 +197,7 @@ def guards_of(folder: Path) -> list[int]:
 
 
 def has_broken(out: Path) -> bool:
-    return any('"purpose": "break"' in one.read_text() for one in out.glob("*/events.jsonl"))
+    return any('"purpose":"break"' in one.read_text() for one in out.glob("*/events.jsonl"))
 
 
 @pytest.mark.endurance
