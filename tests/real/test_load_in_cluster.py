@@ -57,7 +57,7 @@ class Loaded:
         plan = self.stand.drill(limit="60s", guard={"lease": "10s"}).model_dump(mode="json", by_alias=True)
         plan |= {"drill": name, "extends": None, "scenario": str(self.folder / "scenario"), "hold": hold}
         plan["baseline"] |= {"window": "5s"}
-        plan["load"] |= {"requests_per_second": 10, "timeout": "10s"}
+        plan["load"] |= {"requests_per_second": 10, "latency_objective": "5s", "timeout": "10s"}
         if inside:
             node = os.environ["FLOWDRILL_TEST_REGISTRY"].partition(":")[0]
             plan["load"] |= {"url": f"http://{node}:{self.stand.port}", "workers": 3}
