@@ -14,7 +14,7 @@ from flowdrill.analysis.outage import failing_window
 from flowdrill.analysis.outcomes import outcomes_of, requests_of
 from flowdrill.model.load_frames import ClockTold, Frame, ReportCame, WorkerNews, WorkerTold
 from flowdrill.model.outcome import Outcome, Reason
-from flowdrill.model.outcome_bins import BIN_NS, BINNED_SLOT_NS
+from flowdrill.model.outcome_bins import BIN_NS, BINNED_SLOT_NS, Bin, merged, unpack_report
 from tests.unit.analysis.binned_load import MS, T0_NS, Clock, Request, frames_of, records_of
 
 OBJECTIVE_NS = 2_000 * MS
@@ -150,6 +150,24 @@ def test_in_whatever_order_workers_tell_the_same_is_known(seed: int) -> None:
     rng.shuffle(turns)
     mixed = [one for one in frames if not isinstance(one, ReportCame)] + [reports[number].pop(0) for number in turns]
     assert stream_of(mixed).known(None) == stream_of(frames).known(None)
+
+
+def test_bins_of_all_workers_are_merged_as_bins_merge() -> None:
+    requests = outage_of(random.Random(3), 900, [(300 * MS, 700 * MS)], 1_000 * MS)
+    frames = frames_of(requests, [Clock()] * 3)
+    wanted: dict[tuple[int, int], Bin] = {}
+    for frame in frames:
+        for one in unpack_report(frame.report).bins if isinstance(frame, ReportCame) else ():
+            key = one.number, one.reason
+            wanted[key] = merged(wanted[key], one) if key in wanted else one
+    found = {
+        (one.sent_ns - T0_NS, one.known_ns - T0_NS, one.requests)
+        for one in stream_of(frames).known(None)
+        if not one.bad
+    }
+    assert found == {
+        (one.newest_sent_ns, one.newest_known_ns, one.outcomes) for one in wanted.values() if one.reason == Reason.GOOD
+    }
 
 
 def test_what_is_kept_does_not_grow_with_requests() -> None:

@@ -10,7 +10,8 @@ from flowdrill.model.load_frames import ClockTold
 class FrameSource(Protocol):
     """A running master and its workers, as a byte stream (`model.load_frames`).
 
-    `start`, `stop` and what it returns are called by the engine's thread, `read` and `clock` by one other thread.
+    `start` is called by the engine's thread, `read` and `clock` by one other thread; `stop` by either, and perhaps
+    twice: the other thread does so when the stream cannot be understood.
     """
 
     def start(self) -> None:
