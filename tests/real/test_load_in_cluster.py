@@ -104,7 +104,8 @@ def loaded(real_place: Place, tmp_path_factory: pytest.TempPathFactory) -> Itera
     (folder / "scenario").mkdir()
     (folder / "scenario" / "scenario.yaml").write_text(yaml.safe_dump(SCENARIO | {"scenario": "scenario"}))
     user = {"runAsUser": 65534, "runAsNonRoot": True}
-    with stand_on(real_place, command=["python3", "-u", "-c", ANSWERS], securityContext=user) as stand:
+    own = {"requests": {"cpu": "500m"}}  # else pods that request some would starve it on the one node
+    with stand_on(real_place, command=["python3", "-u", "-c", ANSWERS], securityContext=user, resources=own) as stand:
         # one version at a time: else it is chance which of two observers meets the new one first
         recreate = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
         stand.play.kubectl("patch", "deployment", NAME, "-p", json.dumps(recreate))

@@ -64,7 +64,7 @@ def test_what_is_made_is_what_kubernetes_schemas_allow_and_nothing_else(version:
         "imagePullSecrets": [{"name": "pull"}],
         "securityContext": {"runAsUser": 7},
     }
-    made = LoadManifests(plan, target, PodLoad(3, "{}", "KEY", 15, 600), like)
+    made = LoadManifests(plan, target, PodLoad(3, "{}", "KEY", 15, 600), like, {"matchLabels": {"app": "app"}})
     owner = {"metadata": {"name": "load", "uid": "uid"}}
     for one in (made.master(RUN), made.workers(RUN, "10.0.0.7", owner), made.policy(RUN, owner)):
         kubernetes_validate.validate(one, version, strict=True)

@@ -80,6 +80,8 @@ def test_its_pods_meet_the_restricted_standard_and_end_by_themselves(
         (container,) = spec["containers"]
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["automountServiceAccountToken"] is False
+        ((apart,),) = spec["affinity"]["podAntiAffinity"].values()
+        assert apart["podAffinityTerm"]["labelSelector"] == {"matchLabels": {"app": "app"}}
         assert "serviceAccountName" not in spec
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert job["spec"]["activeDeadlineSeconds"] == longest_seconds(600) == 1200

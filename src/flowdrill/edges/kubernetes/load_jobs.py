@@ -169,7 +169,8 @@ class KubernetesLoadJobs:
         assert self._plan is not None  # noqa: S101 - for the type checker
         assert self._load is not None  # noqa: S101
         workload = self._api.get(f"{workloads_path(self._target.namespace, self._target.kind)}/{self._target.name}")
-        return LoadManifests(self._plan, self._target, self._load, workload["spec"]["template"]["spec"])
+        spec = workload["spec"]
+        return LoadManifests(self._plan, self._target, self._load, spec["template"]["spec"], spec.get("selector") or {})
 
     def _refused_pods(self, job: str) -> list[str]:
         """What the Job's newest event says: a quota, or an admission rule, is told nowhere else."""

@@ -25,7 +25,8 @@ from flowdrill.model.run_label import RUN_LABEL, run_label
 _KEPT_SECONDS = 3600  # so long their logs stay to be read where nobody takes them away
 _MORE_PODS = 5  # for each worker: pods that may be evicted, or end by themselves, until the Job gives up
 _GRACE_SECONDS = 15
-_RESOURCES = {"requests": {"cpu": "250m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 _MODULE = "flowdrill.drilling.load_in_pod"
 
 
@@ -42,12 +43,14 @@ class PodLoad:
 
 @dataclass(frozen=True, slots=True)
 class LoadManifests:
-    """Makes the objects of one drill's load. `like` is the target's pod spec."""
+    """Makes the objects of one drill's load. `like` is the target's pod spec, `beside` the selector of its pods, whose
+    nodes are left to them where there are others."""
 
     plan: InClusterLoad
     target: Target
     load: PodLoad
     like: Json
+    beside: Json
 
     def master(self, run_id: str) -> Json:
         """Return the Job of the master. It has one pod and no second one: what it has counted is gone with it."""
@@ -116,6 +119,9 @@ class LoadManifests:
                         "automountServiceAccountToken": False,
                         "enableServiceLinks": False,
                         "terminationGracePeriodSeconds": _GRACE_SECONDS,
+                        "affinity": {
+                            "podAntiAffinity": {_PREFERRED: [{"weight": 100, "podAffinityTerm": self._apart()}]}
+                        },
                         **restricted_pod(self.like, self.target.container),
                         "containers": [container],
                         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}],
@@ -123,6 +129,10 @@ class LoadManifests:
                 },
             },
         }
+
+    def _apart(self) -> Json:
+        term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": self.beside}
+        return {"weight": 100, "podAffinityTerm": term}
 
     def _container(self, name: str, arguments: list[str], environment: list[Json]) -> Json:
         told = {LOAD_VARIABLE: self.load.settings, "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
