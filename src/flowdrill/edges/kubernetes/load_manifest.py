@@ -119,9 +119,7 @@ class LoadManifests:
                         "automountServiceAccountToken": False,
                         "enableServiceLinks": False,
                         "terminationGracePeriodSeconds": _GRACE_SECONDS,
-                        "affinity": {
-                            "podAntiAffinity": {_PREFERRED: [{"weight": 100, "podAffinityTerm": self._apart()}]}
-                        },
+                        "affinity": {"podAntiAffinity": {_PREFERRED: [self._apart()]}},
                         **restricted_pod(self.like, self.target.container),
                         "containers": [container],
                         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}],
