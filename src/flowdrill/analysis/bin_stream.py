@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flowdrill.analysis.clock_bounds import ClockBounds
+from flowdrill.analysis.clock_bounds import DRIFT, ClockBounds
 from flowdrill.model.instant import NS_PER_SECOND
 from flowdrill.model.load_frames import (
     MOST_WORKERS,
@@ -71,7 +71,8 @@ class BinStream:
         self.hello: Hello | None = None
         self.workers: dict[int, Worker] = {}
         self.harness = ClockBounds()
-        self._pending: dict[tuple[int, int], list[int]] = {}  # of a bin: all that `Bin` has beside its key
+        # of a bin: all that `Bin` has beside its key, and by how much at least and at most its workers' clocks are off
+        self._pending: dict[tuple[int, int], list[int]] = {}
 
     def take(self, frame: Frame, arrived_ns: int = 0) -> WorkerReport | None:
         """Take in a frame that was read at `arrived_ns`; return the report in it, in stream time, if it counts.
@@ -160,7 +161,8 @@ class BinStream:
             return None
         worker.reports += 1
         low, high = self._off_by(worker, report.complete_ns)
-        self._count(report, base_ns + low, base_ns + high)
+        drifting = worker.clock.drifts + self.harness.drifts
+        self._count(report, base_ns + low, base_ns + high, drifting)
         return report
 
     def _off_by(self, worker: Worker, at_ns: int) -> tuple[int, int]:
@@ -169,32 +171,48 @@ class BinStream:
         worker.widest_ns = max(worker.widest_ns, high - low + ours_high - ours_low)
         return low + ours_low, high + ours_high
 
-    def _count(self, report: WorkerReport, low_ns: int, high_ns: int) -> None:
-        """Merge its bins into those of others (`model.outcome_bins.merged`), in place: a thousand times a second."""
-        pending = self._pending
+    def _count(self, report: WorkerReport, low_ns: int, high_ns: int, drifting: int) -> None:
+        """Merge its bins into those of others (`model.outcome_bins.merged`), in place: a thousand times a second. The
+        bounds are of the report's end: what was before is known less well, where so many clocks are `drifting`."""
+        pending, end_ns = self._pending, report.complete_ns
         for told in report.bins:
-            newest_sent, newest_known = told[3] + low_ns, told[4] + high_ns
-            first_sent, first_known = told[5] + low_ns, told[6] + high_ns
+            low, high = low_ns, high_ns
+            newest_drift = first_drift = 0
+            if drifting:
+                drift = drifting * (end_ns - told[0] * BIN_NS) // DRIFT + 1
+                low, high = low - drift, high + drift
+                newest_drift, first_drift = (
+                    drifting * (told[4] - told[3]) // DRIFT,
+                    drifting * (told[6] - told[5]) // DRIFT,
+                )
+            newest_sent, newest_known = told[3] + low - newest_drift, told[4] + high
+            first_sent, first_known = told[5] + low - first_drift, told[6] + high
             key = told[:2]
             one = pending.get(key)
             if one is None:
-                pending[key] = [told[2], newest_sent, newest_known, first_sent, first_known]
+                pending[key] = [told[2], newest_sent, newest_known, first_sent, first_known, low, high]
                 continue
             one[0] += told[2]
             if newest_sent > one[1] or (newest_sent == one[1] and newest_known < one[2]):
                 one[1], one[2] = newest_sent, newest_known
             if first_known < one[4] or (first_known == one[4] and first_sent > one[3]):
                 one[3], one[4] = first_sent, first_known
+            one[5], one[6] = min(low, one[5]), max(high, one[6])
 
 
 def _outcomes(key: tuple[int, int], one: list[int]) -> tuple[Outcome, ...]:
     """The outcomes that stand for a bin. Of good ones the newest shows all that the others do."""
-    (number, value), (count, newest_sent, newest_known, first_sent, first_known) = key, one
+    (number, value), (count, newest_sent, newest_known, first_sent, first_known, low, high) = key, one
     reason = _REASONS[value]
-    same = first_known == newest_known and first_sent == newest_sent
-    if same or count == 1 or reason is Reason.GOOD:
-        return (Outcome(number, newest_sent, newest_sent, newest_known, reason, None, count),)
-    return (
-        Outcome(number, first_sent, first_sent, first_known, reason, None, count - 1),
-        Outcome(number, newest_sent, newest_sent, newest_known, reason, None, 1),
-    )
+    if count == 1:
+        return (Outcome(number, newest_sent, newest_sent, newest_known, reason, None, 1, high - low, 0),)
+    from_ns, until_ns = number * BIN_NS + low, (number + 1) * BIN_NS + high
+
+    def standing_for(requests: int, sent_ns: int, known_ns: int) -> Outcome:
+        return Outcome(
+            number, sent_ns, sent_ns, known_ns, reason, None, requests, known_ns - from_ns, until_ns - known_ns
+        )
+
+    if reason is Reason.GOOD or (first_known == newest_known and first_sent == newest_sent):
+        return (standing_for(count, newest_sent, newest_known),)
+    return standing_for(count - 1, first_sent, first_known), standing_for(1, newest_sent, newest_known)

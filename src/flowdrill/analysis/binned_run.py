@@ -48,7 +48,8 @@ class _Columns:
     """Outcomes, as they come in order."""
 
     def __init__(self) -> None:
-        self._known, self._ages, self._reasons, self._requests = array("q"), array("q"), array("B"), array("Q")
+        self._known, self._ages, self._reasons = array("q"), array("q"), array("B")
+        self._requests, self._before, self._after = array("Q"), array("q"), array("q")
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         for one in outcomes:
@@ -56,6 +57,8 @@ class _Columns:
             self._ages.append(one.known_ns - one.sent_ns)
             self._reasons.append(one.reason)
             self._requests.append(one.requests)
+            self._before.append(one.before_ns)
+            self._after.append(one.after_ns)
 
     def in_order(self) -> OutcomeColumns:
         """Return them by when they were known."""
@@ -67,6 +70,8 @@ class _Columns:
             reason[order],
             np.zeros(len(order), np.bool_),
             np.frombuffer(self._requests, np.uint64)[order].astype(np.int64),
+            np.frombuffer(self._before, np.int64)[order],
+            np.frombuffer(self._after, np.int64)[order],
         )
 
 

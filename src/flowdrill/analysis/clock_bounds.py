@@ -11,7 +11,7 @@ from collections import deque
 
 from flowdrill.model.load_frames import ClockTold
 
-_DRIFT = 2000  # a clock may be off by 1 ns more in so many
+DRIFT = 2000  # a clock may be off by 1 ns more in so many
 _SAMPLES = 32  # looked at: older ones have widened
 
 
@@ -31,6 +31,11 @@ class ClockBounds:
     def newest(self) -> ClockTold | None:
         """What was measured last, None before."""
         return self._samples[-1] if self._samples else None
+
+    @property
+    def drifts(self) -> bool:
+        """Whether it is another clock at all: bounds without any width are of one and the same."""
+        return any(one.earliest_ns < one.latest_ns for one in self._samples)
 
     def add(self, told: ClockTold) -> None:
         """Take a measurement; ValueError when it counts from another offset than those before."""
@@ -53,5 +58,5 @@ class ClockBounds:
 
 def _widened(told: ClockTold, at_ns: int) -> tuple[int, int]:
     """Bounds without any width are of one and the same clock, which does not drift from itself."""
-    drift_ns = abs(at_ns - told.at_ns) // _DRIFT if told.earliest_ns < told.latest_ns else 0
+    drift_ns = abs(at_ns - told.at_ns) // DRIFT if told.earliest_ns < told.latest_ns else 0
     return told.earliest_ns - drift_ns, told.latest_ns + drift_ns

@@ -60,8 +60,8 @@ def failing_window(
 
 
 def _spans(after: Sequence[Outcome], normal: float) -> list[tuple[int, int]]:
-    """Return the failure's ends; several where outcomes stand for many, and it may have more than one."""
-    if any(outcome.requests > 1 for outcome in after):
+    """Return the failure's ends; several where nobody knows in which order some came, and it may have more than one."""
+    if any(outcome.before_ns or outcome.after_ns for outcome in after):
         return possible_spans(after, normal)
     span = _failing_span([outcome.bad for outcome in after], normal)
     return [] if span is None else [span]
@@ -127,27 +127,30 @@ def _rise(bad: Sequence[bool], q: float, normal: float) -> tuple[float, int | No
 
 @dataclass(slots=True)
 class Stretch:
-    """Bad requests in a row, apart from noise-sized gaps."""
+    """Bad requests in a row, apart from noise-sized gaps. `unsure_ns`: how much earlier one may have become known, and
+    how much later it may have left."""
 
     first_known_ns: int
     last_known_ns: int
     last_sent_ns: int
+    unsure_ns: int = 0
 
     def add(self, other: Stretch) -> None:
         """Count what belongs to it, too."""
         self.first_known_ns = min(self.first_known_ns, other.first_known_ns)
         self.last_known_ns = max(self.last_known_ns, other.last_known_ns)
         self.last_sent_ns = max(self.last_sent_ns, other.last_sent_ns)
+        self.unsure_ns = max(self.unsure_ns, other.unsure_ns)
 
     @property
     def up_before_ns(self) -> int:
         """Whoever was served and knew it by then was served before the failure."""
-        return min(self.first_known_ns, self.last_sent_ns)
+        return min(self.first_known_ns - self.unsure_ns, self.last_sent_ns)
 
     @property
     def up_after_ns(self) -> int:
         """Whoever asked from then on and was served was served after the failure."""
-        return max(self.first_known_ns, self.last_sent_ns)
+        return max(self.first_known_ns, self.last_sent_ns + self.unsure_ns)
 
 
 def _stretches(failing: Sequence[Outcome], gap_ns: int) -> list[Stretch]:
@@ -164,7 +167,7 @@ def _stretches(failing: Sequence[Outcome], gap_ns: int) -> list[Stretch]:
             and outcome.sent_ns - found[-1].last_sent_ns >= gap_ns
             and outcome.known_ns - found[-1].last_known_ns >= gap_ns
         )
-        this = Stretch(outcome.known_ns, outcome.known_ns, outcome.sent_ns)
+        this = Stretch(outcome.known_ns, outcome.known_ns, outcome.sent_ns, outcome.before_ns)
         if apart:
             found.append(this)
         else:

@@ -24,13 +24,16 @@ PART = 1 << 16  # outcomes that are looked at together: what is computed of them
 class OutcomeColumns:
     """Outcomes in the order in which they became known (at the same instant: by sequence), a request at one index of
     all columns. `age_ns` is known - sent, in 32 bits where that is enough; `answered`: there was an HTTP status;
-    `requests`: how many it stands for (None: each for itself), see `model.outcome.Outcome`."""
+    `requests`: how many it stands for (None: each for itself); `before_ns` and `after_ns`: see `model.outcome.Outcome`.
+    """
 
     known_ns: Times
     age_ns: Ages
     reason: Reasons
     answered: Flags
     requests: Times | None = None
+    before_ns: Times | None = None
+    after_ns: Times | None = None
 
     def __len__(self) -> int:
         return len(self.known_ns)
@@ -49,8 +52,13 @@ class OutcomeColumns:
     def slice(self, first: int, last: int) -> OutcomeColumns:
         """Return those at [first, last); nothing is copied."""
         part = slice(first, last)
-        requests = None if self.requests is None else self.requests[part]
-        return OutcomeColumns(self.known_ns[part], self.age_ns[part], self.reason[part], self.answered[part], requests)
+        return OutcomeColumns(
+            self.known_ns[part],
+            self.age_ns[part],
+            self.reason[part],
+            self.answered[part],
+            *(None if one is None else one[part] for one in (self.requests, self.before_ns, self.after_ns)),
+        )
 
     def until(self, at_ns: int) -> OutcomeColumns:
         """Return those known at `at_ns` or before."""
@@ -117,9 +125,11 @@ def outcomes_in(columns: OutcomeColumns) -> Iterator[Outcome]:
     """Yield columns as outcomes: for the few that stand for many."""
     for part in columns.parts():
         requests = np.ones(len(part), np.int64) if part.requests is None else part.requests
-        rows = zip(part.known_ns.tolist(), part.sent_ns.tolist(), part.reason.tolist(), requests.tolist(), strict=True)
-        for known_ns, sent_ns, reason, standing_for in rows:
-            yield Outcome(0, sent_ns, sent_ns, known_ns, Reason(reason), None, standing_for)
+        nothing = np.zeros(len(part), np.int64)
+        ends = (nothing if one is None else one for one in (part.before_ns, part.after_ns))
+        rows = (part.known_ns, part.sent_ns, part.reason, requests, *ends)
+        for known_ns, sent_ns, reason, *told in zip(*(one.tolist() for one in rows), strict=True):
+            yield Outcome(0, sent_ns, sent_ns, known_ns, Reason(reason), None, *told)
 
 
 def within_64_bits(ns: int) -> np.int64:

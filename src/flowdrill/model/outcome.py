@@ -69,7 +69,8 @@ class Outcome:
 
     `known_ns` is when the answer came, or when the request's age passed the latency objective, whichever was first.
     `requests`: how many it stands for. More than one where workers send bins (`model.outcome_bins`): then this is one
-    of them exactly, and the others became known within the same few milliseconds.
+    of them exactly. All of them became known between `known_ns - before_ns` and `known_ns + after_ns`: at
+    `known_ns` where it is one request, and this host's own clock saw it.
     """
 
     sequence: int
@@ -79,6 +80,8 @@ class Outcome:
     reason: Reason
     http_status: int | None
     requests: int = 1
+    before_ns: int = 0
+    after_ns: int = 0
 
     @property
     def bad(self) -> bool:

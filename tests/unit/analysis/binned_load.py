@@ -10,7 +10,7 @@ from flowdrill.model.load_frames import ClockTold, Frame, Hello, ReportCame, Wor
 from flowdrill.model.outcome import Reason, Record, RecordKind
 from flowdrill.model.outcome_bins import BINNED_SLOT_NS
 
-T0_NS = 7_000_000_000  # of the harness's clock
+T0_NS = 7_002_500_001  # of the harness's clock: at no bin's beginning
 MS = 1_000_000
 
 

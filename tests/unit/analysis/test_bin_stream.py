@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowdrill.analysis.bin_stream import SILENT_NS, BinStream
+from flowdrill.analysis.binning import Binner
 from flowdrill.analysis.clock_bounds import ClockBounds
 from flowdrill.analysis.outage import failing_window
 from flowdrill.analysis.outcomes import outcomes_of, requests_of
-from flowdrill.model.load_frames import ClockTold, Frame, ReportCame, WorkerNews, WorkerTold
+from flowdrill.model.load_frames import ClockTold, Frame, Hello, ReportCame, WorkerNews, WorkerTold
 from flowdrill.model.outcome import Outcome, Reason
 from flowdrill.model.outcome_bins import BIN_NS, BINNED_SLOT_NS, Bin, merged, unpack_report
 from tests.unit.analysis.binned_load import MS, T0_NS, Clock, Request, frames_of, records_of
@@ -95,11 +96,11 @@ def test_bounds_hold_the_truth_whatever_the_clocks_do_within_theirs(seed: int, r
     assert window.recovered.earliest_ns <= moved_ns + up_ns <= window.recovered.latest_ns
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([30, 200]))
-def test_where_a_baseline_is_noisy_the_bounds_hold_those_from_records(seed: int, rate: int) -> None:
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([30, 200]), st.sampled_from([0, MS, 30 * MS, 300 * MS]))
+def test_where_a_baseline_is_noisy_the_bounds_hold_those_from_records(seed: int, rate: int, width_ns: int) -> None:
     rng = random.Random(seed)
-    down_ns, up_ns = rng.randrange(2_000 * MS, 2_800 * MS), rng.randrange(4_000 * MS, 5_000 * MS)
+    down_ns, up_ns = rng.randrange(3_000 * MS, 3_800 * MS), rng.randrange(5_000 * MS, 6_000 * MS)
     ratio = rng.choice([0.5, 1.0])
     requests = [
         Request(
@@ -108,9 +109,11 @@ def test_where_a_baseline_is_noisy_the_bounds_hold_those_from_records(seed: int,
             Reason.HTTP_STATUS if rng.random() < 0.02 or (one.reason and rng.random() < ratio) else Reason.GOOD,
         )
         for one in outage_of(rng, rate, [(down_ns, up_ns)], 8_000 * MS)
+        if one.sent_ns > 1_000 * MS
     ]
+    clocks = [clock_within(rng, width_ns) for _ in range(3)]
     truth = failing_window(exact(requests), normal_bad_ratio=0.02, from_ns=0)
-    known = stream_of(frames_of(requests, [Clock()] * 3)).known(None)
+    known = stream_of(frames_of(requests, clocks)).known(None)
     binned = failing_window(known, normal_bad_ratio=0.02, from_ns=T0_NS)
     if truth is None:
         return
@@ -120,6 +123,40 @@ def test_where_a_baseline_is_noisy_the_bounds_hold_those_from_records(seed: int,
     if truth.recovered is not None and binned.recovered is not None:
         assert binned.recovered.earliest_ns - T0_NS <= truth.recovered.earliest_ns
         assert truth.recovered.latest_ns <= binned.recovered.latest_ns - T0_NS
+
+
+def clock_within(rng: random.Random, width_ns: int) -> Clock:
+    """A clock that is off by something in bounds of this width."""
+    if width_ns == 0:
+        return Clock()
+    behind_ns = rng.randrange(-width_ns, width_ns)
+    earliest_ns = behind_ns - rng.randrange(width_ns)
+    return Clock(behind_ns, earliest_ns, earliest_ns + width_ns)
+
+
+def test_a_clock_that_drifts_is_known_less_well_for_what_was_long_ago() -> None:
+    """A request of a minute's length, in a report that comes ten seconds late: the clock lost 500 ppm all the while,
+    and was compared at the report's end alone."""
+    end_ns, lost = 100_000 * MS, 2_002
+    sent_ns, known_ns = 20_000 * MS, 80_000 * MS
+
+    def by_worker(stream_ns: int) -> int:
+        return stream_ns + (end_ns - stream_ns) // lost
+
+    binner = Binner(90_000 * MS)
+    for record in records_of([Request(by_worker(sent_ns), by_worker(known_ns), Reason.HTTP_STATUS)]):
+        binner.take(record)
+    stream = stream_of(
+        [
+            Hello(T0_NS, 1, 10.0, 90_000 * MS),
+            ClockTold(0, 0, 0, 0, 0),
+            ClockTold(1, end_ns, 0, -1, 1),
+            ReportCame(1, binner.report(end_ns, 0).pack()),
+        ]
+    )
+    (one,) = stream.known(None)
+    assert one.sent_ns - T0_NS <= sent_ns
+    assert one.known_ns - one.before_ns - T0_NS <= known_ns <= one.known_ns - T0_NS
 
 
 def test_no_outcome_is_lost_or_counted_twice_whoever_tells_it_and_when() -> None:
