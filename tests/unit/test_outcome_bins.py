@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,7 +76,7 @@ REPORT = WorkerReport(
     sent=39,
     in_flight=2,
     bins=(bin_of([(5, 3), (9, 12)]), bin_of([(2, 2)], number=0)),
-    latencies=((0, 77, 5), (3, GREATEST_BUCKET, 1)),
+    latencies=((0, 77, 2), (3, GREATEST_BUCKET, 1)),
     left=((0, 9), (1, 30)),
     lags=((1, 39),),
 )
@@ -202,3 +204,35 @@ def test_random_bytes_are_an_error_or_nothing() -> None:
             FrameReader().take(data)
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"complete_ns": 20_000_000},  # a bin from after the report's end
+        {"latencies": ((900, 77, 1),)},
+        {"left": ((900, 1),)},
+        {"latencies": ((0, 77, 4),)},  # of three outcomes
+        {"left": ((0, 40),)},
+        {"lags": ((1, 40),)},
+    ],
+)
+def test_a_report_that_contradicts_itself_is_refused(lie: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a report"):
+        unpack_report(replace(REPORT, **lie).pack())
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Hello(2**61, 3, 10.5, 2 * 10**9),
+        ClockTold(1, 2**61, 0, 0, 0),
+        ClockTold(1, 0, -(2**61), 0, 0),
+        ClockTold(1, 0, 0, 0, 2**61),
+        ClockTold(1, 0, 0, 9, 5),
+        WorkerTold(1, 0, 2**61, WorkerNews.TOOK_SHARE),
+    ],
+)
+def test_instants_that_do_not_add_up_within_64_bits_are_refused(frame: Frame) -> None:
+    with pytest.raises(ValueError, match=r"all time|cannot be|begins"):
+        FrameReader().take(pack_frame(frame))

@@ -26,6 +26,7 @@ from flowdrill.model.outcome import Outcome, Reason
 from flowdrill.model.outcome_bins import BIN_NS, WorkerReport, unpack_report
 
 SILENT_NS = NS_PER_SECOND  # a worker that reports nothing for so long is not waited for
+_MOST_AHEAD_NS = 300 * NS_PER_SECOND  # of when clocks were compared last: a connection may have been away meanwhile
 _REASONS = tuple(Reason)
 
 
@@ -145,6 +146,7 @@ class BinStream:
         worker = self._worker(came.worker)
         try:
             report = unpack_report(came.report)
+            self._look_at_time(report)
         except ValueError:
             worker.damaged += 1
             return None
@@ -164,6 +166,12 @@ class BinStream:
         drifting = worker.clock.drifts + self.harness.drifts
         self._count(report, base_ns + low, base_ns + high, drifting)
         return report
+
+    def _look_at_time(self, report: WorkerReport) -> None:
+        """ValueError for what comes from the future: bins from there would be kept until it comes."""
+        newest = self.harness.newest
+        if newest is not None and report.complete_ns > newest.at_ns + _MOST_AHEAD_NS:
+            raise ValueError("a report from the future")
 
     def _off_by(self, worker: Worker, at_ns: int) -> tuple[int, int]:
         """By how much an instant of a worker's may differ from the harness's clock."""

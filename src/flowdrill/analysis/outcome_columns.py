@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,7 @@ def outcomes_in(columns: OutcomeColumns) -> Iterator[Outcome]:
         requests = np.ones(len(part), np.int64) if part.requests is None else part.requests
         nothing = np.zeros(len(part), np.int64)
         ends = (nothing if one is None else one for one in (part.before_ns, part.after_ns))
-        rows = (part.known_ns, part.sent_ns, part.reason, requests, *ends)
+        rows: tuple[NDArray[Any], ...] = (part.known_ns, part.sent_ns, part.reason, requests, *ends)
         for known_ns, sent_ns, reason, *told in zip(*(one.tolist() for one in rows), strict=True):
             yield Outcome(0, sent_ns, sent_ns, known_ns, Reason(reason), None, *told)
 

@@ -11,12 +11,10 @@ was. So they bound the outcome with which the sum began to rise.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import accumulate
+from operator import sub
 
 from flowdrill.analysis.detector import ALTERNATIVES
 from flowdrill.model.outcome import Outcome
@@ -24,33 +22,29 @@ from flowdrill.model.outcome import Outcome
 LEVEL = math.log(1e7)  # noise reaches it at most once in 10 million requests of a service that is as in the baseline
 _ROUNDING = 1e-9  # a sum that would be zero but for this is
 
-_Times: TypeAlias = NDArray[np.int64]
-_Sums: TypeAlias = NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """Between when each outcome became known, how many requests it is, and which are bad."""
+    """An outcome: between when it became known, how many requests it is, and where it stands among all."""
 
-    earliest: _Times
-    latest: _Times
-    requests: _Times
-    bad: NDArray[np.bool_]
+    earliest: int
+    latest: int
+    requests: int
+    bad: bool
+    index: int
 
     def backwards(self) -> _Known:
-        """Return the same with time turned around, and the last of them first."""
-        return _Known(-self.latest[::-1], -self.earliest[::-1], self.requests[::-1], self.bad[::-1])
+        """Return the same with time turned around."""
+        return _Known(-self.latest, -self.earliest, self.requests, self.bad, self.index)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Counts:
-    """At each of these times, in order, how many requests were known: bad and good ones, at most and at least."""
+    """How many requests were known at each of these times, in order: (bad at most, bad at least, good at most, good at
+    least)."""
 
-    times: _Times
-    bad_most: _Times
-    bad_least: _Times
-    good_most: _Times
-    good_least: _Times
+    times: list[int]
+    known: list[tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,95 +72,78 @@ def possible_spans(outcomes: Sequence[Outcome], normal: float) -> list[tuple[int
         return []
     if normal == 0:  # every bad one proves it
         return [(bad[0], bad[-1])]
-    known = _known(outcomes)
-    backwards = known.backwards()
-    counts, backward_counts = _counted(known), _counted(backwards)
-    fits = []
-    for q in ALTERNATIVES:
-        if q > normal:
-            steps = steps_of(q, normal)
-            fits.append((_onset(known, counts, steps), _onset(backwards, backward_counts, steps)))
+    known = [
+        _Known(one.known_ns - one.before_ns, one.known_ns + one.after_ns, one.requests, one.bad, index)
+        for index, one in enumerate(outcomes)
+    ]
+    steps = [steps_of(q, normal) for q in ALTERNATIVES if q > normal]
+    fits = list(zip(_onsets(known, steps), _onsets([one.backwards() for one in reversed(known)], steps), strict=True))
     best = max((forward.least_peak for forward, _ in fits), default=0.0)
     fits = [fit for fit in fits if fit[0].greatest_peak >= best and fit[0].earliest is not None]
+    if not fits:
+        return []
     firsts, lasts = set(), set()
     for forward, backward in fits:
         firsts |= {bad[0] if forward.earliest is None else forward.earliest}
         firsts |= {bad[-1] if forward.latest is None else forward.latest}
-        lasts |= {bad[-1] if backward.earliest is None else len(known.bad) - 1 - backward.earliest}
-        lasts |= {bad[0] if backward.latest is None else len(known.bad) - 1 - backward.latest}
-    if not fits:
-        return []
+        lasts |= {bad[-1] if backward.earliest is None else backward.earliest}
+        lasts |= {bad[0] if backward.latest is None else backward.latest}
     ends = {(first, last) for first in (min(firsts), max(firsts)) for last in (min(lasts), max(lasts)) if first <= last}
     return sorted(ends)
 
 
-def _known(outcomes: Sequence[Outcome]) -> _Known:
-    return _Known(
-        np.array([one.known_ns - one.before_ns for one in outcomes], np.int64),
-        np.array([one.known_ns + one.after_ns for one in outcomes], np.int64),
-        np.array([one.requests for one in outcomes], np.int64),
-        np.array([one.bad for one in outcomes], np.bool_),
-    )
+def _onsets(known: Sequence[_Known], steps: Iterable[tuple[float, float]]) -> list[_Onset]:
+    counts, bad = _counted(known), [one for one in known if one.bad]
+    return [_onset(bad, counts, gain, loss) for gain, loss in steps]
 
 
-def _counted(known: _Known) -> _Counts:
-    times = np.unique(np.concatenate((known.earliest, known.latest)))
-
-    def by_then(moments: _Times, which: NDArray[np.bool_]) -> _Times:
-        came = np.zeros(len(times), np.int64)
-        np.add.at(came, np.searchsorted(times, moments[which]), known.requests[which])
-        return np.cumsum(came)
-
-    bad, good = known.bad, ~known.bad
-    return _Counts(
-        times,
-        by_then(known.earliest, bad),
-        by_then(known.latest, bad),
-        by_then(known.earliest, good),
-        by_then(known.latest, good),
-    )
+def _counted(known: Iterable[_Known]) -> _Counts:
+    came: dict[int, list[int]] = {}
+    for one in known:
+        most = 0 if one.bad else 2
+        came.setdefault(one.earliest, [0, 0, 0, 0])[most] += one.requests
+        came.setdefault(one.latest, [0, 0, 0, 0])[most + 1] += one.requests
+    times = sorted(came)
+    columns = zip(*(came[at_ns] for at_ns in times), strict=True)
+    return _Counts(times, list(zip(*map(accumulate, columns), strict=True)))
 
 
-def _onset(known: _Known, counts: _Counts, steps: tuple[float, float]) -> _Onset:
-    gain, loss = steps
-    highest, lowest = (
-        gain * counts.bad_most + loss * counts.good_least,
-        gain * counts.bad_least + loss * counts.good_most,
-    )
-    upper = highest - np.minimum.accumulate(np.minimum(lowest, 0.0))
-    lower = lowest - np.minimum.accumulate(np.minimum(highest, 0.0))
+def _onset(bad: Sequence[_Known], counts: _Counts, gain: float, loss: float) -> _Onset:
+    highest = [gain * bad_most + loss * good_least for bad_most, _, _, good_least in counts.known]
+    lowest = [gain * bad_least + loss * good_most for _, bad_least, good_most, _ in counts.known]
+    upper, lower = _above_least(highest, lowest), _above_least(lowest, highest)
+    rises, has_risen = _reached(upper), _reached(lower)
     return _Onset(
-        least_peak=max(0.0, float(lower.max())),
-        greatest_peak=max(0.0, float(upper.max())),
-        earliest=_earliest(known, counts.times, upper),
-        latest=_latest(known, counts.times, lower),
+        least_peak=max(lower, default=0.0),
+        greatest_peak=max(upper, default=0.0),
+        earliest=None if rises is None else _earliest(bad, _last_zero(counts.times, upper, rises)),
+        latest=None if has_risen is None else _latest(bad, _last_zero(counts.times, lower, has_risen)),
     )
 
 
-def _earliest(known: _Known, times: _Times, upper: _Sums) -> int | None:
+def _above_least(sums: list[float], before: list[float]) -> list[float]:
+    """By how much each is above the least of the others before it, or above zero, from which all begin."""
+    least = accumulate(before, min, initial=0.0)
+    next(least)
+    return list(map(sub, sums, least))
+
+
+def _reached(sums: list[float]) -> int | None:
+    return next((at for at, total in enumerate(sums) if total >= LEVEL - _ROUNDING), None)
+
+
+def _last_zero(times: list[int], sums: list[float], until: int) -> int | None:
+    """When a sum was zero last before `until`; None when it never was."""
+    return next((times[at] for at in range(until - 1, -1, -1) if sums[at] <= _ROUNDING), None)
+
+
+def _earliest(bad: Sequence[_Known], zero_ns: int | None) -> int:
     """The first bad outcome that can have come after the upper sum was zero last before it reached its level."""
-    zero = _last_zero(upper)
-    if zero is None:
-        return None
-    after = known.bad if zero < 0 else known.bad & (known.latest > times[zero])
-    return int(np.flatnonzero(after)[0])
+    return next(one.index for one in bad if zero_ns is None or one.latest > zero_ns)
 
 
-def _latest(known: _Known, times: _Times, lower: _Sums) -> int | None:
-    """The last bad outcome that can have been the first one since then, of the lower sum."""
-    zero = _last_zero(lower)
-    if zero is None:
-        return None
-    certain = known.bad if zero < 0 else known.bad & (known.earliest > times[zero])
-    first_ns = known.latest[certain].min(initial=times[-1])
-    return int(np.flatnonzero(known.bad & (known.earliest <= first_ns))[-1])
-
-
-def _last_zero(sums: _Sums) -> int | None:
-    """Return where a sum was zero last before it first reached its level, -1 when it never was; None when it never
-    reached it."""
-    reached = sums >= LEVEL - _ROUNDING
-    if not reached.any():
-        return None
-    zeros = np.flatnonzero(sums[: int(reached.argmax())] <= _ROUNDING)
-    return int(zeros[-1]) if len(zeros) else -1
+def _latest(bad: Sequence[_Known], zero_ns: int | None) -> int:
+    """The last bad outcome that can have been the first one since the lower sum was zero last."""
+    certain = [one.latest for one in bad if zero_ns is None or one.earliest > zero_ns]
+    first_ns = min(certain, default=None)
+    return [one.index for one in bad if first_ns is None or one.earliest <= first_ns][-1]

@@ -28,6 +28,7 @@ HARNESS = 0  # the worker whose clock frames are about the harness
 NO_SHARE = 0xFFFF
 MOST_BODY_BYTES = 1 << 20
 MOST_TEXT_BYTES = 16384
+_GREATEST_CLOCK_NS = 2**60  # 36 years: what is added up of clocks stays within 64 bits
 _HEAD = struct.Struct("<IB")
 _CRC = struct.Struct("<I")
 _HELLO = struct.Struct("<HqHdQ")  # version, t0_ns, shares, requests per second, latency objective in ns
@@ -180,6 +181,8 @@ def _unpacked(kind: int, body: bytes) -> Frame:
             case FrameKind.WORKER:
                 worker, share, at_ns, news = _WORKER.unpack_from(body)
                 text = body[_WORKER.size :].decode("utf-8", "replace")
+                if abs(at_ns) > _GREATEST_CLOCK_NS:
+                    raise ValueError("news of a worker from beyond all time")
                 return WorkerTold(_worker(worker), share, at_ns, WorkerNews(news), text)
             case FrameKind.CLOCK:
                 return _clock(ClockTold(*_CLOCK.unpack(body)))
@@ -198,7 +201,7 @@ def _hello(body: bytes) -> Hello:
     version, t0_ns, shares, rate, objective_ns = _HELLO.unpack(body)
     if version != STREAM_VERSION:
         raise ValueError(f"a stream of version {version}, and this flowdrill reads {STREAM_VERSION}")
-    if not 1 <= shares <= MOST_WORKERS or not 0 < rate <= 1e9 or not -(2**62) < t0_ns < 2**62:
+    if not 1 <= shares <= MOST_WORKERS or not 0 < rate <= 1e9 or abs(t0_ns) > _GREATEST_CLOCK_NS:
         raise ValueError("a stream whose beginning says what cannot be")
     return Hello(t0_ns, shares, rate, objective_ns)
 
@@ -210,7 +213,8 @@ def _worker(number: int) -> int:
 
 
 def _clock(told: ClockTold) -> ClockTold:
-    if told.earliest_ns > told.latest_ns or max(map(abs, (told.earliest_ns, told.latest_ns, told.offset_ns))) > 2**62:
+    instants = (told.at_ns, told.offset_ns, told.earliest_ns, told.latest_ns, told.utc_ahead_ns)
+    if told.earliest_ns > told.latest_ns or max(map(abs, instants)) > _GREATEST_CLOCK_NS:
         raise ValueError("a clock's offset that ends before it begins, or is beyond all time")
     return told
 

@@ -26,7 +26,7 @@ BIN_NS = 5_000_000
 BINS_PER_SLOT = 20
 BINNED_SLOT_NS = BIN_NS * BINS_PER_SLOT
 GREATEST_STREAM_NS = BIN_NS * (2**32 - 1)  # eight months
-_GREATEST_AGE_NS = 2**61
+_GREATEST_AGE_NS = 2**60
 
 
 class Bin(NamedTuple):
@@ -156,6 +156,15 @@ def _bin_of(
 def _check(report: WorkerReport) -> None:
     if report.complete_ns > GREATEST_STREAM_NS:
         raise ValueError("a report from after the end of time")
+    slots = [one[0] for one in report.latencies] + [one[0] for one in report.left]
+    known = max((one.newest_known_ns for one in report.bins), default=0)
+    if known > report.complete_ns or max(slots, default=0) * BINNED_SLOT_NS > report.complete_ns:
+        raise ValueError("a report of what was known after its own end")
+    outcomes = sum(one.outcomes for one in report.bins)
+    if sum(one[2] for one in report.latencies) > outcomes or sum(one[1] for one in report.lags) > report.sent:
+        raise ValueError("a report with more times than requests")
+    if sum(one[1] for one in report.left) > report.sent:
+        raise ValueError("a report of more requests than were sent")
     buckets = [one[1] for one in report.latencies] + [one[0] for one in report.lags]
     if buckets and max(buckets) > GREATEST_BUCKET:
         raise ValueError("a bucket beyond the last")

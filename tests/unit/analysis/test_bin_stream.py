@@ -15,7 +15,7 @@ from flowdrill.analysis.outage import failing_window
 from flowdrill.analysis.outcomes import outcomes_of, requests_of
 from flowdrill.model.load_frames import ClockTold, Frame, Hello, ReportCame, WorkerNews, WorkerTold
 from flowdrill.model.outcome import Outcome, Reason
-from flowdrill.model.outcome_bins import BIN_NS, BINNED_SLOT_NS, Bin, merged, unpack_report
+from flowdrill.model.outcome_bins import BIN_NS, BINNED_SLOT_NS, Bin, WorkerReport, merged, unpack_report
 from tests.unit.analysis.binned_load import MS, T0_NS, Clock, Request, frames_of, records_of
 
 OBJECTIVE_NS = 2_000 * MS
@@ -96,7 +96,7 @@ def test_bounds_hold_the_truth_whatever_the_clocks_do_within_theirs(seed: int, r
     assert window.recovered.earliest_ns <= moved_ns + up_ns <= window.recovered.latest_ns
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([30, 200]), st.sampled_from([0, MS, 30 * MS, 300 * MS]))
 def test_where_a_baseline_is_noisy_the_bounds_hold_those_from_records(seed: int, rate: int, width_ns: int) -> None:
     rng = random.Random(seed)
@@ -242,6 +242,15 @@ def test_a_damaged_report_is_counted_and_holds_up_nothing() -> None:
     assert stream.workers[1].damaged == 1
     assert stream.workers[1].lost == 1
     assert 0 < requests_of(stream.known(None)) < len(requests)
+
+
+def test_a_report_from_the_future_is_damaged_and_fills_no_memory() -> None:
+    stream = stream_of(frames_of([], [Clock()]))
+    told = WorkerReport(9, 10**15, 5, 5, 0, (Bin(10**6, 1, 1, 0, 10**6 * BIN_NS, 0, 10**6 * BIN_NS),))
+    assert stream.take(ReportCame(1, told.pack())) is None
+    assert stream.workers[1].damaged == 1
+    assert stream.workers[1].complete_ns < 10**9
+    assert stream.known(None) == []
 
 
 def test_what_comes_before_a_clock_is_compared_does_not_count() -> None:

@@ -129,6 +129,16 @@ def test_the_masters_clock_is_bounded_however_far_it_is_off(tmp_path: Path) -> N
         source.stop()
 
 
+@pytest.mark.parametrize(
+    "answer", [ClockAnswer(2**64 - 1, 2**64 - 1, 0), ClockAnswer(0, 100, 0), ClockAnswer(0, 0, 2**64 - 1)]
+)
+def test_an_answer_that_no_clock_can_give_is_refused(tmp_path: Path, answer: ClockAnswer) -> None:
+    source = frames_of(FakePods(WHOLE), tmp_path)
+    with pytest.raises(ValueError, match="a clock whose answer"):
+        source.clock_told(5, answer, 8)
+    assert source.clock() is None
+
+
 @pytest.mark.parametrize("part", [MASTER, WORKER])
 def test_pods_that_will_never_run_end_the_start_and_are_deleted(tmp_path: Path, part: str) -> None:
     pods = FakePods(WHOLE, held={part: Held("0 of 3 pods run (ImagePullBackOff: no such image)", hopeless=True)})

@@ -217,6 +217,19 @@ def test_without_a_hello_nothing_is_started(listener: socket.socket) -> None:
     assert pod.result == 1
 
 
+def test_a_harness_that_another_master_has_told_something_starts_no_second_load(listener: socket.socket) -> None:
+    pod = Pod(listener, silence_seconds=0.3)
+    wire = Wire(pod.address)
+    wire.send(Message(Said.HELLO, 7, RUN.encode()).pack())
+    with pytest.raises(ClusterError, match=r"closed|reset"):
+        wire.receive(30)
+    wire.close()
+    assert pod.started == []
+    pod.relay._heard = 0
+    pod.thread.join(30)
+    assert pod.result == 1
+
+
 def test_a_pod_that_is_gone_is_not_waited_for() -> None:
     got = Got()
 

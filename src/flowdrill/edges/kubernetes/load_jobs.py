@@ -60,6 +60,7 @@ class KubernetesLoadJobs:
         jobs = f"/apis/batch/v1/namespaces/{space}/jobs"
         policies = f"/apis/networking.k8s.io/v1/namespaces/{space}/networkpolicies"
         self._jobs, self._policies = jobs, policies
+        self._master_uid: str | None = None  # of the pod that the workers were told of
         master = master_job_name(target)
         # the workers first: a master that is gone leaves them under way for a while
         self._objects = (
@@ -96,6 +97,7 @@ class KubernetesLoadJobs:
     def master_address(self, run_id: str) -> str | None:
         """Return the address of the master's pod, None while it has none."""
         pod = self._pod(run_id, MASTER)
+        self._master_uid = None if pod is None else str(pod["metadata"]["uid"])
         address = None if pod is None else (pod.get("status") or {}).get("podIP")
         return None if address is None else str(address)
 
@@ -123,14 +125,14 @@ class KubernetesLoadJobs:
 
     def connect(self, run_id: str) -> PortForward:
         """Connect to the master's relay."""
-        pod = self._pod(run_id, MASTER)
+        pod = self._the_master(run_id)
         if pod is None:
             raise ClusterError("the pod of the load's master is gone", "see the cluster's events")
         return open_port(self._api, self._target.namespace, str(pod["metadata"]["name"]), RELAY_PORT)
 
     def master_gone(self, run_id: str) -> str | None:
         """Return what became of the master's pod, None while it runs."""
-        pod = self._pod(run_id, MASTER)
+        pod = self._the_master(run_id)
         if pod is None:
             return "the pod of the load's master is gone: somebody has deleted it, or its node"
         return self._end_of(pod) if (pod.get("status") or {}).get("phase") in _OVER else None
@@ -233,6 +235,12 @@ class KubernetesLoadJobs:
 
     def _pod(self, run_id: str, part: str) -> Json | None:
         return next(iter(self._pods(run_id, part)), None)
+
+    def _the_master(self, run_id: str) -> Json | None:
+        """The one that has the load: where a pod was deleted, a Job of Kubernetes before 1.23 makes another in its
+        place, which has counted nothing and has no workers."""
+        pods = self._pods(run_id, MASTER)
+        return next((one for one in pods if self._master_uid in {None, str(one["metadata"]["uid"])}), None)
 
     def _end_of(self, pod: Json) -> str:
         status = pod.get("status") or {}

@@ -27,6 +27,7 @@ _HEAR_SECONDS = 30.0
 _STOP_SECONDS = 40.0
 _LOOK_AGAIN_SECONDS = 0.5
 _LOG_CHARACTERS = 65536
+_LATEST_NS = 2**61  # what a clock may show: 73 years
 
 
 class Held(Protocol):
@@ -166,8 +167,11 @@ class ClusterFrames:
             self._write(name, content.decode("utf-8", "replace"), KEPT_FILES[name])
 
     def clock_told(self, asked_ns: int, answer: ClockAnswer, heard_ns: int) -> None:
-        """Bound the difference of the clocks: the answer was given between the question and its coming."""
+        """Bound the difference of the clocks: the answer was given between the question and its coming. ValueError when
+        it cannot have been."""
         earliest_ns, latest_ns = asked_ns - answer.came_ns, heard_ns - answer.left_ns
+        if earliest_ns > latest_ns or max(answer.left_ns, answer.utc_ns) > _LATEST_NS:
+            raise ValueError("a clock whose answer left before the question came, or beyond all time")
         offset_ns = self._measured.offset_ns if self._measured is not None else (earliest_ns + latest_ns) // 2
         ahead_ns = answer.utc_ns - time.time_ns()
         self._measured = ClockTold(

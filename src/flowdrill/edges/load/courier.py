@@ -45,7 +45,8 @@ class Receiver(Protocol):
         ...
 
     def clock_told(self, asked_ns: int, answer: ClockAnswer, heard_ns: int) -> None:
-        """A question about the pod's clock was asked and answered, at these instants of this host's."""
+        """A question about the pod's clock was asked and answered, at these instants of this host's. ValueError when it
+        cannot have been."""
         ...
 
     def lost(self, parcels: int) -> None:

@@ -136,6 +136,11 @@ class Relay:
             if message.content.decode("utf-8", "replace") != self._duty.run_id:
                 self._say("somebody else's harness was sent away")
                 return False
+            if self._running is None and message.number > 0:
+                self._say(
+                    "a harness was sent away that another master has told something: it died, and so did its load"
+                )
+                return False
             self._cursor = message.number
             self._begin()
         elif self._cursor < 0:
