@@ -12,6 +12,7 @@ from flowdrill.model.load_frames import NO_SHARE, Frame, WorkerNews, WorkerTold
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.quantity import format_seconds
 
+_MOST_TOLD = 3  # damaged reports of a worker that are worth a line each: all are counted
 _CLOCKS_APART_SECONDS = 1.0  # UTC clocks that differ by so much are worth a word
 
 
@@ -76,7 +77,7 @@ class WorkersHeard:
             case WorkerNews.LEFT:
                 share = "" if told.share == NO_SHARE else f": share {told.share + 1} of the requests is not sent"
                 return f"{_named(worker)} left {at} after the load began{share}"
-            case WorkerNews.DAMAGED:
+            case WorkerNews.DAMAGED if worker.damaged <= _MOST_TOLD:
                 return f"{_named(worker)} sent what is no report: {told.text[:200]}"
         return None
 

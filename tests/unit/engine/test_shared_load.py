@@ -9,9 +9,10 @@ import pytest
 from flowdrill.analysis.report_data import report_of
 from flowdrill.engine.facts import FramesArrived
 from flowdrill.engine.lookout import Lookout
+from flowdrill.engine.workers import WorkersHeard
 from flowdrill.model.events import Detected, End, Event, Noted, RecoveryHeld
 from flowdrill.model.instant import seconds_to_ns
-from flowdrill.model.load_frames import Hello
+from flowdrill.model.load_frames import Hello, WorkerNews, WorkerTold
 from flowdrill.model.result import Report, Verdict
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.status import Status
@@ -156,3 +157,9 @@ def test_a_rule_of_the_drill_is_evaluated_on_bins() -> None:
     )
     assert world.run().end is End.COMPLETED
     assert {"sequential", "page", "seen"} <= {event.detector for event in world.all_of(Detected)}
+
+
+def test_a_worker_that_sends_nothing_but_nonsense_does_not_fill_the_events() -> None:
+    heard = WorkersHeard()
+    heard.hear([WorkerTold(1, 0, 5, WorkerNews.DAMAGED, "no report")] * 1000, 5)
+    assert len(list(heard.remarks(5))) <= 5
