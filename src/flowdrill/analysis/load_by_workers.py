@@ -23,7 +23,7 @@ def load_by_workers(run: BinnedRun, clock: RunClock) -> LoadByWorkers:
     """Return what the result says of the workers."""
     return LoadByWorkers(
         shares=run.hello.shares,
-        requests_not_sent=run.not_sent,
+        requests_not_sent=run.not_sent + sum(one.in_flight for one in run.workers if one.left_ns is not None),
         latency_relative_error=RELATIVE_ERROR,
         workers=tuple(_worker(one, run, clock) for one in run.workers),
     )
@@ -63,7 +63,10 @@ def _notes(load: LoadByWorkers) -> Iterator[str]:
     )
     yield f"latencies are from a histogram: each is right to within {format_ratio(load.latency_relative_error)}"
     if load.requests_not_sent:
-        yield f"{load.requests_not_sent} requests of the schedule were not sent, as far as the workers told"
+        yield (
+            f"{load.requests_not_sent} requests of the schedule were not sent, as far as the workers told, or their "
+            "fate went with a worker"
+        )
     for one in load.workers:
         if one.reports_repeated:
             yield f"load worker {one.worker} sent {one.reports_repeated} reports twice: they count once"

@@ -26,6 +26,8 @@ class LoadByWorkers(Strict):
     """A load that workers shared, who kept bins."""
 
     shares: int
-    requests_not_sent: int = Field(description="of the schedule, that nobody says to have sent")
+    requests_not_sent: int = Field(
+        description="of the schedule, that nobody says to have sent, or whose fate went with a worker that left"
+    )
     latency_relative_error: float = Field(description="of every latency in this result: they come from a histogram")
     workers: tuple[LoadWorker, ...]
