@@ -99,6 +99,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/decision_to_patch.py
 	$(BIN)/python benchmarks/site_of_runs.py
 	$(BIN)/python benchmarks/big_run.py
+	$(BIN)/python benchmarks/outcome_bins.py
 
 schemas: $(VENV)/.ready
 	for name in drill scenario suite result preflight plan advisories controls replay repeats compare gate fleet evidence; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done

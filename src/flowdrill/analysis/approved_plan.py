@@ -27,6 +27,7 @@ ADDED: Mapping[str, JsonValue] = {
         "during": [],
         "after": [],
     },
+    "drill.load.workers": None,
 }
 _Place = tuple[str, ...]
 

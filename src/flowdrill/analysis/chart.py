@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flowdrill.analysis.binned_latency import binned_time_columns
+from flowdrill.analysis.binned_run import BinnedRun
 from flowdrill.analysis.outcome_columns import OutcomeColumns
 from flowdrill.analysis.run_clock import RunClock
 from flowdrill.analysis.time_columns import TimeColumn, time_columns
@@ -15,16 +17,25 @@ _WIDEST_FOR_FEW_SECONDS = 1.0
 _WIDTHS_SECONDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
-def chart_bins(outcomes: OutcomeColumns, clock: RunClock, requests_per_second: float) -> tuple[ChartBin, ...]:
+def chart_bins(
+    outcomes: OutcomeColumns, clock: RunClock, requests_per_second: float, bins: BinnedRun | None = None
+) -> tuple[ChartBin, ...]:
     """Return columns of equal, round width, aligned to the run's start, from the first to the last outcome; empty
-    columns in between are there too. A column has room for some requests, so that a steady load looks steady."""
+    columns in between are there too. A column has room for some requests, so that a steady load looks steady. `bins`:
+    what the outcomes come from, where workers sent the load."""
     if not len(outcomes):
         return ()
     length_ns = int(outcomes.known_ns[-1]) - int(outcomes.known_ns[0])
     least = min(_LEAST_REQUESTS / requests_per_second, _WIDEST_FOR_FEW_SECONDS)
     fits = (w for w in _WIDTHS_SECONDS if w >= least and length_ns <= (_MOST_COLUMNS - 1) * seconds_to_ns(w))
     width = next(fits, 86400.0)
-    seen = list(time_columns(outcomes.parts(), clock.start.monotonic_ns, seconds_to_ns(width)))
+    start_ns, width_ns = clock.start.monotonic_ns, seconds_to_ns(width)
+    found = (
+        time_columns(outcomes.parts(), start_ns, width_ns)
+        if bins is None
+        else binned_time_columns(bins, start_ns, width_ns)
+    )
+    seen = list(found)
     columns = {column.index: column for column in seen}
     every = range(seen[0].index, seen[-1].index + 1)
     return tuple(_bin(index * width, width, columns.get(index)) for index in every)

@@ -29,7 +29,7 @@ class Before:
 class Counter(Protocol):
     """Counts outcomes in the order of time, and says what a window holds of them."""
 
-    def count(self, known_ns: int, *, bad: bool) -> None:
+    def count(self, known_ns: int, *, bad: bool, requests: int = 1) -> None:
         """Count an outcome, not older than the last one and not newer than the next `bad_ratio`."""
         ...
 
@@ -48,10 +48,10 @@ class EveryOutcome:
         self._start_ns, self._every_ns = start_ns, every_ns
         self._windows = {window: _Window() for window in windows_ns}
 
-    def count(self, known_ns: int, *, bad: bool) -> None:
+    def count(self, known_ns: int, *, bad: bool, requests: int = 1) -> None:
         """Put it into every window."""
         for window_ns, window in self._windows.items():
-            window.add(-((self._start_ns - known_ns - window_ns) // self._every_ns), bad=bad)
+            window.add(-((self._start_ns - known_ns - window_ns) // self._every_ns), bad=bad, requests=requests)
 
     def bad_ratio(self, at_ns: int, window_ns: int) -> float | None:
         """Drop what has left the window; the rest, and what went before, gives the ratio."""
@@ -73,13 +73,13 @@ class _Window:
         self._leaving: deque[list[int]] = deque()
         self.bad = self.total = 0
 
-    def add(self, leaves_at: int, *, bad: bool) -> None:
+    def add(self, leaves_at: int, *, bad: bool, requests: int) -> None:
         if not self._leaving or self._leaving[-1][0] != leaves_at:
             self._leaving.append([leaves_at, 0, 0])
-        self._leaving[-1][1] += 1
-        self._leaving[-1][2] += bad
-        self.total += 1
-        self.bad += bad
+        self._leaving[-1][1] += requests
+        self._leaving[-1][2] += requests * bad
+        self.total += requests
+        self.bad += requests * bad
 
     def drop(self, evaluation: int) -> None:
         while self._leaving and self._leaving[0][0] <= evaluation:
@@ -109,11 +109,11 @@ class Scraped:
         self._total = self._bad = 0
         self._samples: deque[Sample] = deque()
 
-    def count(self, known_ns: int, *, bad: bool) -> None:
+    def count(self, known_ns: int, *, bad: bool, requests: int = 1) -> None:
         """Add it to the counters, after the scrapes before it."""
         self._scrape_until(known_ns - 1)  # a scrape at this very instant sees it
-        self._total += 1
-        self._bad += bad
+        self._total += requests
+        self._bad += requests * bad
 
     def bad_ratio(self, at_ns: int, window_ns: int) -> float | None:
         """Compute it from the window's first and last sample."""

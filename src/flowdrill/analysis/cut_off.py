@@ -19,7 +19,7 @@ from flowdrill.model.quantity import format_seconds
 from flowdrill.model.run_record import RunRecord
 from flowdrill.model.status import Status
 
-_OUTCOMES = "outcomes.bin"
+_OUTCOMES, _BINS = "outcomes.bin", "outcomes.bins"
 _RESTORED = "ends_on_stable_digest"  # the check that says whether the workload is put back
 
 
@@ -30,11 +30,12 @@ def cut_off_sentence(record: RunRecord, known_outcomes: int) -> str | None:
     if ended is None:
         at = format_seconds(run_clock(record).seconds(max(event.at_ns for event in _by_the_harness(record))))
         return f"cut off {_where(record)}, {at} after the run began: its record has no end; {_workload(record)}"
+    outcomes = _OUTCOMES if record.frames is None else _BINS
     if ended.outcomes is not None and known_outcomes < ended.outcomes:
         lost = ended.outcomes - known_outcomes
-        return f"cut off: {_OUTCOMES} lacks {lost} of the {ended.outcomes} requests whose fate was known"
-    if _OUTCOMES in record.torn:
-        return f"cut off: the end of {_OUTCOMES} is torn, and nobody knows how much is missing"
+        return f"cut off: {outcomes} lacks {lost} of the {ended.outcomes} requests whose fate was known"
+    if outcomes in record.torn:
+        return f"cut off: the end of {outcomes} is torn, and nobody knows how much is missing"
     return None
 
 

@@ -97,8 +97,8 @@ class _Slot:
         self.bad = self.finished = self.newest_ns = 0
 
     def count(self, outcome: Outcome) -> None:
-        self.finished += 1
-        self.bad += outcome.bad
+        self.finished += outcome.requests
+        self.bad += outcome.requests * outcome.bad
         self.newest_ns = max(self.newest_ns, outcome.known_ns)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flowdrill.analysis.alert_findings import judge_alerts
 from flowdrill.analysis.candidate import SERVES, candidate_checks, judge_candidate_objectives
 from flowdrill.analysis.cut_off import cut_off_sentence
+from flowdrill.analysis.load_by_workers import load_checks, load_sent
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.objectives import judge_objectives
 from flowdrill.analysis.obstacles import brake_held, in_the_way
@@ -15,6 +16,7 @@ from flowdrill.analysis.symptoms import REASONS_OF
 from flowdrill.model.detect_plan import HUMAN
 from flowdrill.model.events import Check, Checked, Detected, End, Purpose, RecoveryHeld, RolledBack, RunEnded
 from flowdrill.model.instant import ns_to_seconds
+from flowdrill.model.load_workers import LoadByWorkers
 from flowdrill.model.quantity import format_ratio, format_seconds
 from flowdrill.model.result import Assessment, Requests, Verdict
 from flowdrill.model.run_record import RunRecord
@@ -34,12 +36,12 @@ class Judgement:
     checks: tuple[Assessment, ...]
 
 
-def judge(record: RunRecord, timeline: Timeline, requests: Requests) -> Judgement:
-    """Return the verdict on a run."""
+def judge(record: RunRecord, timeline: Timeline, requests: Requests, load: LoadByWorkers | None = None) -> Judgement:
+    """Return the verdict on a run; `load`: what is known of the workers that sent its load, where some did."""
     ended = record.first(RunEnded)
     completed = ended is not None and ended.end is End.COMPLETED
     objectives = _objectives(record, timeline, requests, completed=completed)
-    checks = _checks(record, timeline, requests, completed=completed)
+    checks = _checks(record, timeline, requests, load, completed=completed)
     silent = timeline.broken is not None and requests.failed_ratio is None
     cut_off = cut_off_sentence(record, requests.good + requests.bad)
     verdict, reasons = _verdict(record, objectives, checks, silent=silent, cut_off=cut_off)
@@ -132,14 +134,19 @@ def _reason(assessment: Assessment) -> str:
     return f"{assessment.name}: {assessment.observed} (required: {assessment.required}){detail}"
 
 
-def _checks(record: RunRecord, timeline: Timeline, requests: Requests, *, completed: bool) -> tuple[Assessment, ...]:
+def _checks(
+    record: RunRecord, timeline: Timeline, requests: Requests, load: LoadByWorkers | None, *, completed: bool
+) -> tuple[Assessment, ...]:
     """The checks the run made, then those that only the record as a whole shows."""
     checks = [assessed(event.check) for event in record.all_of(Checked)]
     if completed:
         checks += _completion(record, timeline, requests)
         checks += () if is_control(record) else judge_alerts(record, timeline)
     if requests.schedule_lag_p99_seconds is not None and image_set(record, Purpose.BREAK):
-        checks.append(_load_on_schedule(record.drill.load.requests_per_second, requests.schedule_lag_p99_seconds))
+        each = record.drill.load.requests_per_second / (record.drill.load.workers or 1)
+        checks.append(_load_on_schedule(each, requests.schedule_lag_p99_seconds))
+    if load is not None and image_set(record, Purpose.BREAK):
+        checks += [load_sent(load, requests.total), *load_checks(load)]
     return tuple(checks)
 
 

@@ -17,11 +17,11 @@ from flowdrill.model.shown import LatencyRow
 def latency_windows(outcomes: OutcomeColumns, timeline: Timeline) -> tuple[LatencyRow, ...]:
     """Return the percentiles (nearest rank) of each window in which an answer came. A request belongs to the window in
     which it was sent; one that passed the latency objective counts with it, the least that its answer took."""
-    rows = (_row(name, _ages(outcomes, from_ns, until_ns)) for name, from_ns, until_ns in _windows(timeline))
+    rows = (_row(name, _ages(outcomes, from_ns, until_ns)) for name, from_ns, until_ns in windows_of(timeline))
     return tuple(row for row in rows if row is not None)
 
 
-def _windows(timeline: Timeline) -> Iterator[tuple[str, int | None, int | None]]:
+def windows_of(timeline: Timeline) -> Iterator[tuple[str, int | None, int | None]]:
     """Each window with when it begins and ends; None: nothing bounds it."""
     broken, impact, recovered = timeline.broken, timeline.impact, timeline.recovered
     yield "before the break", None, broken.earliest_ns if broken else None

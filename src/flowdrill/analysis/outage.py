@@ -7,16 +7,16 @@ used, so slow, overlapping, hanging and reset requests cannot push a bound past 
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowdrill.analysis.detector import ALTERNATIVES
+from flowdrill.analysis.outcomes import requests_of
+from flowdrill.analysis.span_bounds import LEVEL, possible_spans, steps_of
 from flowdrill.model.instant import NS_PER_SECOND, Instant
 from flowdrill.model.outcome import Outcome
 
-LEVEL = math.log(1e7)  # noise reaches it at most once in 10 million requests of a service that is as in the baseline
 GOOD_BETWEEN_STRETCHES = 10
 _LEAST_SILENCE_NS = NS_PER_SECOND
 _RECOMPUTE_NS = NS_PER_SECOND
@@ -55,16 +55,44 @@ def failing_window(
     """
     known = sorted(outcomes, key=lambda o: o.known_ns)
     after = [outcome for outcome in known if outcome.known_ns >= from_ns]
-    span = _failing_span([outcome.bad for outcome in after], normal_bad_ratio)
-    if span is None:
-        return None
+    windows = [_window(known, after, span, from_ns, gap_ns) for span in _spans(after, normal_bad_ratio)]
+    return _all_of(windows) if windows else None
+
+
+def _spans(after: Sequence[Outcome], normal: float) -> list[tuple[int, int]]:
+    """Return the failure's ends; several where outcomes stand for many, and it may have more than one."""
+    if any(outcome.requests > 1 for outcome in after):
+        return possible_spans(after, normal)
+    span = _failing_span([outcome.bad for outcome in after], normal)
+    return [] if span is None else [span]
+
+
+def _all_of(windows: Sequence[FailingWindow]) -> FailingWindow:
+    """Return one failure whose bounds hold those of all."""
+    recovered = [one.recovered for one in windows if one.recovered is not None]
+    return replace(
+        windows[0],
+        impact=_around([one.impact for one in windows]),
+        recovered=_around(recovered) if len(recovered) == len(windows) else None,
+        stretches=max(one.stretches for one in windows),
+        bad=max(one.bad for one in windows),
+    )
+
+
+def _around(instants: Sequence[Instant]) -> Instant:
+    return Instant(min(one.earliest_ns for one in instants), max(one.latest_ns for one in instants))
+
+
+def _window(
+    known: Sequence[Outcome], after: Sequence[Outcome], span: tuple[int, int], from_ns: int, gap_ns: int
+) -> FailingWindow:
     failing = after[span[0] : span[1] + 1]
     stretches = _stretches(failing, gap_ns)
     return FailingWindow(
         impact=_impact(stretches[0], known, from_ns),
         recovered=_recovered(stretches[-1], after),
         stretches=len(stretches),
-        bad=sum(outcome.bad for outcome in failing),
+        bad=requests_of(failing, bad=True),
         first_bad=failing[0],
         last_bad=failing[-1],
     )
@@ -79,12 +107,6 @@ def _failing_span(bad: Sequence[bool], normal: float) -> tuple[int, int] | None:
         return None
     _, last = _rise(bad[::-1], q, normal)
     return None if last is None else (first, len(bad) - 1 - last)
-
-
-def steps_of(q: float, normal: float) -> tuple[float, float]:
-    """Return what a bad outcome adds to the CUSUM of an alternative ratio, and a good one (less than nothing)."""
-    gain = math.log(q / normal) if normal > 0 else math.inf  # what never happens by itself proves the failure alone
-    return gain, math.log((1 - q) / (1 - normal))
 
 
 def _rise(bad: Sequence[bool], q: float, normal: float) -> tuple[float, int | None]:
@@ -135,7 +157,7 @@ def _stretches(failing: Sequence[Outcome], gap_ns: int) -> list[Stretch]:
     good = 0
     for outcome in sorted(failing, key=lambda o: o.sent_ns):
         if not outcome.bad:
-            good += 1
+            good += outcome.requests
             continue
         apart = not found or (
             good >= GOOD_BETWEEN_STRETCHES
@@ -192,7 +214,7 @@ class RecoveryWatch:
         self._hold_ns = hold_ns
         self._taken = 0
         self._recent: deque[Outcome] = deque()  # those of the last hold window
-        self._recent_bad = 0
+        self._recent_requests = self._recent_bad = 0
         self._stale = True
         self._computed_ns: int | None = None
         self._recovered: Instant | None = None
@@ -201,7 +223,7 @@ class RecoveryWatch:
     def look(self, outcomes: Sequence[Outcome], now_ns: int) -> Recovery:
         """Return the state at `now_ns`. `outcomes` is the same growing sequence at every call."""
         self._take(outcomes, now_ns)
-        if self._recent_bad > self._most_bad_ratio * len(self._recent):
+        if self._recent_bad > self._most_bad_ratio * self._recent_requests:
             return Recovery(None, held=False)
         if self._stale and (self._computed_ns is None or now_ns - self._computed_ns >= _RECOMPUTE_NS):
             window = failing_window(outcomes, normal_bad_ratio=self._normal_bad_ratio, from_ns=self._from_ns)
@@ -220,7 +242,8 @@ class RecoveryWatch:
             if outcome.known_ns < self._from_ns:
                 continue
             self._recent.append(outcome)
-            self._recent_bad += outcome.bad
+            self._recent_requests += outcome.requests
+            self._recent_bad += outcome.requests * outcome.bad
             self._stale = self._stale or outcome.bad
             if not outcome.bad:
                 if outcome.known_ns - self._newest_good_ns > _longest_silence_ns(outcomes):
@@ -228,7 +251,9 @@ class RecoveryWatch:
                 self._newest_good_ns = max(self._newest_good_ns, outcome.known_ns)
         self._taken = len(outcomes)
         while self._recent and self._recent[0].known_ns <= now_ns - self._hold_ns:
-            self._recent_bad -= self._recent.popleft().bad
+            gone = self._recent.popleft()
+            self._recent_requests -= gone.requests
+            self._recent_bad -= gone.requests * gone.bad
 
 
 def _longest_silence_ns(outcomes: Sequence[Outcome]) -> int:

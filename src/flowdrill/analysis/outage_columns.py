@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from flowdrill.analysis.detector import ALTERNATIVES
 from flowdrill.analysis.measure import sought_failure
-from flowdrill.analysis.outage import GOOD_BETWEEN_STRETCHES, LEVEL, Failure, Stretch, steps_of
-from flowdrill.analysis.outcome_columns import PART, Flags, OutcomeColumns, Reasons, Times
+from flowdrill.analysis.outage import GOOD_BETWEEN_STRETCHES, Failure, Stretch, failing_window
+from flowdrill.analysis.outcome_columns import PART, Flags, OutcomeColumns, Reasons, Times, outcomes_in
+from flowdrill.analysis.span_bounds import LEVEL, steps_of
 from flowdrill.model.instant import NS_PER_SECOND, Instant
 from flowdrill.model.run_record import RunRecord
 
@@ -29,6 +30,8 @@ def failure_of_run(record: RunRecord, known: OutcomeColumns) -> Failure | None:
     if sought is None:
         return None
     until = known if sought.until_ns is None else known.until(sought.until_ns)
+    if until.requests is not None:
+        return failing_window(outcomes_in(until), normal_bad_ratio=sought.normal_bad_ratio, from_ns=sought.from_ns)
     return failure_in(until, normal_bad_ratio=sought.normal_bad_ratio, from_ns=sought.from_ns)
 
 

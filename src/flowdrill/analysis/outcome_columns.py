@@ -23,12 +23,14 @@ PART = 1 << 16  # outcomes that are looked at together: what is computed of them
 @dataclass(frozen=True, slots=True, eq=False)
 class OutcomeColumns:
     """Outcomes in the order in which they became known (at the same instant: by sequence), a request at one index of
-    all columns. `age_ns` is known - sent, in 32 bits where that is enough; `answered`: there was an HTTP status."""
+    all columns. `age_ns` is known - sent, in 32 bits where that is enough; `answered`: there was an HTTP status;
+    `requests`: how many it stands for (None: each for itself), see `model.outcome.Outcome`."""
 
     known_ns: Times
     age_ns: Ages
     reason: Reasons
     answered: Flags
+    requests: Times | None = None
 
     def __len__(self) -> int:
         return len(self.known_ns)
@@ -47,7 +49,8 @@ class OutcomeColumns:
     def slice(self, first: int, last: int) -> OutcomeColumns:
         """Return those at [first, last); nothing is copied."""
         part = slice(first, last)
-        return OutcomeColumns(self.known_ns[part], self.age_ns[part], self.reason[part], self.answered[part])
+        requests = None if self.requests is None else self.requests[part]
+        return OutcomeColumns(self.known_ns[part], self.age_ns[part], self.reason[part], self.answered[part], requests)
 
     def until(self, at_ns: int) -> OutcomeColumns:
         """Return those known at `at_ns` or before."""
@@ -62,12 +65,23 @@ class OutcomeColumns:
         for first in range(0, len(self), PART):
             yield self.slice(first, first + PART)
 
+    def total(self) -> int:
+        """Return how many requests they are."""
+        return len(self) if self.requests is None else int(self.requests.sum())
+
+    def count(self, which: Flags) -> int:
+        """Return how many requests some of them are."""
+        return int(np.count_nonzero(which) if self.requests is None else self.requests[which].sum())
+
     def bad_count(self) -> int:
-        """Return how many are bad."""
-        return int(np.count_nonzero(self.reason))
+        """Return how many requests are bad."""
+        return int(np.count_nonzero(self.reason)) if self.requests is None else self.count(self.bad)
 
     def reason_counts(self) -> NDArray[np.int64]:
-        """Return how many there are of each reason, by its value."""
+        """Return how many requests there are of each reason, by its value."""
+        if self.requests is not None:
+            weighted = np.bincount(self.reason, weights=self.requests, minlength=len(Reason))
+            return weighted.astype(np.int64)
         return sum(
             (
                 np.bincount(self.reason[first : first + PART], minlength=len(Reason))
@@ -97,6 +111,15 @@ def columns_of(outcomes: Iterable[Outcome]) -> OutcomeColumns:
         np.array([one.reason for one in known], np.uint8),
         np.array([one.http_status is not None for one in known], np.bool_),
     )
+
+
+def outcomes_in(columns: OutcomeColumns) -> Iterator[Outcome]:
+    """Yield columns as outcomes: for the few that stand for many."""
+    for part in columns.parts():
+        requests = np.ones(len(part), np.int64) if part.requests is None else part.requests
+        rows = zip(part.known_ns.tolist(), part.sent_ns.tolist(), part.reason.tolist(), requests.tolist(), strict=True)
+        for known_ns, sent_ns, reason, standing_for in rows:
+            yield Outcome(0, sent_ns, sent_ns, known_ns, Reason(reason), None, standing_for)
 
 
 def within_64_bits(ns: int) -> np.int64:

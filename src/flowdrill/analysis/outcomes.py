@@ -53,6 +53,11 @@ def _outcome(record: Record, known_ns: int, reason: Reason) -> Outcome:
     return Outcome(record.sequence, record.intended_ns, record.sent_ns, known_ns, reason, status)
 
 
+def requests_of(outcomes: Iterable[Outcome], *, bad: bool = False) -> int:
+    """Return how many requests outcomes stand for; with `bad`, of the bad ones alone."""
+    return sum(one.requests for one in outcomes if one.bad or not bad)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownOutcomes:
     """What is known of a recorded run's requests: `outcomes` in the order in which they became known."""

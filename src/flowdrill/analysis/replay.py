@@ -110,6 +110,11 @@ def replay_of(record: RunRecord, order: ReplayOrder) -> Replay:
 
 
 def _run_of(record: RunRecord, order: ReplayOrder) -> _Run:
+    if record.frames is not None:
+        raise RunFolderError(
+            "its load was sent by workers, which told of it in bins: rules are replayed over single requests",
+            "replay a run without load.workers",
+        )
     baseline = record.first(BaselineHeld)
     if baseline is None:
         raise RunFolderError("the run has no baseline: it ended before its steady state had held", _RECORDED)

@@ -7,17 +7,21 @@ from itertools import pairwise
 from flowdrill.analysis.activity_facts import activity_facts
 from flowdrill.analysis.alert_facts import alert_facts
 from flowdrill.analysis.audit import with_audit
+from flowdrill.analysis.binned_latency import binned_lag_p99_ns, binned_latency_windows
+from flowdrill.analysis.binned_run import binned_run
 from flowdrill.analysis.chart import chart_bins
 from flowdrill.analysis.game_day import game_day_of
 from flowdrill.analysis.judge import judge
 from flowdrill.analysis.latency_windows import latency_windows
 from flowdrill.analysis.limit_facts import limits_of
+from flowdrill.analysis.load_by_workers import load_by_workers, notes_of
 from flowdrill.analysis.measure import Timeline, image_set, timeline_of
 from flowdrill.analysis.obstacles import obstacles_of
 from flowdrill.analysis.outage_columns import failure_of_run
 from flowdrill.analysis.recorded_outcomes import known_columns
 from flowdrill.analysis.recovery_stages import recovery_stages
 from flowdrill.analysis.request_counts import request_counts
+from flowdrill.analysis.requests_sent import schedule_lag_p99_ns
 from flowdrill.analysis.run_clock import (
     RunClock,
     clock_step_seconds,
@@ -69,11 +73,18 @@ def report_of(record: RunRecord) -> Report:
     does not begin with the run's start."""
     clock = run_clock(record)
     load = record.drill.load
-    known = known_columns(record.records, seconds_to_ns(load.latency_objective), last_seen_ns(record))
+    bins = None if record.frames is None else binned_run(record.frames)
+    known = (
+        known_columns(record.records, seconds_to_ns(load.latency_objective), last_seen_ns(record))
+        if bins is None
+        else bins.known
+    )
+    workers = None if bins is None else load_by_workers(bins, clock)
     failure = failure_of_run(record, known.outcomes)
     timeline = timeline_of(record, failure)
-    requests = request_counts(record, known, failure, timeline)
-    judgement = judge(record, timeline, requests)
+    lag_ns = schedule_lag_p99_ns(record.records) if bins is None else binned_lag_p99_ns(bins)
+    requests = request_counts(record, known, failure, timeline, lag_ns)
+    judgement = judge(record, timeline, requests, workers)
     ended = record.first(RunEnded)
     result = Result(
         run=_run_facts(record, clock),
@@ -92,7 +103,8 @@ def report_of(record: RunRecord) -> Report:
         instants=_instants(timeline, clock),
         recovery_stages=recovery_stages(record, timeline),
         requests=requests,
-        tokens=tokens_of(record, timeline),
+        load=workers,
+        tokens=tokens_of(record, timeline, bins),
         trigger=record.drill.trigger.described() if timeline.broken else None,
         detections=_detections(record, timeline, clock),
         game_day=game_day_of(record, clock),
@@ -109,15 +121,17 @@ def report_of(record: RunRecord) -> Report:
         readiness=seen.readiness if (seen := record.first(BrakeSeen)) else None,
         phases=_phases(record, clock),
         evidence=tuple(Evidence(path=event.path, what=event.what) for event in record.all_of(EvidenceTaken)),
-        notes=_notes(record),
+        notes=(*_notes(record), *(() if workers is None else notes_of(workers))),
     )
     return Report(
         result=with_audit(result, record),
-        chart=chart_bins(known.outcomes, clock, load.requests_per_second),
+        chart=chart_bins(known.outcomes, clock, load.requests_per_second, bins),
         latency_objective_seconds=load.latency_objective,
         requests_per_second=load.requests_per_second,
         serving=serving_versions(record, clock),
-        latencies=latency_windows(known.outcomes, timeline),
+        latencies=(
+            latency_windows(known.outcomes, timeline) if bins is None else binned_latency_windows(bins, timeline)
+        ),
         samples=sample_answers(record.sample_lines),
         excerpts=record.excerpts,
         plan=shown_plan(record.drill.model_dump(mode="json", by_alias=True, exclude_defaults=True)),

@@ -8,7 +8,6 @@ from flowdrill.analysis.error_budget import burned_ratio
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.outage import Failure
 from flowdrill.analysis.outcome_columns import KnownColumns, OutcomeColumns, within_64_bits
-from flowdrill.analysis.requests_sent import schedule_lag_p99_ns
 from flowdrill.analysis.run_clock import run_clock
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Purpose, RecoveryHeld, RolledBack
@@ -18,15 +17,17 @@ from flowdrill.model.result import ErrorBudget, Requests
 from flowdrill.model.run_record import RunRecord
 
 
-def request_counts(record: RunRecord, known: KnownColumns, failure: Failure | None, timeline: Timeline) -> Requests:
-    """Return the counts over the whole run, and the shares over the break and the outage."""
+def request_counts(
+    record: RunRecord, known: KnownColumns, failure: Failure | None, timeline: Timeline, lag_ns: int | None
+) -> Requests:
+    """Return the counts over the whole run, and the shares over the break and the outage. `lag_ns`: how late requests
+    left against their schedule."""
     outcomes = known.outcomes
     reasons = dict(zip(Reason, outcomes.reason_counts().tolist(), strict=True))
-    lag_ns = schedule_lag_p99_ns(record.records)
     return Requests(
-        total=len(outcomes) + known.unanswered,
+        total=outcomes.total() + known.unanswered,
         good=reasons[Reason.GOOD],
-        bad=len(outcomes) - reasons[Reason.GOOD],
+        bad=outcomes.total() - reasons[Reason.GOOD],
         by_reason={reason.name.lower(): reasons[reason] for reason in Reason if reason.value and reasons[reason]},
         unanswered_at_end=known.unanswered,
         bad_seconds=_bad_seconds(outcomes, run_clock(record).start.monotonic_ns),
@@ -53,7 +54,7 @@ def _failed_ratio(outcomes: OutcomeColumns, timeline: Timeline) -> float | None:
     known = outcomes.since(timeline.broken.earliest_ns)
     if timeline.recovered is not None:
         known = known.until(timeline.recovered.latest_ns)
-    return known.bad_count() / len(known) if len(known) else None
+    return known.bad_count() / known.total() if len(known) else None
 
 
 def _failed_ratio_after_rollback(record: RunRecord, outcomes: OutcomeColumns) -> float | None:
@@ -67,8 +68,8 @@ def _failed_ratio_after_rollback(record: RunRecord, outcomes: OutcomeColumns) ->
     from_ns, bad, count = within_64_bits(rolled_back.instant.latest_ns), 0, 0
     for part in known.parts():
         later = part.sent_ns >= from_ns
-        count += int(np.count_nonzero(later))
-        bad += int(np.count_nonzero(later & part.bad))
+        count += part.count(later)
+        bad += part.count(later & part.bad)
     return bad / count if count else None
 
 

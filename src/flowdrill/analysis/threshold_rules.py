@@ -43,7 +43,7 @@ class ThresholdDetector:
         self._next_ns = schedule.start_ns
         self._counted_from_ns = before.until_ns
         self._counter = _counter(rule, self._windows_ns, schedule, before)
-        self._waiting: list[tuple[int, bool]] = []  # taken, and not counted yet: a heap, oldest first
+        self._waiting: list[tuple[int, bool, int]] = []  # taken, and not counted yet: a heap, oldest first
         self._counted_ns = before.until_ns
         self._newest_outcome_ns = before.until_ns
         self._pending_since_ns: int | None = None
@@ -55,7 +55,7 @@ class ThresholdDetector:
         """Count an outcome: at its time, or at once when that has passed."""
         if outcome.known_ns > self._counted_from_ns:
             known_ns = max(outcome.known_ns, self._counted_ns + 1)
-            heapq.heappush(self._waiting, (known_ns, breaches(self._rule, outcome)))
+            heapq.heappush(self._waiting, (known_ns, breaches(self._rule, outcome), outcome.requests))
 
     def advance(self, now_ns: int) -> Alarm | None:
         """Make every evaluation that was due `PIPE_GRACE_NS` ago or earlier; return the alarm of the first one at which
@@ -71,8 +71,8 @@ class ThresholdDetector:
     def _evaluate(self, at_ns: int) -> Alarm | None:
         """Return an alarm when the rule begins to fire at this evaluation."""
         while self._waiting and self._waiting[0][0] <= at_ns:
-            known_ns, bad = heapq.heappop(self._waiting)
-            self._counter.count(known_ns, bad=bad)
+            known_ns, bad, requests = heapq.heappop(self._waiting)
+            self._counter.count(known_ns, bad=bad, requests=requests)
             self._newest_outcome_ns = known_ns
         self._counted_ns = max(self._counted_ns, at_ns)
         ratios = [self._counter.bad_ratio(at_ns, window) for window in self._windows_ns]
@@ -98,9 +98,10 @@ def breaches(rule: ThresholdRule, outcome: Outcome) -> bool:
 
 def before_of(rule: ThresholdRule, outcomes: Iterable[Outcome], from_ns: int, until_ns: int) -> Before:
     """Return what the service did before `from_ns`, taken to be as between `from_ns` (excluded) and `until_ns`."""
-    seen = [breaches(rule, one) for one in outcomes if from_ns < one.known_ns <= until_ns]
+    seen = [(breaches(rule, one), one.requests) for one in outcomes if from_ns < one.known_ns <= until_ns]
+    total, bad = sum(requests for _, requests in seen), sum(requests for is_bad, requests in seen if is_bad)
     seconds = ns_to_seconds(until_ns - from_ns)
-    return Before(from_ns, len(seen) / seconds if seconds > 0 else 0.0, sum(seen) / len(seen) if seen else 0.0)
+    return Before(from_ns, total / seconds if seconds > 0 else 0.0, bad / total if total else 0.0)
 
 
 def detector_after(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flowdrill.analysis.binned_latency import binned_sent_within
+from flowdrill.analysis.binned_run import BinnedRun
 from flowdrill.analysis.measure import Timeline, image_set
 from flowdrill.analysis.requests_sent import sent_within
 from flowdrill.analysis.run_clock import last_seen_ns, run_clock
@@ -12,7 +14,7 @@ from flowdrill.model.result import Tokens, TokenUse
 from flowdrill.model.run_record import RunRecord
 
 
-def tokens_of(record: RunRecord, timeline: Timeline) -> Tokens | None:
+def tokens_of(record: RunRecord, timeline: Timeline, bins: BinnedRun | None = None) -> Tokens | None:
     """Return the tokens of the baseline's window and of the outage; None when the provider's log was not read. A broken
     pod asks on for requests that users gave up long ago: the outage's bill ends when users are served and no broken pod
     is left, or with the restore. The provider's clock says which request was when: one that is a second off moves a
@@ -20,8 +22,8 @@ def tokens_of(record: RunRecord, timeline: Timeline) -> Tokens | None:
     if record.provider.baseline is None and record.provider.outage is None:
         return None
     held = record.first(BaselineHeld)
-    baseline = _use(record, held.window if held else None, record.provider.baseline)
-    outage = _use(record, _outage(record, timeline), record.provider.outage)
+    baseline = _use(record, held.window if held else None, record.provider.baseline, bins)
+    outage = _use(record, _outage(record, timeline), record.provider.outage, bins)
     usual = baseline.tokens_per_user_request if baseline else None
     during = outage.tokens_per_user_request if outage else None
     ratio = during / usual if usual and during is not None else None
@@ -38,13 +40,15 @@ def _outage(record: RunRecord, timeline: Timeline) -> Instant | None:
     return Instant(timeline.impact.earliest_ns, max(end_ns, timeline.impact.earliest_ns))
 
 
-def _use(record: RunRecord, window: Instant | None, log: tuple[ProviderRequest, ...] | None) -> TokenUse | None:
+def _use(
+    record: RunRecord, window: Instant | None, log: tuple[ProviderRequest, ...] | None, bins: BinnedRun | None
+) -> TokenUse | None:
     if window is None or log is None:
         return None
     clock = run_clock(record).start
     start_ns, end_ns = (ns - clock.monotonic_ns + clock.utc_ns for ns in (window.earliest_ns, window.latest_ns))
     served = [one for one in log if start_ns <= one.at_utc_ns <= end_ns]
-    sent = sent_within(record.records, window)
+    sent = sent_within(record.records, window) if bins is None else binned_sent_within(bins, window)
     prompt, completion = sum(one.prompt_tokens for one in served), sum(one.completion_tokens for one in served)
     return TokenUse(
         seconds=ns_to_seconds(window.latest_ns - window.earliest_ns),

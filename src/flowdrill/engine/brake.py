@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from flowdrill.analysis.detecting_limit import detecting_limit_seconds
 from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.outage import RecoveryWatch, failing_window
+from flowdrill.analysis.outcomes import requests_of
 from flowdrill.analysis.rollout import is_rolled_out
 from flowdrill.analysis.threshold_rules import detector_after
 from flowdrill.engine.alert_checks import refuse_loud_alerts
@@ -141,7 +142,10 @@ def _not_broken(
 ) -> tuple[End, str]:
     """What there was instead of the symptom. For a control, whose release is harmless, that is what it is about."""
     limit, broken = f"within {order.drill.detect_limit_seconds:g} s", str(cleared.broken.image.reference)
-    seen, answers = lookout.workload, sum(one.known_ns >= broken_at.latest_ns for one in lookout.outcomes)
+    seen, answers = (
+        lookout.workload,
+        requests_of(one for one in lookout.outcomes if one.known_ns >= broken_at.latest_ns),
+    )
     rolled_out = is_rolled_out(seen, broken)
     instead = f"{answers} answers as before; {seen.described() if seen is not None else 'the workload was not seen'}"
     if order.scenario.symptom is Symptom.NOTHING:

@@ -10,6 +10,7 @@ from flowdrill.model.alerts import AlertEnd, AlertStage
 from flowdrill.model.around import Surrounding
 from flowdrill.model.instant import Instant
 from flowdrill.model.limits_plan import LimitName
+from flowdrill.model.load_frames import Frame
 from flowdrill.model.outcome import Record
 from flowdrill.model.workload import WorkloadSnapshot
 
@@ -20,6 +21,14 @@ class RecordsArrived:
 
     arrived_ns: int
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FramesArrived:
+    """Frames came from a Locust master, read at `arrived_ns`."""
+
+    arrived_ns: int
+    frames: tuple[Frame, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,7 @@ class GuardTold:
 
 Fact = (
     RecordsArrived
+    | FramesArrived
     | WorkloadChanged
     | ImageStill
     | LoadDied

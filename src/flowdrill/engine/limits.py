@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from flowdrill.analysis.error_budget import burned_ratio
 from flowdrill.analysis.outage import failing_window
+from flowdrill.analysis.outcomes import requests_of
 from flowdrill.engine.facts import AroundSeen, LookTold, OutsideAlertsSeen
 from flowdrill.engine.suffering import SUFFERS_SECONDS, Neighbours, Nodes, OutsideAlerts
 from flowdrill.model.around import Neighbour, NodeState
@@ -74,7 +75,7 @@ class Limits:
 
     def _count(self, outcomes: Sequence[Outcome], broken_ns: int) -> None:
         if broken_ns:
-            self._bad += sum(one.bad and one.known_ns >= broken_ns for one in outcomes[self._taken :])
+            self._bad += requests_of((one for one in outcomes[self._taken :] if one.known_ns >= broken_ns), bad=True)
             self._taken = len(outcomes)
 
     def _observed(self, outcomes: Sequence[Outcome], broken_ns: int, now_ns: int) -> Iterator[tuple[LimitName, str]]:

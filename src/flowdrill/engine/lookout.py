@@ -18,6 +18,7 @@ from flowdrill.engine.facts import (
     AroundSeen,
     EndAsked,
     Fact,
+    FramesArrived,
     GuardTold,
     ImageStill,
     InjectTold,
@@ -35,6 +36,7 @@ from flowdrill.engine.facts import (
 from flowdrill.engine.hearing import Told, event_of
 from flowdrill.engine.limits import Around, LimitReachedError, Limits
 from flowdrill.engine.ports import Clock, Emit, Inbox
+from flowdrill.engine.workers import WorkersHeard
 from flowdrill.errors import GuardActsError, LoadError, TakenOverError
 from flowdrill.model.activity import ActivitySlot
 from flowdrill.model.alerts import ALERT_SOURCES
@@ -50,6 +52,7 @@ from flowdrill.model.events import (
 )
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
 from flowdrill.model.kubernetes_signals import SignalKind
+from flowdrill.model.load_frames import Frame
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.scenario import Detector
 from flowdrill.model.workload import WorkloadSnapshot
@@ -95,6 +98,7 @@ class Lookout:
         self._inbox = inbox
         self._emit = emit
         self._book = OutcomeBook(seconds_to_ns(load.latency_objective))
+        self._workers = WorkersHeard()
         silence_seconds = load.latency_objective + max(_SILENCE_SECONDS, _SILENT_REQUESTS / load.requests_per_second)
         self._longest_silence_ns = seconds_to_ns(silence_seconds)
         self._trigger = trigger
@@ -108,6 +112,7 @@ class Lookout:
         self._still_broken_ns = 0  # when the workload was last asked, and had the broken image
         self._injects: deque[tuple[int, str]] = deque()  # (when, what people are told)
         self.outcomes: list[Outcome] = []
+        self._newest_known_ns = 0
         self.detected: list[Detected] = []  # each detector's first word, as recorded
         self.decided = False  # the way back is taken: who detects now triggers nothing
         self.workload: WorkloadSnapshot | None = None
@@ -175,18 +180,21 @@ class Lookout:
         self.wait(lambda _: True, 0)
 
     def _advance(self, now_ns: int) -> None:
-        for outcome in self._book.overdue(now_ns):
+        for outcome in (*self._book.overdue(now_ns), *self._workers.known(now_ns)):
             self._know(outcome)
+        for text in self._workers.remarks(now_ns):
+            self._emit(Noted(at_ns=now_ns, text=text))
+        known_until_ns = self._workers.known_until_ns(now_ns)
         while self._injects and self._injects[0][0] <= now_ns:
             at_ns, text = self._injects.popleft()
             self._hear(InjectTold(at_ns, text, THE_DRILL))
         if not self._breaking or self._restoring:
             return
         for name, detector in self._detectors.items():
-            alarm = detector.advance(now_ns)
+            alarm = detector.advance(known_until_ns)
             if alarm is not None:
                 self._tell_alarm(name, alarm)
-        if self.outcomes and now_ns - self.outcomes[-1].known_ns > self._longest_silence_ns:
+        if self.outcomes and now_ns - self._newest_known_ns > self._longest_silence_ns:
             seconds = ns_to_seconds(self._longest_silence_ns)
             raise LoadError(f"Locust has sent nothing for {seconds:g} s", "see locust.log in the run folder")
 
@@ -195,6 +203,8 @@ class Lookout:
             case RecordsArrived(records=records):
                 for outcome in filter(None, map(self._book.take, records)):
                     self._know(outcome)
+            case FramesArrived(frames=frames, arrived_ns=arrived):
+                self._hear_workers(frames, arrived)
             case WorkloadChanged() | ImageStill():
                 self._see(fact)
             case WatchLost(arrived_ns=arrived, problem=problem):
@@ -207,6 +217,14 @@ class Lookout:
                 self._hear(fact)
             case AroundSeen() | OutsideAlertsSeen() | LookTold():
                 self._look_around(fact)
+
+    def _hear_workers(self, frames: Iterable[Frame], arrived_ns: int) -> None:
+        try:
+            self._workers.hear(frames, arrived_ns)
+        except LoadError as error:
+            self._emit(Noted(at_ns=arrived_ns, text=error.problem))
+            if not self._restoring:
+                raise
 
     def _heed(self, fact: LoadDied | StopAsked | EndAsked | GuardTold) -> None:
         """Take in what may end the drill."""
@@ -337,6 +355,7 @@ class Lookout:
 
     def _know(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
+        self._newest_known_ns = max(self._newest_known_ns, outcome.known_ns)
         for detector in self._detectors.values():
             detector.take(outcome)
 

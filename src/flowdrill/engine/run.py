@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from flowdrill.analysis.outcomes import requests_of
 from flowdrill.engine.activities import AroundDrill
 from flowdrill.engine.alert_checks import refuse_loud_alerts
 from flowdrill.engine.as_before_check import make_room, remember_standing
@@ -91,7 +92,7 @@ def run(order: RunOrder, ports: Ports, emit: Emit) -> RunOutcome:
             outcome = replace(outcome, error=undone.error)
         elif journal.problem is not None:
             outcome = replace(outcome, error=outcome.error or journal.problem)
-        _tell_ended(outcome, undone.left, len(lookout.outcomes), ports, tell)
+        _tell_ended(outcome, undone.left, requests_of(lookout.outcomes), ports, tell)
     if journal.defect is not None:
         raise journal.defect
     return outcome

@@ -15,13 +15,14 @@ from flowdrill.model.chaos_plan import ChaosPlan
 from flowdrill.model.detect_plan import HUMAN, DetectPlan, Trigger
 from flowdrill.model.guard_plan import GuardPlan
 from flowdrill.model.limits_plan import LimitsPlan, WatchedAlerts
-from flowdrill.model.load_settings import MAX_IN_FLIGHT
+from flowdrill.model.load_frames import MOST_WORKERS
+from flowdrill.model.load_settings import MAX_IN_FLIGHT, MOST_PER_SECOND
 from flowdrill.model.obstacle_plan import ObstacleKind, ObstaclePlan
 from flowdrill.model.policy import PolicyPlan
 from flowdrill.model.quantity import Ratio, Seconds
 from flowdrill.model.rollback_plan import Decider, RollbackPlan
 from flowdrill.model.route import Route
-from flowdrill.model.rule import unseen_because
+from flowdrill.model.rule import LatencyPercentile, ThresholdRule, unseen_because
 from flowdrill.model.safety_plan import SafetyPlan
 from flowdrill.model.strict import Strict
 from flowdrill.model.url_template import OF_SERVICE, example_of, places_in, put_in
@@ -123,7 +124,14 @@ class LoadPlan(Strict):
     api_key_from: str | None = Field(
         default=None, pattern=r"^[A-Za-z_]\w*$", description="environment variable that holds the API key"
     )
-    requests_per_second: float = Field(gt=0, le=1000)
+    requests_per_second: float = Field(gt=0, description=f"at most {MOST_PER_SECOND} for each process that sends them")
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Locust workers that share the load and keep bins instead of records; absent: one process that "
+        "tells of each request",
+    )
     latency_objective: Seconds = Field(default="2s", validate_default=True)
     timeout: Seconds = Field(default="30s", validate_default=True)
     requests_per_connection: int = Field(default=1, ge=1, description="1: every request may reach another replica")
@@ -150,11 +158,18 @@ class LoadPlan(Strict):
     def _times_fit(self) -> Self:
         if self.timeout < self.latency_objective:
             raise ValueError("timeout must not be shorter than latency_objective")
-        if self.requests_per_second * self.timeout > MAX_IN_FLIGHT:
-            longest = f"{MAX_IN_FLIGHT / self.requests_per_second:g}s"
+        each = self.requests_per_second / (self.workers or 1)
+        of_each = "" if self.workers is None else " by one worker"
+        if each > MOST_PER_SECOND:
+            more = " or share them (load.workers)" if self.workers is None else " or name more workers"
             raise ValueError(
-                f"more than {MAX_IN_FLIGHT} requests could be open at once: at {self.requests_per_second:g} requests/s "
-                f"the timeout can be at most {longest}"
+                f"requests_per_second: {each:g}{of_each}, and one process sends {MOST_PER_SECOND} at most: "
+                f"name fewer{more}"
+            )
+        if each * self.timeout > MAX_IN_FLIGHT:
+            raise ValueError(
+                f"more than {MAX_IN_FLIGHT} requests could be open at once{of_each}: at {each:g} requests/s "
+                f"the timeout can be at most {MAX_IN_FLIGHT / each:g}s"
             )
         return self
 
@@ -282,6 +297,11 @@ class Drill(Strict):
             why = unseen_because(rule, self.load.latency_objective)
             if why is not None:
                 raise ValueError(f"`detect.rules.{name}`: {why}")
+            if self.load.workers and isinstance(rule, ThresholdRule) and isinstance(rule.measure, LatencyPercentile):
+                raise ValueError(
+                    f"`detect.rules.{name}`: a percentile needs how long each request took, and `load.workers` "
+                    "tells of good and bad ones in bins: write it as bad_ratio, or leave load.workers out"
+                )
         return self
 
     @model_validator(mode="after")

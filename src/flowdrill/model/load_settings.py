@@ -10,6 +10,7 @@ from flowdrill.model.route import Route
 LOAD_VARIABLE = "FLOWDRILL_LOAD"
 # More requests than this are never open at once: each one needs a socket, and most hosts allow a process no more.
 MAX_IN_FLIGHT = 10_000
+MOST_PER_SECOND = 1000  # that one process sends on time, and tells of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,11 @@ class LoadSettings:
     timeout_seconds: float  # of one request, from its first byte sent to its last byte received
     requests_per_connection: int
     records_fd: int  # the inherited end of the pipe that records go into
-    harness_pid: int  # whose end ends this process too
-    samples_path: str  # JSON lines of bad answers are appended here
+    harness_pid: int | None  # whose end ends this process too; None: it is on another machine
+    samples_path: str  # JSON lines of bad answers are appended here; not by workers, which tell the master
     stop_grace_seconds: float  # how long requests under way may still take after SIGTERM
+    workers: int | None = None  # how many share the load; then the master's `records_fd` takes frames instead
+    latency_objective_seconds: float | None = None  # that workers count by
 
     def to_json(self) -> str:
         """Return the settings as one JSON object."""

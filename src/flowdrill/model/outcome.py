@@ -68,6 +68,8 @@ class Outcome:
     """A request whose fate is known: good, or bad for a reason, since `known_ns`.
 
     `known_ns` is when the answer came, or when the request's age passed the latency objective, whichever was first.
+    `requests`: how many it stands for. More than one where workers send bins (`model.outcome_bins`): then this is one
+    of them exactly, and the others became known within the same few milliseconds.
     """
 
     sequence: int
@@ -76,6 +78,7 @@ class Outcome:
     known_ns: int
     reason: Reason
     http_status: int | None
+    requests: int = 1
 
     @property
     def bad(self) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from flowdrill.model.activity import ActivityEnd, ActivityPlace
 from flowdrill.model.audit import Audit
 from flowdrill.model.events import End
+from flowdrill.model.load_workers import LoadByWorkers
 from flowdrill.model.measured import Measure, Moment
 from flowdrill.model.noticed import AlertFact, Detection, GameDay, Signal
 from flowdrill.model.readiness import Readiness
@@ -230,6 +231,9 @@ class Result(Strict):
     instants: Instants
     recovery_stages: tuple[Stage, ...]
     requests: Requests
+    load: LoadByWorkers | None = Field(
+        default=None, exclude_if=lambda load: load is None, description="absent where one process sent the load"
+    )
     tokens: Tokens | None = Field(default=None, description="null when the drill names no model provider")
     trigger: str | None = Field(default=None, description="whose word triggers; null before the break")
     detections: tuple[Detection, ...] = Field(description="each detector's first word, in order")

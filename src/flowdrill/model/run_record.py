@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
+from flowdrill.model.load_frames import Frame
 from flowdrill.model.outcome import Record
 from flowdrill.model.provider_log import NOT_READ, ProviderLog
 from flowdrill.model.scenario import Scenario
@@ -44,6 +45,7 @@ class RunRecord:
     excerpts: tuple[Excerpt, ...] = ()
     sample_lines: str = ""
     controls: Controls | None = None  # that was recorded with the run
+    frames: Iterable[Frame] | None = None  # that workers sent instead of `records`; None: one process sent the load
     digests: RecordDigests = field(default=RecordDigests(), compare=False)  # of the files that it was read from
 
     def all_of(self, kind: type[E]) -> tuple[E, ...]:

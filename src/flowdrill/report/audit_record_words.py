@@ -45,6 +45,11 @@ _FIELDS = {
 }
 
 
+def recompute_of(result: Result) -> str:
+    """Return the command that prints the record's digest."""
+    return RECOMPUTE if result.load is None else RECOMPUTE.replace("outcomes.bin|", "outcomes.bins|")
+
+
 @dataclass(frozen=True, slots=True)
 class FindingRow:
     """A finding as people read it."""

@@ -13,7 +13,7 @@ from flowdrill.model.result import Report
 from flowdrill.report.access_groups import access_groups
 from flowdrill.report.activity_words import NOT_UNDONE, end_words
 from flowdrill.report.alert_words import STAGE_WORDS, since_words
-from flowdrill.report.audit_record_words import RECOMPUTE, audit_page
+from flowdrill.report.audit_record_words import audit_page, recompute_of
 from flowdrill.report.chart import render_chart
 from flowdrill.report.detection_words import role_words, time_to_detect_words
 from flowdrill.report.detectors_picture import render_detectors
@@ -81,7 +81,7 @@ def render_html(report: Report) -> str:
             plan=yaml_text(report.plan),
             audit=audit_page(result),
             activities_not_undone=NOT_UNDONE,
-            recompute=RECOMPUTE,
+            recompute=recompute_of(report.result),
             access=access_groups(readiness.access) if readiness else (),
             readiness=readiness,
             reach_says=reach_sentence(reach) if reach else "",

@@ -90,6 +90,7 @@ def test_a_dry_run_does_nothing_to_the_cluster(tmp_path: Path, dry: Dry) -> None
     assert journal["flowdrill"]["end"] == "interrupted"
 
 
+@pytest.mark.drills
 def test_a_missed_objective_deviates_and_everything_is_put_back(tmp_path: Path) -> None:
     theatre = Theatre(tmp_path, {"objectives": {"time_to_recover": "1ms"}})
     journal = run(of_fakes(theatre), rollbacks="never")

@@ -115,29 +115,13 @@ class LocustLoad:
         return outcomes
 
     def _spawn(self, records_fd: int) -> subprocess.Popen[bytes]:
-        plan, own = self._plan, self._folder / LOCUST_FOLDER
-        settings = LoadSettings(
-            url=plan.url,
-            route=plan.route,
-            flow=plan.flow,
-            input=plan.input,
-            expect=plan.expect,
-            api_key_from=plan.api_key_from,
-            requests_per_second=plan.requests_per_second,
-            timeout_seconds=plan.timeout,
-            requests_per_connection=plan.requests_per_connection,
-            records_fd=records_fd,
-            harness_pid=os.getpid(),
-            samples_path=str(own / SAMPLES_FILE),
-            stop_grace_seconds=_REQUESTS_GRACE_SECONDS,
-        )
+        own = self._folder / LOCUST_FOLDER
+        settings = settings_of(self._plan, records_fd, os.getpid(), own / SAMPLES_FILE)
         command = [sys.executable, "-m", "locust", "--locustfile", str(self._locust_file), "--csv", str(own / "locust")]
-        # Locust takes options from LOCUST_* variables and from files in its working directory: it must see none.
-        environ = {name: value for name, value in self._environ.items() if not name.startswith("LOCUST_")}
         with (self._folder / LOG_FILE).open("wb") as log:
             return subprocess.Popen(  # noqa: S603  (our own interpreter and file)
                 [*command, "--headless", "--only-summary", "--users", "1", "--spawn-rate", "1"],
-                env={**environ, LOAD_VARIABLE: settings.to_json()},
+                env=environ_of(settings, self._environ),
                 cwd=own,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -182,8 +166,42 @@ class LocustLoad:
         os.fsync(outcomes.fileno())  # on the disk before the run says that it has ended
 
     def _last_words(self) -> str:
-        tail = (self._folder / LOG_FILE).read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
-        return redact("\n".join(tail.splitlines()[-15:]), self._secrets)
+        return last_words_of(self._folder / LOG_FILE, self._secrets)
+
+
+def settings_of(plan: LoadPlan, records_fd: int, harness_pid: int | None, samples: Path) -> LoadSettings:
+    """Return the orders of the processes that send a plan's load."""
+    return LoadSettings(
+        url=plan.url,
+        route=plan.route,
+        flow=plan.flow,
+        input=plan.input,
+        expect=plan.expect,
+        api_key_from=plan.api_key_from,
+        requests_per_second=plan.requests_per_second,
+        timeout_seconds=plan.timeout,
+        requests_per_connection=plan.requests_per_connection,
+        records_fd=records_fd,
+        harness_pid=harness_pid,
+        samples_path=str(samples),
+        stop_grace_seconds=_REQUESTS_GRACE_SECONDS,
+        workers=plan.workers,
+        latency_objective_seconds=plan.latency_objective,
+    )
+
+
+def environ_of(settings: LoadSettings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a Locust process: it takes options from LOCUST_* variables, and must see none."""
+    return {
+        **{name: value for name, value in environ.items() if not name.startswith("LOCUST_")},
+        LOAD_VARIABLE: settings.to_json(),
+    }
+
+
+def last_words_of(log: Path, secrets: tuple[str, ...]) -> str:
+    """Return the end of a process's log, without secrets."""
+    tail = log.read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
+    return redact("\n".join(tail.splitlines()[-15:]), secrets)
 
 
 def api_key_of(plan: LoadPlan, environ: Mapping[str, str]) -> str | None:

@@ -32,6 +32,7 @@ from flowdrill.model.undo import Undo, undo_from_json, undo_to_json
 from flowdrill.regular_file import read_regular
 
 PLAN, EVENTS, OUTCOMES, UNDO, EVIDENCE = "plan.json", "events.jsonl", "outcomes.bin", "undo.json", "evidence"
+BINS = "outcomes.bins"  # in place of OUTCOMES, where workers sent the load
 LOAD, LOAD_LOG = "load", "locust.log"  # what Locust writes, and the samples of bad answers
 CONTROLS = "controls.json"  # which requirement the result is evidence for
 STANDING = "standing.json"  # how everything stood before the drill

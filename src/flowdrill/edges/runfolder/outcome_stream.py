@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
-from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES
+from flowdrill.edges.runfolder.folder import BINS, EVENTS, GUARD_EVENTS, OUTCOMES
 from flowdrill.edges.runfolder.outcome_file import read_outcomes
 from flowdrill.edges.runfolder.plan import read_plan
 from flowdrill.edges.runfolder.recognising import made_by_newer, of_a_run_folder
@@ -42,6 +42,11 @@ def open_outcomes(folder: Path) -> OutcomeStream:
     started = next((one for one in events if isinstance(one, RunStarted)), None)
     if started is None:
         raise RunFolderError(f"{folder / EVENTS}: does not hold the run's start", "restore the run folder from a copy")
+    if (folder / BINS).exists():
+        raise RunFolderError(
+            f"{folder}: its load was sent by workers, which told of it in bins: there are no single requests",
+            f"`flowdrill report {folder}` has what the bins say",
+        )
     if not (folder / OUTCOMES).exists():
         raise RunFolderError(
             f"{folder}: has no {OUTCOMES}: no request was sent in this run", f"`flowdrill report {folder}` says why"

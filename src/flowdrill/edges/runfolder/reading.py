@@ -8,9 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from flowdrill.analysis.provider_log import provider_requests
+from flowdrill.edges.runfolder.bins_file import read_bins
 from flowdrill.edges.runfolder.event_file import EventsRead, merged, read_events
 from flowdrill.edges.runfolder.excerpts import read_excerpts, read_samples
-from flowdrill.edges.runfolder.folder import EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.edges.runfolder.folder import BINS, EVENTS, EVIDENCE, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.outcome_file import OutcomesRead, read_outcomes
 from flowdrill.edges.runfolder.recognising import made_by_newer, of_a_run_folder
 from flowdrill.edges.runfolder.recorded import read_controls, record_digests
@@ -39,6 +40,7 @@ def read_run(folder: Path) -> RunRecord:
             else EventsRead((), torn=False)
         )
         outcomes = read_outcomes(folder / OUTCOMES) if (folder / OUTCOMES).exists() else OutcomesRead((), torn=False)
+        bins = read_bins(folder / BINS) if (folder / BINS).exists() else None
         baseline, outage = (_provider_log(folder / EVIDENCE / name) for name in (BASELINE_LOG, OUTAGE_LOG))
         controls, digests = read_controls(folder), record_digests(folder)
     except OSError as error:
@@ -52,6 +54,7 @@ def read_run(folder: Path) -> RunRecord:
         EVENTS: events.torn,
         GUARD_EVENTS: guard.torn,
         OUTCOMES: outcomes.torn,
+        BINS: bins is not None and bins.torn,
         f"{EVIDENCE}/{BASELINE_LOG}": baseline[1],
         f"{EVIDENCE}/{OUTAGE_LOG}": outage[1],
     }
@@ -70,6 +73,7 @@ def read_run(folder: Path) -> RunRecord:
         excerpts=read_excerpts(folder, events.events),
         sample_lines=read_samples(folder),
         controls=controls,
+        frames=None if bins is None else bins.frames,
         digests=digests,
     )
 

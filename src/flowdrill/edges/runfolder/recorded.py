@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from flowdrill.analysis.digest_list import digest_list_text
 from flowdrill.edges.runfolder.folder import (
+    BINS,
     CHAOS,
     CONTROLS,
     EVENTS,
@@ -28,7 +29,7 @@ from flowdrill.model.controls import Controls
 from flowdrill.model.run_record import RecordDigests
 from flowdrill.regular_file import open_regular, read_regular
 
-_RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, LOAD_LOG, OUTCOMES, PLAN)
+_RECORDED = (CONTROLS, EVENTS, GUARD_EVENTS, LOAD_LOG, OUTCOMES, BINS, PLAN)
 _RECORDED_FOLDERS = (CHAOS, EVIDENCE, LOAD)
 _KEPT = (*_RECORDED, UNDO, STANDING, "guard.json", "guard.log", SUMS, ATTESTATION)  # no report is written over these
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flowdrill.edges.runfolder.folder import EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
+from flowdrill.edges.runfolder.folder import BINS, EVENTS, GUARD_EVENTS, OUTCOMES, PLAN
 from flowdrill.edges.runfolder.recognising import newer_run_remedy, newer_version
 from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Objectives
@@ -19,7 +19,7 @@ from flowdrill.model.result import Result
 from flowdrill.regular_file import open_regular
 
 RESULT, REPORT, REPEATS = "result.json", "report.html", "repeats.json"
-_RECORD = (PLAN, EVENTS, GUARD_EVENTS, OUTCOMES)
+_RECORD = (PLAN, EVENTS, GUARD_EVENTS, OUTCOMES, BINS)
 _SCHEMA = "flowdrill.dev/result/v1"
 _MOST_BYTES = 64 << 20
 _LONGEST = 200  # characters of somebody else's text

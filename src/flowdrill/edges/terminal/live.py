@@ -15,10 +15,12 @@ from rich.text import Text
 
 from flowdrill.edges.terminal.facilitator import WARNING, Facilitator
 from flowdrill.edges.terminal.lines import line_of, visible
-from flowdrill.engine.facts import Fact, RecordsArrived, WorkloadChanged
+from flowdrill.engine.facts import Fact, FramesArrived, RecordsArrived, WorkloadChanged
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event, PhaseStarted
+from flowdrill.model.load_frames import Frame, ReportCame
 from flowdrill.model.outcome import Reason, RecordKind
+from flowdrill.model.outcome_bins import Bin, unpack_report
 from flowdrill.model.quantity import format_ratio
 
 _WINDOW_NS = 2_000_000_000
@@ -32,7 +34,7 @@ class LiveView:
         self._console = console
         self._facilitator = None if game_day is None else Facilitator(game_day)
         self._started_ns = time.monotonic_ns()
-        self._recent: deque[tuple[int, bool]] = deque()  # (arrived_ns, bad) of the last seconds
+        self._recent: deque[tuple[int, bool, int]] = deque()  # (arrived_ns, bad, how many) of the last seconds
         self._phase = "starting"
         self._total = self._bad = 0
         self._workload = ""
@@ -91,9 +93,20 @@ class LiveView:
                     bad = record.reason is not Reason.GOOD
                     self._total += 1
                     self._bad += bad
-                    self._recent.append((fact.arrived_ns, bad))
+                    self._recent.append((fact.arrived_ns, bad, 1))
+        elif isinstance(fact, FramesArrived):
+            for frame in fact.frames:
+                self._see_frame(frame, fact.arrived_ns)
         elif isinstance(fact, WorkloadChanged):
             self._workload = fact.snapshot.described()
+
+    def _see_frame(self, frame: Frame, arrived_ns: int) -> None:
+        if isinstance(frame, ReportCame):
+            for one in _bins_of(frame):
+                bad = one.reason != Reason.GOOD
+                self._total += one.outcomes
+                self._bad += one.outcomes * bad
+                self._recent.append((arrived_ns, bad, one.outcomes))
 
     def _seconds(self) -> float:
         return (time.monotonic_ns() - self._started_ns) / 1e9
@@ -103,8 +116,8 @@ class LiveView:
         while self._recent and self._recent[0][0] < since:
             self._recent.popleft()
         recent = list(self._recent)
-        bad = sum(is_bad for _, is_bad in recent)
-        ratio = format_ratio(bad / len(recent)) if recent else "no answers"
+        bad, total = sum(many for _, is_bad, many in recent if is_bad), sum(many for _, _, many in recent)
+        ratio = format_ratio(bad / total) if recent else "no answers"
         text = Text()
         text.append(f"{self._seconds():7.2f}s  {self._phase:<10}", style="bold")
         text.append(f"  {self._total} requests, {self._bad} bad; last 2 s: ")
@@ -113,3 +126,10 @@ class LiveView:
         if self._facilitator is not None:
             text.append_text(self._facilitator.text(time.monotonic_ns()))
         return text
+
+
+def _bins_of(came: ReportCame) -> tuple[Bin, ...]:
+    try:
+        return unpack_report(came.report).bins
+    except ValueError:  # the engine says so
+        return ()
