@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -46,9 +47,22 @@ def refuse_unfit_for_many(plan: DrillFile, choice: FleetChoice, parallel: int) -
         raise PlanError("policy.ledger: names one ledger, and each workload has its own", remedy)
     if drill.policy.scanner is not None and drill.policy.scanner.report is not None:
         raise PlanError("policy.scanner.report: is about one image, and each workload has its own", remedy)
+    if drill.chaos.activities:
+        raise PlanError("chaos: its activities are the same for every workload, whatever each one is called", remedy)
+    _refuse_named(drill)
     shared = [one.kind for one in drill.obstacles if one.kind in KEEPS_PODS_FROM_PULLING]
     if parallel > 1 and shared:
         raise PlanError(f"obstacles: {shared[0]} may be in the way of the drills beside, too", "use --parallel 1")
+
+
+def _refuse_named(drill: Drill) -> None:
+    """A command that names the drill's own target would be at work there while another one is drilled."""
+    word = re.compile(rf"(?<![-a-z0-9]){re.escape(drill.target.namespace)}(?![-a-z0-9])")
+    if any(map(word.search, drill.rollback.command)):
+        raise PlanError(
+            f"rollback.command: names the namespace {drill.target.namespace}, and each workload has its own",
+            "have it read $FLOWDRILL_NAMESPACE and $FLOWDRILL_WORKLOAD",
+        )
 
 
 def plan_for(plan: DrillFile, target: FleetTarget, choice: FleetChoice) -> DrillFile:
