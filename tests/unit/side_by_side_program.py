@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide, Work
@@ -43,6 +44,21 @@ def waits(name: str) -> Work:
     return work
 
 
+def slowly(name: str) -> Work:
+    """Until it is asked twice."""
+
+    def work(send: Send, lane: int) -> object:
+        for what in ("began", "asked", "restored"):
+            mark(f"{what} {name}")
+            with suppress(KeyboardInterrupt):
+                send(Said(what))
+                while what != "restored":
+                    time.sleep(60)
+        return "restored"
+
+    return work
+
+
 def short(name: str) -> Work:
     def work(send: Send, lane: int) -> object:
         send(Said("began"))
@@ -72,6 +88,8 @@ class Told:
 
     def said(self, job: Job, text: str) -> None:
         say(f"SAID {job.named} {text}")
+        if WHAT.endswith("nobody-watches"):
+            raise LookupError("the view is gone")
 
     def ended(self, job: Job) -> None:
         say(f"ENDED {job.named}")
@@ -81,9 +99,10 @@ class Told:
 
 
 def main() -> None:
-    kinds = {"short": short, "waits": waits, "killed": killed, "raises": raises}
+    kinds = {"short": short, "waits": waits, "slowly": slowly, "killed": killed, "raises": raises}
     work = kinds[WHAT.partition("-")[0]]
-    names = [f"{space}{one}" for space in "abc" for one in range(3)]
+    more = "x" * 300 if WHAT.endswith("long-names") else ""
+    names = [f"{space}{one}{more}" for space in "abc" for one in range(3)]
     side_by_side = SideBySide(2, FOLDER, Told())
     for job, ended in side_by_side.run([Job(one, one, one[0], work(one)) for one in names]):
         say(f"RESULT {job.name} {shown(ended)}")

@@ -110,6 +110,22 @@ def test_once_it_is_told_to_stop_those_in_progress_end_and_no_other_begins(tmp_p
     assert len(told) == 9
 
 
+def test_a_signal_is_passed_on_also_while_those_in_progress_are_ended_for_another_reason(tmp_path: Path) -> None:
+    process = started("slowly-nobody-watches", tmp_path)
+    until(lambda: any(one.startswith("asked") for one in marks(tmp_path)) or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=LONGEST_SECONDS)
+    assert "LookupError: the view is gone" in told
+    assert "KeyboardInterrupt" not in told  # it has waited for their end
+    assert any(one.startswith("restored") for one in marks(tmp_path))
+
+
+def test_a_name_that_is_too_long_for_a_file_ends_nothing(tmp_path: Path) -> None:
+    told = output("short-long-names", tmp_path)
+    assert sum("result of" in one for one in told) == 9
+    assert len({one.name for one in tmp_path.glob("*.log")}) == 9
+
+
 @pytest.mark.parametrize(
     "error", [NotRestoredError("it is broken", "mend it"), BrokenLedgerError("a gap", "look", entry=7)]
 )
