@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from flowdrill.drilling import fleets
 from flowdrill.drilling.fleet_plans import FleetChoice, plan_for
-from flowdrill.drilling.fleets import Fleet, FleetOrder, FleetRun, Member, fleet_runs
+from flowdrill.drilling.fleets import Fleet, FleetOrder, FleetRun, Member, fleet_of, fleet_runs
 from flowdrill.drilling.side_by_side import Job, NotBegun
 from flowdrill.edges.host.forked import Defect, Gone
 from flowdrill.errors import PlanError
 from flowdrill.model.fleet import FleetDrill, FleetOutcome
-from flowdrill.model.fleet_target import FleetTarget
+from flowdrill.model.fleet_target import FleetService, FleetTarget
 from flowdrill.model.workload import WorkloadKind
 from flowdrill.preparing.opening import Cluster, plan_as_written
 
@@ -101,3 +102,27 @@ def test_one_that_is_not_approved_or_has_no_plan_leaves_the_others_alone(fleet: 
     refused = ended(fleet, side_by_side, approved=(f"sha256:{'a' * 64}",))
     assert {one.told.outcome for one in refused} == {FleetOutcome.ERROR}
     assert all("is not the one that was approved" in one.told.reasons[0] for one in refused)
+
+
+WEB = FleetService("web", 7860)
+
+
+@pytest.mark.parametrize(
+    ("url", "targets", "refused"),
+    [
+        ("http://{name}.example.org", [("a", "flow"), ("b", "flow"), ("b", "other")], ["a", "b"]),
+        ("http://{namespace}.example.org", [("a", "flow"), ("a", "other"), ("b", "flow")], ["a", "a"]),
+        ("http://{service}.{namespace}.svc", [("a", "flow"), ("a", "canary"), ("b", "flow")], []),
+        ("http://{service}.example.org", [("a", "flow"), ("b", "flow")], ["a", "b"]),
+    ],
+)
+def test_no_workload_is_judged_by_the_answers_of_another(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, url: str, targets: list[tuple[str, str]], refused: list[str]
+) -> None:
+    behind = (WEB,) if "{service}" in url else ()
+    found = tuple(FleetTarget(space, WorkloadKind.DEPLOYMENT, name, behind) for space, name in targets)
+    monkeypatch.setattr(fleets, "find_fleet", lambda *_, **__: found)
+    choice = FleetChoice("app=langflow", None, url)
+    members = fleet_of(FleetOrder(fleet.plan.path, choice, "staging", None, 1, Path("nowhere"))).members
+    assert [one.target.namespace for one in members if isinstance(one.plan, PlanError)] == refused
+    assert all("is also that of" in str(one.plan) for one in members if isinstance(one.plan, PlanError))

@@ -7,13 +7,14 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 
 from flowdrill.analysis.calendar import turn_of
 from flowdrill.cluster.kubeconfig import CONTEXT
 from flowdrill.cluster.lifecycle import running_cluster
 from flowdrill.cluster.state_folder import default_state_folder
-from flowdrill.drilling.fleet_plans import FleetChoice, plan_for, refuse_unfit_for_many
+from flowdrill.drilling.fleet_plans import FleetChoice, plan_for, refuse_shared_urls, refuse_unfit_for_many
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
 from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide, Work
 from flowdrill.drilling.wiring import FinishedRun, run_plan
@@ -93,7 +94,8 @@ def fleet_of(order: FleetOrder) -> Fleet:
             f"no Deployment or StatefulSet in {space} matches --selector {order.choice.selector}",
             "`kubectl get deployments,statefulsets -l SELECTOR` (--all-namespaces for all) shows what does",
         )
-    return Fleet(plan, where, tuple(Member(one, _plan_or_why(plan, one, order.choice)) for one in targets))
+    plans = refuse_shared_urls([(one, _plan_or_why(plan, one, order.choice)) for one in targets])
+    return Fleet(plan, where, tuple(starmap(Member, zip(targets, plans, strict=True))))
 
 
 def place_of(context: str | None, kubeconfig: str | None) -> Cluster:
