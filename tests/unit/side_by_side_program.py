@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide, Work
-from flowdrill.edges.host.forked import Defect, Gone, Send
+from flowdrill.edges.host.forked import Defect, Gone, Send, Stopped
 
 WHAT, FOLDER = sys.argv[1], Path(sys.argv[2])
 MARKS = FOLDER / "marks"
@@ -40,6 +40,17 @@ def waits(name: str) -> Work:
         except KeyboardInterrupt:
             mark(f"restored {name}")
             return "restored"
+
+    return work
+
+
+def unheard(name: str) -> Work:
+    """Until a signal ends it."""
+
+    def work(send: Send, lane: int) -> object:
+        mark(f"began {name} {os.getpid()}")
+        while True:
+            time.sleep(60)
 
     return work
 
@@ -99,7 +110,7 @@ class Told:
 
 
 def main() -> None:
-    kinds = {"short": short, "waits": waits, "slowly": slowly, "killed": killed, "raises": raises}
+    kinds = {"short": short, "waits": waits, "slowly": slowly, "unheard": unheard, "killed": killed, "raises": raises}
     work = kinds[WHAT.partition("-")[0]]
     more = "x" * 300 if WHAT.endswith("long-names") else ""
     names = [f"{space}{one}{more}" for space in "abc" for one in range(3)]
@@ -114,6 +125,8 @@ def main() -> None:
 def shown(ended: object) -> str:
     if isinstance(ended, NotBegun):
         return f"not begun: {ended.why}"
+    if isinstance(ended, Stopped):
+        return "stopped"
     if isinstance(ended, Gone):
         return f"gone: {ended.described()}"
     if isinstance(ended, Defect):

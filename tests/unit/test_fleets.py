@@ -13,7 +13,7 @@ from flowdrill.drilling import fleets
 from flowdrill.drilling.fleet_plans import FleetChoice, plan_for
 from flowdrill.drilling.fleets import Fleet, FleetOrder, FleetRun, Member, fleet_of, fleet_runs
 from flowdrill.drilling.side_by_side import Job, NotBegun
-from flowdrill.edges.host.forked import Defect, Gone
+from flowdrill.edges.host.forked import Defect, Gone, Stopped
 from flowdrill.errors import PlanError
 from flowdrill.model.fleet import FleetDrill, FleetOutcome
 from flowdrill.model.fleet_target import FleetService, FleetTarget
@@ -73,6 +73,7 @@ PASS, FAIL, ERROR = (came_to(one) for one in (FleetOutcome.PASS, FleetOutcome.FA
         (PASS, True, 3),
         (came_to(FleetOutcome.ERROR, "it is not as it was"), False, 1),
         (Gone(-9), False, 1),
+        (Stopped(), False, 3),
         (Defect("Traceback\nKeyError: x"), False, 1),
     ],
 )

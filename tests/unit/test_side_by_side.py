@@ -76,6 +76,15 @@ def test_a_signal_ends_all_that_run_and_starts_no_more(tmp_path: Path) -> None:
     assert told[-1] == "SIGNAL SIGINT"
 
 
+def test_work_that_does_not_hear_a_signal_is_stopped_and_its_process_is_not_told_as_gone(tmp_path: Path) -> None:
+    process = started("unheard", tmp_path)
+    until(lambda: len(marks(tmp_path)) == 2)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=LONGEST_SECONDS)[0].splitlines()
+    assert sorted(one for one in told if one.endswith("stopped")) == ["RESULT a0 stopped", "RESULT b0 stopped"]
+    assert told[-1] == "SIGNAL SIGINT"
+
+
 def test_those_that_run_put_everything_back_when_the_process_that_started_them_is_killed(tmp_path: Path) -> None:
     process = started("waits", tmp_path)
     until(lambda: len(marks(tmp_path)) == 2)

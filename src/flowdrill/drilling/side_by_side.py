@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flowdrill.analysis.lanes import next_of
-from flowdrill.edges.host.forked import Defect, Forked, Gone, Send, forked, signals_passed_on, waited
+from flowdrill.edges.host.forked import Defect, Forked, Gone, Send, Stopped, forked, signals_passed_on, waited
 from flowdrill.errors import RunFolderError
 
 _LOOK_SECONDS = 0.25
@@ -49,7 +49,8 @@ class NotBegun:
     why: str
 
 
-Ended = Defect | Gone | NotBegun  # beside what the work itself returns
+STOPPED_BESIDE = "stopped before its run, or after it while its report was written (`flowdrill report RUN_FOLDER`)"
+Ended = Defect | Gone | NotBegun | Stopped  # beside what the work itself returns
 
 
 class Watch(Protocol):
