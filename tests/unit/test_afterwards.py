@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from flowdrill.commands.afterwards import Afterwards, carry_on
-from flowdrill.history.evidence_stores import Reached
+from flowdrill.errors import PlanError
+from flowdrill.history.evidence_stores import Reached, check_pushable
 from tests.unit.s3_server import CREDENTIALS
 from tests.unit.test_gate import PASSED
 
@@ -41,3 +42,11 @@ def test_no_room_to_pack_a_run_is_told_and_ends_no_other_drill(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     assert not carry_on(Afterwards(store=store), replace(PASSED, folder=tmp_path / "run"))
     assert "the report is not pushed:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["reports", "team/drills"])
+def test_what_may_be_meant_as_a_folder_is_not_pushed_to_a_public_registry(text: str) -> None:
+    with pytest.raises(PlanError, match=f"{text}: names no registry"):
+        check_pushable(text, Reached())
+    check_pushable(f"oci://{text}", Reached())
+    check_pushable("docker.io/team/drills", Reached())
