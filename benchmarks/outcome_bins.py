@@ -199,7 +199,7 @@ def main() -> int:
     if options.measure is not None:
         print(json.dumps(asdict(measured(options.measure, options.slots))))
         return 0
-    slots = 100 if options.smoke else options.slots
+    slots = 60 if options.smoke else options.slots
     unit = slots * BINS_PER_SLOT * WORKERS  # the same number in each bin
     most = max(2, (unit * 20 if options.smoke else options.requests) // unit) * unit
     few, many = in_a_process(max(1, most // 10 // unit) * unit, slots), in_a_process(most, slots)

