@@ -178,6 +178,16 @@ def test_a_master_that_has_ended_says_how(jobs: KubernetesLoadJobs, server: Fake
     assert "is gone" in str(jobs.master_gone(RUN))
 
 
+def test_another_pod_in_the_masters_place_is_not_the_master(jobs: KubernetesLoadJobs, server: FakeApiServer) -> None:
+    server.has(f"{CORE}/pods", pod("load-1", podIP="10.0.0.7"))
+    assert jobs.master_address(RUN) == "10.0.0.7"
+    assert jobs.master_gone(RUN) is None
+    server.has(f"{CORE}/pods", pod("load-2", podIP="10.0.0.8"))
+    assert "is gone" in str(jobs.master_gone(RUN))
+    with pytest.raises(ClusterError, match="is gone"):
+        jobs.connect(RUN)
+
+
 def test_only_what_the_run_has_made_is_deleted(jobs: KubernetesLoadJobs, server: FakeApiServer) -> None:
     server.gives("GET", ONE, made(master_job_name(TARGET), "another-run"))
     server.has(f"{CORE}/pods")

@@ -55,6 +55,7 @@ class KubernetesLoadJobs:
 
     def __init__(self, api: Api, target: Target, plan: InClusterLoad | None, load: PodLoad | None) -> None:
         self._api, self._target, self._plan, self._load = api, target, plan, load
+        self._master: str | None = None  # the pod that is heard: another one of the Job's knows nothing of this load
         space = target.namespace
         self._core = f"/api/v1/namespaces/{space}"
         jobs = f"/apis/batch/v1/namespaces/{space}/jobs"
@@ -97,6 +98,8 @@ class KubernetesLoadJobs:
         """Return the address of the master's pod, None while it has none."""
         pod = self._pod(run_id, MASTER)
         address = None if pod is None else (pod.get("status") or {}).get("podIP")
+        if pod is not None and address is not None:
+            self._master = str(pod["metadata"]["name"])
         return None if address is None else str(address)
 
     def start_workers(self, run_id: str, address: str) -> None:
@@ -232,7 +235,8 @@ class KubernetesLoadJobs:
         return [one for one in self._api.items(f"{self._core}/pods", query) if started_by(one) == run_id]
 
     def _pod(self, run_id: str, part: str) -> Json | None:
-        return next(iter(self._pods(run_id, part)), None)
+        pods = self._pods(run_id, part)
+        return next((one for one in pods if self._master in (None, one["metadata"]["name"])), None)
 
     def _end_of(self, pod: Json) -> str:
         status = pod.get("status") or {}
