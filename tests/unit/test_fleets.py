@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from flowdrill.cli.main import main
 from flowdrill.drilling import fleets
 from flowdrill.drilling.fleet_plans import FleetChoice, plan_for
 from flowdrill.drilling.fleets import Fleet, FleetOrder, FleetRun, Member, fleet_of, fleet_runs
@@ -127,3 +129,20 @@ def test_no_workload_is_judged_by_the_answers_of_another(
     members = fleet_of(FleetOrder(fleet.plan.path, choice, "staging", None, 1, Path("nowhere"))).members
     assert [one.target.namespace for one in members if isinstance(one.plan, PlanError)] == refused
     assert all("is also that of" in str(one.plan) for one in members if isinstance(one.plan, PlanError))
+
+
+def test_a_run_that_could_not_be_pushed_is_named_and_is_no_pass(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def ending(*_: object) -> Generator[FleetRun, None, None]:
+        yield PASS
+        yield replace(PASS, told=PASS.told.model_copy(update={"namespace": "b"}), kept=False)
+
+    for name, gives in (("fleet_of", lambda _: fleet), ("fleet_runs", ending), ("appeared_since", lambda *_: ())):
+        monkeypatch.setattr(f"flowdrill.commands.fleets.{name}", gives)
+    asked = ["run", str(fleet.plan.path), "--selector", "app=langflow", "--context", "staging", "--out", str(tmp_path)]
+    assert main(asked) == 2
+    said = capsys.readouterr()
+    assert "PASS: drill d" in said.out
+    assert "flowdrill: b/deployment/flow: its run is not where it should be" in said.err
+    assert "a/deployment/flow: its run" not in said.err
