@@ -3,6 +3,8 @@ argument says what its jobs do, the second is a folder for what they write down.
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import time
@@ -93,6 +95,13 @@ def raises(_name: str) -> Work:
     return work
 
 
+class Unread(io.StringIO):
+    """What is left over of a terminal that is gone."""
+
+    def flush(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 class Told:
     def began(self, job: Job) -> None:
         say(f"BEGAN {job.named}")
@@ -114,11 +123,14 @@ def main() -> None:
     work = kinds[WHAT.partition("-")[0]]
     more = "x" * 300 if WHAT.endswith("long-names") else ""
     names = [f"{space}{one}{more}" for space in "abc" for one in range(3)]
+    if WHAT.endswith("nobody-reads"):
+        sys.stderr = Unread()
     side_by_side = SideBySide(2, FOLDER, Told())
     for job, ended in side_by_side.run([Job(one, one, one[0], work(one)) for one in names]):
         say(f"RESULT {job.name} {shown(ended)}")
         if WHAT.endswith("stops"):
             side_by_side.stop("one was enough")
+    sys.stderr = sys.__stderr__
     say(f"SIGNAL {side_by_side.signal}")
 
 

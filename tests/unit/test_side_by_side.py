@@ -129,6 +129,10 @@ def test_a_signal_is_passed_on_also_while_those_in_progress_are_ended_for_anothe
     assert any(one.startswith("restored") for one in marks(tmp_path))
 
 
+def test_a_terminal_that_is_gone_ends_nothing(tmp_path: Path) -> None:
+    assert sum("result of" in one for one in output("short-nobody-reads", tmp_path)) == 9
+
+
 def test_a_name_that_is_too_long_for_a_file_ends_nothing(tmp_path: Path) -> None:
     told = output("short-long-names", tmp_path)
     assert sum("result of" in one for one in told) == 9

@@ -92,8 +92,9 @@ def forked(work: Callable[[Send], object], log: Path) -> Forked:
     assert threading.active_count() == 1, threading.enumerate()  # noqa: S101 - see above
     hears, says = Pipe(duplex=False)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):  # else it would be written by both
+        with suppress(OSError, ValueError):  # nobody reads any more: no drill is to end for it
+            stream.flush()
     gc.freeze()  # what is there by now is looked at by no child's collector: the pages stay shared
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # until it has handlers of its own
     try:
