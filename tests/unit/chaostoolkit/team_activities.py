@@ -56,3 +56,11 @@ def lie():
         except OSError:
             continue
     return True
+
+
+def fail_with_the_token(secrets):
+    raise KeyError(secrets["token"])
+
+
+def answer_with_the_token(secrets):
+    return {"token is": [secrets["token"]]}

@@ -155,6 +155,18 @@ def test_it_sees_what_the_drill_gives_it_and_where_the_cluster_is_and_no_more(be
     assert "token is [redacted]" in run["printed"]
 
 
+@pytest.mark.parametrize("func", ["fail_with_the_token", "answer_with_the_token"])
+def test_a_secret_is_known_however_it_is_written(benches: Any, func: str) -> None:
+    token = "pa\\ss'wörd\"&%"
+    probe = python("it", func, "probe", tolerance="x", provider={"secrets": ["team"]})
+    secrets = {"team": {"token": {"type": "env", "key": "TEAM_TOKEN"}}}
+    bench = benches(probe, environ={**ENVIRON, "TEAM_TOKEN": token}, secrets=secrets)
+    said = bench.run("it").says
+    assert "[redacted]" in said
+    assert "ss" not in said
+    assert "rd" not in json.dumps([one.get("exception") for one in bench.journal["run"]])
+
+
 def test_a_secret_that_could_be_any_word_is_taken_out_of_no_event() -> None:
     keys = {name: {"type": "env", "key": name} for name in ("LONG", "SHORT", "WORD", "NUMBER")}
     plan = ChaosPlan.model_validate_json(json.dumps({"secrets": {"team": keys}}))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flowdrill.analysis.printable import printable
 from flowdrill.analysis.redaction import redact, secrets_of
@@ -161,8 +163,11 @@ def request_of(plan: ChaosPlan, folder: Path) -> dict[str, Any]:
 
 def secrets_known(plan: ChaosPlan, environ: Mapping[str, str]) -> frozenset[str]:
     """Return what must be written nowhere: the values of the plan's secrets, and everything of the environment that is
-    secret by its name."""
-    return secrets_of(environ) | secrets_of_plan(plan, environ)
+    secret by its name; also as an error's text, JSON or a URL writes them."""
+    known = secrets_of(environ) | secrets_of_plan(plan, environ)
+    return known | {
+        written for one in known for written in (repr(one)[1:-1], json.dumps(one)[1:-1], quote(one, safe=""))
+    }
 
 
 def secrets_of_plan(plan: ChaosPlan, environ: Mapping[str, str]) -> frozenset[str]:
