@@ -7,7 +7,8 @@ fail to match. Logs are other people's texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 _SHORTEST_SECRET = 4  # characters; what is shorter would be redacted everywhere
 REDACTED = "[redacted]"
@@ -54,6 +55,15 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted((s for s in secrets if s), key=len, reverse=True):
         text = text.replace(secret, REDACTED)
     return text
+
+
+def cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+    """Return JSON with every text in it cleaned, keys as well: cleaned as one text, it could be JSON no more."""
+    if isinstance(value, dict):
+        return {clean(key): cleaned(one, clean) for key, one in value.items()}
+    if isinstance(value, list):
+        return [cleaned(one, clean) for one in value]
+    return clean(value) if isinstance(value, str) else value
 
 
 def names_a_secret(name: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowdrill.chaos.own_activities import refuse_missing
 from flowdrill.drilling.steered import SteeredRun
 from flowdrill.errors import PlanError
 from flowdrill.history.sealing import take_signing_key
@@ -14,6 +15,7 @@ from flowdrill.preparing.opening import Cluster, DrillFile, plan_of
 
 TEXTS = ("drill", "kube_context", "kubeconfig", "out")
 _NAME = "record_timeline"
+_SHORTEST_SECRET = 4  # characters
 Json = dict[str, Any]
 
 
@@ -59,14 +61,16 @@ def asked_of(
             )
     dry = experiment.get("dry") is not None
     context, kubeconfig = arguments["kube_context"] or None, arguments["kubeconfig"] or None
+    plan = plan_of(Path(arguments["drill"]))
+    refuse_missing(plan.drill.chaos, experiment)
     return Asked(
-        plan=plan_of(Path(arguments["drill"])),
+        plan=plan,
         where=Cluster(context, kubeconfig if context is not None else None, deploys=not dry),
         run=SteeredRun(
             out=Path(arguments["out"] or "reports"),
             environ={**environ, **secrets},
             approved=tuple(approved),
-            hidden=tuple(one for one in secrets.values() if one),
+            hidden=tuple(texts_of(secrets.values())),
             signing_key=take_signing_key(None, environ),
         ),
         experiment=experiment,
@@ -77,6 +81,13 @@ def asked_of(
 def strings_in(secrets: Any) -> dict[str, str]:
     """Return every secret of an experiment by its own name, wherever it lies."""
     return dict(_named(secrets or {}))
+
+
+def texts_of(secrets: Iterable[str]) -> frozenset[str]:
+    """Return what must be written nowhere: the secrets, and each line of those with several. What is as short as `1` or
+    `on` is left out: it would be hidden everywhere."""
+    lines = {line.strip() for secret in secrets for line in (secret, *secret.splitlines())}
+    return frozenset(one for one in lines if len(one) >= _SHORTEST_SECRET)
 
 
 def _named(secrets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
