@@ -79,7 +79,12 @@ def follows_secret_option(values: Sequence[object], at: int) -> bool:
 
 
 def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the values of variables whose name says that they are secret, and each line of those with several."""
-    values = {value for name, value in environ.items() if names_a_secret(name)}
-    lines = {line for value in values for line in value.splitlines()}
-    return frozenset(one for one in values | lines if len(one) >= _SHORTEST_SECRET)
+    """Return what is secret in variables whose name says that they are."""
+    return secret_texts(value for name, value in environ.items() if names_a_secret(name))
+
+
+def secret_texts(secrets: Iterable[str]) -> frozenset[str]:
+    """Return what to take out for some secrets: their texts, and each line of those with several. What is as short as
+    `1` or `on` is left out: it would be redacted everywhere."""
+    lines = {one.strip() for secret in secrets for one in (secret, *secret.splitlines())}
+    return frozenset(one for one in lines if len(one) >= _SHORTEST_SECRET)

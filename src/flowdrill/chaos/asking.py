@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowdrill.analysis.redaction import secret_texts
 from flowdrill.chaos.own_activities import refuse_missing
 from flowdrill.drilling.steered import SteeredRun
 from flowdrill.errors import PlanError
@@ -15,7 +16,6 @@ from flowdrill.preparing.opening import Cluster, DrillFile, plan_of
 
 TEXTS = ("drill", "kube_context", "kubeconfig", "out")
 _NAME = "record_timeline"
-_SHORTEST_SECRET = 4  # characters
 Json = dict[str, Any]
 
 
@@ -70,7 +70,7 @@ def asked_of(
             out=Path(arguments["out"] or "reports"),
             environ={**environ, **secrets},
             approved=tuple(approved),
-            hidden=tuple(texts_of(secrets.values())),
+            hidden=tuple(secret_texts(secrets.values())),
             signing_key=take_signing_key(None, environ),
         ),
         experiment=experiment,
@@ -81,13 +81,6 @@ def asked_of(
 def strings_in(secrets: Any) -> dict[str, str]:
     """Return every secret of an experiment by its own name, wherever it lies."""
     return dict(_named(secrets or {}))
-
-
-def texts_of(secrets: Iterable[str]) -> frozenset[str]:
-    """Return what must be written nowhere: the secrets, and each line of those with several. What is as short as `1` or
-    `on` is left out: it would be hidden everywhere."""
-    lines = {line.strip() for secret in secrets for line in (secret, *secret.splitlines())}
-    return frozenset(one for one in lines if len(one) >= _SHORTEST_SECRET)
 
 
 def _named(secrets: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
