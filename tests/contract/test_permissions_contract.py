@@ -21,6 +21,7 @@ from flowdrill.errors import DrillRefusedError, ForbiddenError
 from flowdrill.model.access import Actor
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Check, Checked, Event
+from flowdrill.model.load_pods_plan import InClusterLoad
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.status import Status
 from flowdrill.model.workload import WorkloadKind
@@ -141,6 +142,8 @@ def test_every_rule_of_the_harnesss_role_is_needed(
     play: Playground, deployment: str, on_call: str, tmp_path: Path
 ) -> None:
     drill = drill_on(play, deployment, **{"as": on_call, "not_by": ["eve"]})
+    inside = {"workers": 3, "in_cluster": InClusterLoad(image="img")}
+    drill = drill.model_copy(update={"load": drill.load.model_copy(update=inside)})
     account = f"harness-{secrets.token_hex(3)}"
     subject = f"system:serviceaccount:{play.namespace}:{account}"
     roles = roles_for("harness", drill.target, harness_needs(drill, SCENARIO))

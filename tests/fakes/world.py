@@ -17,6 +17,7 @@ from flowdrill.engine.ports import (
     AuditTrail,
     Guard,
     GuardJob,
+    LoadJobs,
     Obstacle,
     Ports,
     RollbackProgram,
@@ -143,6 +144,7 @@ class World:
         self.guard: Guard | None = None
         self.guard_job: GuardJob | None = None
         self.steering: Steering | None = None
+        self.load_jobs: LoadJobs | None = None
         self.events: list[Event] = []
         self.noise_every = 0  # every n-th request fails whatever runs
         self.bites = True  # whether the broken image answers badly
@@ -208,6 +210,7 @@ class World:
             audit=self.audit,
             guard=self.guard,
             guard_job=self.guard_job,
+            load_jobs=self.load_jobs,
             alerts=self.alerts,
             activities=self.activities,
             sources=(self.alerts,) if self.alerts is not None else (),

@@ -110,7 +110,7 @@ def real_place() -> Place:
     return Place(*(os.environ[name] for name in names))
 
 
-def _image(place: Place, repository: str) -> str:
+def own_image(place: Place, repository: str) -> str:
     """Build the shipped image on the place's base, or take one that is named."""
     named = os.environ.get("FLOWDRILL_TEST_OWN_IMAGE")
     if named:
@@ -121,7 +121,7 @@ def _image(place: Place, repository: str) -> str:
     return built.stdout.split()[-1]
 
 
-def _forget(registry: str, name: str, but: str = "") -> None:
+def forget(registry: str, name: str, but: str = "") -> None:
     """Delete what is in a repository, but for the blobs."""
     with closing(open_registry(registry, plain_http=True)) as client:
         repository = Repository(client, name)
@@ -142,7 +142,7 @@ def scheduled(real_place: Place, tmp_path_factory: pytest.TempPathFactory) -> It
     user = {"runAsUser": 65534, "runAsNonRoot": True}
     with stand_on(real_place, command=["python3", "-u", "-c", ANSWERS], securityContext=user) as stand:
         namespace = f"{stand.play.namespace}-drills"
-        image = _image(real_place, namespace)
+        image = own_image(real_place, namespace)
         (folder / "scenarios" / "wrong-version").mkdir(parents=True)
         (folder / "scenarios" / "wrong-version" / "scenario.yaml").write_text(yaml.safe_dump(SCENARIO))
         plan = stand.drill(limit="60s").model_dump(mode="json", by_alias=True)
@@ -162,9 +162,9 @@ def scheduled(real_place: Place, tmp_path_factory: pytest.TempPathFactory) -> It
             yield Scheduled(stand, namespace, made.stdout)
         finally:
             kubectl(stand, "delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=made.stdout)
-            _forget(real_place.registry, stand.repository, but="1.0.0")  # the stand's own
+            forget(real_place.registry, stand.repository, but="1.0.0")  # the stand's own
             if namespace in image:
-                _forget(real_place.registry, namespace)
+                forget(real_place.registry, namespace)
 
 
 def test_the_printed_manifests_are_taken_strictly(scheduled: Scheduled) -> None:

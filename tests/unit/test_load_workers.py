@@ -11,14 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from flowdrill.analysis.replay import ReplayOrder, replay_of
-from flowdrill.drilling.wiring import run_plan
 from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.runfolder.outcome_stream import open_outcomes
 from flowdrill.edges.runfolder.reading import read_run
-from flowdrill.errors import PlanError, RunFolderError
+from flowdrill.errors import RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.load_frames import BINS_HEADER
-from flowdrill.preparing.opening import Cluster, plan_of
 from tests.unit.analysis.synthetic_run import drill_of, synthetic_run
 
 ROOT = Path(__file__).parents[2]
@@ -55,15 +53,6 @@ def test_a_percentile_needs_each_request() -> None:
     plan["detect"] = {"rules": {"slow": "p95 > 1s over 30s"}}
     with pytest.raises(ValidationError, match=r"`detect.rules.slow`: a percentile needs how long each request took"):
         Drill.model_validate_json(json.dumps(plan))
-
-
-def test_workers_on_a_named_context_are_refused_before_anything_is_asked(tmp_path: Path) -> None:
-    plan = plan_of(ROOT / "drills" / "edge-missing.yaml")
-    load = plan.drill.load.model_copy(update={"workers": 2, "api_key_from": None})
-    plan = replace(plan, drill=plan.drill.model_copy(update={"load": load}))
-    with pytest.raises(PlanError, match=r"load.workers: 2 workers run beside the embedded cluster only"):
-        run_plan(plan, Cluster("nowhere", None), out=tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 def test_what_needs_single_requests_is_refused(tmp_path: Path) -> None:

@@ -174,6 +174,8 @@ def test_what_is_printed_is_yaml_whatever_a_name_holds(capsys: pytest.CaptureFix
 
 def test_the_guard_in_the_cluster_is_given_nothing_that_the_harness_has_not_but_a_word_of_its_own() -> None:
     plan: dict[str, Any] = {"guard": {"in_cluster": {"image": "img"}}, "rollback": {"as": "ann"}}
+    plan["load"] = {"url": "http://app", "route": "lfx-run", "flow": "f", "expect": "v1", "requests_per_second": 20}
+    plan["load"] |= {"workers": 2, "in_cluster": {"image": "img"}}
     for target in ("deployment/app", "statefulset/app"):
         drill = drill_of(target={"namespace": "demo", "workload": target}, **plan)
         guard, harness = guard_needs(drill, SCENARIO), harness_needs(drill, SCENARIO)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from flowdrill.analysis.load_needs import load_questions
 from flowdrill.model.access import AccessQuestion
 from flowdrill.model.drill import Drill, Target
 from flowdrill.model.guard_job import guard_job_name
@@ -88,6 +89,8 @@ def harness_needs(drill: Drill, scenario: Scenario, *, starts_provider: bool = F
         parts.append(_each(("create",), job, "to start the guard in the cluster"))
         named = replace(job, name=guard_job_name(target))
         parts.append(_each(("get", "delete"), named, "to take the guard in the cluster away again"))
+    if drill.load.in_cluster is not None:
+        parts += [_each(verbs, question, why) for verbs, question, why in load_questions(target)]
     return (
         *_in(target.namespace, *parts),
         *_impersonation(drill),

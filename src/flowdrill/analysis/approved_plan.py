@@ -27,6 +27,7 @@ ADDED: Mapping[str, JsonValue] = {
         "during": [],
         "after": [],
     },
+    "drill.load.in_cluster": None,
     "drill.load.workers": None,
 }
 _Place = tuple[str, ...]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flowdrill.analysis.access_needs import Need
+from flowdrill.analysis.load_needs import removal_questions
 from flowdrill.model.access import AccessQuestion
 from flowdrill.model.drill import Drill
 from flowdrill.model.guard_job import guard_job_name
@@ -23,7 +24,7 @@ def guard_needs(drill: Drill, scenario: Scenario) -> tuple[Need, ...]:
     """Return what it needs, each thing once. Obstacles that only the drill's plan can take away (a permission, a
     command of the team's) are no business of a guard that has no more than the Lease."""
     found: dict[tuple[str, ...], Need] = {}
-    own = (*_workload(drill), *_lease(drill), *_obstacles(drill))
+    own = (*_workload(drill), *_lease(drill), *_obstacles(drill), *_load(drill))
     rows = (*own, *_beside(drill, scenario), *_provider(drill, scenario))
     for verbs, resource, name, why in rows:
         group, _, plural = resource.rpartition("/")
@@ -53,6 +54,13 @@ def _lease(drill: Drill) -> Iterator[_Row]:
     yield "get patch delete", leases, f"flowdrill-{target.kind}-{target.name}", held
     yield "create", leases, "", "to keep the workload where somebody deletes the Lease meanwhile"
     yield "get delete", "batch/jobs", guard_job_name(target), "to take itself away at the end"
+
+
+def _load(drill: Drill) -> Iterator[_Row]:
+    if drill.load.in_cluster is None:
+        return
+    for verbs, question, why in removal_questions(drill.target):
+        yield " ".join(verbs), f"{question.group}/{question.resource}", question.name, why
 
 
 def _beside(drill: Drill, scenario: Scenario) -> Iterator[_Row]:

@@ -13,6 +13,7 @@ from flowdrill.analysis.redaction import REDACTED, follows_secret_option, redact
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import PlannedWrite, System
 from flowdrill.model.guard_job import guard_job_name
+from flowdrill.model.load_job import master_job_name, worker_job_name
 from flowdrill.model.obstacle_plan import AFTER_THE_ROLLOUT, KEEPS_PODS_FROM_PULLING, ObstacleKind
 from flowdrill.model.rollback_plan import Decider, Strategy
 from flowdrill.model.scenario import Scenario
@@ -21,6 +22,7 @@ from flowdrill.model.workload import WorkloadKind
 HARNESS = "flowdrill"
 _LEASES = "leases.coordination.k8s.io"
 _BINDINGS, _BUDGETS = "rolebindings.rbac.authorization.k8s.io", "poddisruptionbudgets.policy"
+_POLICIES = "networkpolicies.networking.k8s.io"
 _NOT_THERE = "the model provider is not there"
 
 
@@ -63,6 +65,11 @@ class Scope:
         return frozenset(ObstacleKind(one.kind) for one in self.drill.obstacles)
 
     @property
+    def load_in_cluster(self) -> bool:
+        """Whether pods send the load."""
+        return self.drill.load.in_cluster is not None and not self.embedded
+
+    @property
     def breaks_config_map(self) -> bool:
         """Whether the release changes a ConfigMap."""
         return self.scenario.changes.workload.config_map is not None
@@ -103,6 +110,12 @@ def trying(scope: Scope) -> Iterator[PlannedWrite]:
     yield from _provider_tried(scope)
     if scope.drill.guard.in_cluster is not None:
         yield _tried("create", "jobs.batch", guard_job_name(scope.drill.target), "try the guard in the cluster")
+    if scope.load_in_cluster:
+        target = scope.drill.target
+        for name in (master_job_name(target), worker_job_name(target)):
+            yield _tried("create", "jobs.batch", name, "try the load in the cluster")
+        yield _tried("create", _POLICIES, master_job_name(target), "try to keep others away from the load's master")
+        yield _tried("create", "pods", "", "try a pod of the load against quotas and admission")
     if ObstacleKind.DISRUPTION_BUDGET in scope.obstacles:
         yield _tried("create", _BUDGETS, "", "try the PodDisruptionBudget")
     if ObstacleKind.PERMISSION_REMOVED in scope.obstacles:
@@ -146,6 +159,13 @@ def starting_provider(scope: Scope) -> Iterator[PlannedWrite]:
 
 def loading(scope: Scope) -> Iterator[PlannedWrite]:
     """What users do."""
+    plan, target = scope.drill.load.in_cluster, scope.drill.target
+    if plan is not None and scope.load_in_cluster:
+        does = f"Locust's master, on {printable(plan.image)}"
+        yield _asked("create", "jobs.batch", master_job_name(target), does)
+        yield _asked("create", _POLICIES, master_job_name(target), "keep all but its workers away from the master")
+        yield _asked("create", "pods/portforward", "", "connect to the master's pod, and anew when that breaks")
+        yield _asked("create", "jobs.batch", worker_job_name(target), f"{scope.drill.load.workers} Locust workers")
     rate, url = scope.drill.load.requests_per_second, scope.drill.load.url
     yield _done(System.SERVICE, "send", f"{rate:g} requests/s to {url}", "ask as users do, from now to the clean-up")
 
@@ -252,6 +272,10 @@ def clearing(scope: Scope) -> Iterator[PlannedWrite]:
     yield _asked("patch", scope.workload, scope.drill.target.name, "put the length of its history back")
     for write in pushing(scope):
         yield _image("delete", write.what, "its tag, its manifest and its own layer")
+    if scope.load_in_cluster:
+        for name in (worker_job_name(scope.drill.target), master_job_name(scope.drill.target)):
+            yield _asked("delete", "jobs.batch", name, "remove what sends the load")
+        yield _asked("delete", _POLICIES, master_job_name(scope.drill.target), "remove its NetworkPolicy")
     if scope.drill.guard.in_cluster is not None:
         yield _asked("delete", "jobs.batch", guard_job_name(scope.drill.target), "remove the guard in the cluster")
     yield _asked("delete", _LEASES, scope.lease, "give the workload back")

@@ -113,6 +113,7 @@ def _ports(here: OpenDrill, activities: Activities | None = None) -> LookPorts:
         alerts=here.alerts,
         guard_job=here.guard_job,
         activities=activities,
+        load_jobs=here.load_jobs,
     )
 
 

@@ -13,19 +13,16 @@ from typing import Protocol
 
 from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
+from flowdrill.drilling.loading import key_here, load_of
 from flowdrill.edges.guard.post import write_post
 from flowdrill.edges.guard.process_guard import ProcessGuard
 from flowdrill.edges.guard.with_job import GuardWithJob
 from flowdrill.edges.host.clock import BeatingClock, MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.host.signals import signals_told
-from flowdrill.edges.load.frame_load import FrameLoad
-from flowdrill.edges.load.local_master import LocalMaster
-from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.people.control_channel import ControlChannel
 from flowdrill.edges.planfiles.reading import (
     read_suite,
-    shipped_scenarios,
 )
 from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo
@@ -34,13 +31,13 @@ from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
 from flowdrill.edges.terminal.live import LiveView
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Clock, Emit, Load, Ports, RollbackStrategy, Steering, Tell
+from flowdrill.engine.ports import Clock, Emit, Ports, RollbackStrategy, Steering, Tell
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, RunFolderError
 from flowdrill.history.ledgers import note_verified
 from flowdrill.history.run_reports import write_reports
 from flowdrill.history.sealing import seal
-from flowdrill.model.drill import Drill, LoadPlan
+from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
 from flowdrill.model.result import Report
 from flowdrill.model.rollback_plan import Strategy
@@ -175,11 +172,10 @@ def run_plan(
     refuse_unknown_url(drill)
     permit = permit_for(plan, where, approved, approval_asked=True)
     facts = audit_facts_of(drill, told, out)
-    _refuse_workers_elsewhere(drill.load, where)
     if where.context is not None:
-        api_key_of(drill.load, os.environ)  # a key that is missing is named before anything is asked
+        key_here(drill.load, os.environ, elsewhere=drill.load.in_cluster is not None)  # before anything is asked
     with settled(console), open_drill(plan, where, say_on(console)) as here:
-        api_key = api_key_of(drill.load, here.environ)
+        api_key = key_here(drill.load, here.environ, elsewhere=here.load_jobs is not None)
         started = datetime.now(UTC)
         hidden = (*((api_key,) if api_key else ()), *(here.alerts.secrets if here.alerts is not None else ()))
         hidden += secrets_given(drill.chaos, here.environ)
@@ -242,7 +238,7 @@ def carry_out(
             view.emit(event)
             see(event)
 
-    load = _load(order.drill.load, here, folder.path, clock)
+    load = load_of(order, here, folder.path, clock)
     process = ProcessGuard(folder.path, here.workload.lease, here.fence, lambda: heart.beaten_ns)
     guard = process if here.guard_job is None else GuardWithJob(process, here.guard_job)
     write_post(folder.path, here.post)
@@ -266,6 +262,7 @@ def carry_out(
         audit=here.audit,
         guard=guard,
         guard_job=here.guard_job,
+        load_jobs=here.load_jobs,
         program=here.command,
         alerts=here.alerts,
         activities=activities,
@@ -279,28 +276,6 @@ def carry_out(
         else:
             stack.enter_context(signals_told(inbox.tell, hand_over=process.hand_over))
         return run(order, ports, emit)
-
-
-def _load(plan: LoadPlan, here: OpenDrill, folder: Path, clock: Clock) -> Load:
-    """One Locust process that tells of each request, or a master with workers that keep bins."""
-    files = shipped_scenarios() / "load"
-    if plan.workers is None:
-        locust_file = files / "run_flow.py"
-        return LocustLoad(plan, environ=here.environ, folder=folder, locust_file=locust_file, clock=clock)
-    key = api_key_of(plan, here.environ)
-    source = LocalMaster(
-        plan, environ=here.environ, folder=folder, locust_file=files / "run_flow_shared.py", clock=clock
-    )
-    return FrameLoad(source, folder=folder, clock=clock, secrets=() if key is None else (key,))
-
-
-def _refuse_workers_elsewhere(plan: LoadPlan, where: Cluster) -> None:
-    """Workers run on this machine, beside the embedded cluster; in another one nobody starts them yet."""
-    if plan.workers is not None and where.context is not None:
-        raise PlanError(
-            f"load.workers: {plan.workers} workers run beside the embedded cluster only, not with --context",
-            "leave load.workers out: one process sends the load",
-        )
 
 
 def _strategy(drill: Drill, here: OpenDrill, clock: Clock) -> RollbackStrategy:

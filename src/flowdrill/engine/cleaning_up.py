@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from flowdrill.engine.guard_job import remove_guard_job
+from flowdrill.engine.load_jobs import remove_load_jobs
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.ports import Clock, RestorePorts
 from flowdrill.engine.provider_start import remove_provider
@@ -26,13 +27,15 @@ def removal(
     undo: Undo, ports: RestorePorts, pause: Callable[[float], None], *, started: bool, forget: bool, delete: bool,
     dismiss: bool = True,
 ) -> Steps:  # fmt: skip
-    """Return the steps that remove the provider (if it may be `started`), revisions that hold the drill's images
-    (`forget`), those images (`delete`), and at last the guard in the cluster, if nothing is left to it (`dismiss`)."""
+    """Return the steps that remove what sends the load from the cluster, the provider (if it may be `started`),
+    revisions that hold the drill's images (`forget`), those images (`delete`), and at last the guard in the cluster,
+    if nothing is left to it (`dismiss`)."""
 
     def forgotten(image: BrokenImage) -> tuple[str, ...]:
         return ports.workload.forget_image(str(image.reference))
 
     return (
+        *((("the load's Jobs", lambda: remove_load_jobs(undo, ports, pause)),) if undo.load_job is not None else ()),
         *((("the model provider", lambda: remove_provider(undo, ports, pause)),) if started else ()),
         *((("revisions", partial(forgotten, one)) for one in undo.made) if forget else ()),
         *(((str(one.reference), partial(ports.registry.delete, one)) for one in undo.made) if delete else ()),

@@ -182,8 +182,9 @@ class Lookout:
     def _advance(self, now_ns: int) -> None:
         for outcome in (*self._book.overdue(now_ns), *self._workers.known(now_ns)):
             self._know(outcome)
-        for text in self._workers.remarks(now_ns):
-            self._emit(Noted(at_ns=now_ns, text=text))
+        if not self._restoring:  # then the load is told to stop, and workers fall silent
+            for text in self._workers.remarks(now_ns):
+                self._emit(Noted(at_ns=now_ns, text=text))
         known_until_ns = self._workers.known_until_ns(now_ns)
         while self._injects and self._injects[0][0] <= now_ns:
             at_ns, text = self._injects.popleft()

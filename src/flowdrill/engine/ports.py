@@ -498,6 +498,23 @@ class GuardJob(Protocol):
         ...
 
 
+class LoadJobs(Protocol):
+    """The load as Jobs in the cluster. `try_out` and `remove` raise ClusterError or ForbiddenError."""
+
+    def try_out(self, run_id: str) -> None:
+        """Have the API server check the Jobs, their pods and what keeps others away from them, and keep nothing."""
+        ...
+
+    def image(self) -> str:
+        """Return what their pods run."""
+        ...
+
+    def remove(self, run_id: str) -> str | None:
+        """Delete what was made for this run, and nothing else; return what of it is still there, or None. Harmless
+        when it is gone, or was never made."""
+        ...
+
+
 class EvidenceFolder(Protocol):
     """Where evidence is kept."""
 
@@ -529,6 +546,7 @@ class LookPorts:
     alerts: AlertSource | None = None  # where the drill names alerts that must fire
     guard_job: GuardJob | None = None  # where the drill names a guard in the cluster
     activities: Activities | None = None  # where the drill has some of Chaos Toolkit's
+    load_jobs: LoadJobs | None = None  # where the load is sent from the cluster
 
 
 class Guard(Protocol):

@@ -15,6 +15,7 @@ from flowdrill.engine.findings import Findings
 from flowdrill.engine.gathered import Gathered
 from flowdrill.engine.guard_job import check_guard_job
 from flowdrill.engine.image_checks import check_tag_policy
+from flowdrill.engine.load_jobs import check_load_jobs
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.obstacles import look_at_obstacles
 from flowdrill.engine.order import RunOrder
@@ -85,6 +86,7 @@ def _look(order: RunOrder, ports: LookPorts, findings: Findings, gathered: Gathe
     )
     check_pod(stable.rollback_image, ports, findings, may_try=may_create_pods(permissions.rows))
     check_guard_job(order, ports, findings)
+    check_load_jobs(order, ports, findings, way_back.surroundings.pull_secrets)
     provider = prepare_provider(order, stable.pinned, ports, findings)
     revision = check_strategy(order, way_back.surroundings, ports, findings)
     number = next((one.number for one in way_back.surroundings.revisions if one.current), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.order import RunOrder
 from flowdrill.model.guard_job import guard_job_name
+from flowdrill.model.load_job import master_job_name
 from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.undo import Undo
 
@@ -39,5 +40,6 @@ def undo_of(order: RunOrder, cleared: Cleared) -> Undo:
         runs_command=drill.rollback.way is Strategy.COMMAND,
         lease_seconds=drill.guard.lease,
         guard_job=None if drill.guard.in_cluster is None else guard_job_name(drill.target),
+        load_job=None if drill.load.in_cluster is None else master_job_name(drill.target),
         limit_seconds=drill.rollback.limit,
     )

@@ -16,6 +16,7 @@ from flowdrill.model.detect_plan import HUMAN, DetectPlan, Trigger
 from flowdrill.model.guard_plan import GuardPlan
 from flowdrill.model.limits_plan import LimitsPlan, WatchedAlerts
 from flowdrill.model.load_frames import MOST_WORKERS
+from flowdrill.model.load_pods_plan import InClusterLoad
 from flowdrill.model.load_settings import MAX_IN_FLIGHT, MOST_PER_SECOND
 from flowdrill.model.obstacle_plan import ObstacleKind, ObstaclePlan
 from flowdrill.model.policy import PolicyPlan
@@ -135,6 +136,11 @@ class LoadPlan(Strict):
     latency_objective: Seconds = Field(default="2s", validate_default=True)
     timeout: Seconds = Field(default="30s", validate_default=True)
     requests_per_connection: int = Field(default=1, ge=1, description="1: every request may reach another replica")
+    in_cluster: InClusterLoad | None = Field(
+        default=None,
+        description="on a named context, pods beside the target send the load, and `url` is the service as they reach "
+        "it; default: processes beside the harness",
+    )
 
     @field_validator("url")
     @classmethod
@@ -171,6 +177,22 @@ class LoadPlan(Strict):
                 f"more than {MAX_IN_FLIGHT} requests could be open at once{of_each}: at {each:g} requests/s "
                 f"the timeout can be at most {MAX_IN_FLIGHT / each:g}s"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pods_can_send(self) -> Self:
+        inside = self.in_cluster
+        if inside is None:
+            return self
+        if self.workers is None:
+            raise ValueError("in_cluster needs workers: how many pods share the load")
+        if self.api_key_from is not None and inside.api_key is None:
+            raise ValueError(
+                "api_key_from needs in_cluster.api_key: the Secret that the pods have the key from, as "
+                "`api_key: {secret: NAME, key: KEY}`; what is exported here does not reach them"
+            )
+        if inside.api_key is not None and self.api_key_from is None:
+            raise ValueError("in_cluster.api_key needs api_key_from: the variable by which the pods are given the key")
         return self
 
 

@@ -50,6 +50,7 @@ class Undo:
     lease_seconds: float = 15.0  # how long the harness may be silent until its guard acts
     overwrites: tuple[str, ...] = ()  # images of somebody else's that people have said may go
     guard_job: str | None = None  # the Job that guards the run from within the cluster
+    load_job: str | None = None  # the Job whose pods, with those of what it owns, send the load from the cluster
     runs_command: bool = False  # the way back is a command: the change-cause that it sets is the drill's, too
     limit_seconds: float = 300.0  # how long putting back may take until people are told that it does not work
 

@@ -21,9 +21,12 @@ from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.kubernetes.fence import Fence
 from flowdrill.edges.kubernetes.guard_job import KubernetesGuardJob, open_guard_job
 from flowdrill.edges.kubernetes.ledger_map import open_ledger_map
+from flowdrill.edges.kubernetes.load_jobs import KubernetesLoadJobs, open_load_jobs
+from flowdrill.edges.kubernetes.load_manifest import PodLoad
 from flowdrill.edges.kubernetes.provider import KubernetesProvider, open_provider
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.edges.ledgerfile.ledger_file import LedgerFile
+from flowdrill.edges.load.locust_load import SAMPLES_FILE, settings_of
 from flowdrill.edges.people.audit_log import AuditLog
 from flowdrill.edges.planfiles.reading import (
     ScenarioFolder,
@@ -106,6 +109,7 @@ class OpenDrill:
     obstacles: tuple[Obstacle, ...]
     around: Mapping[LimitName, Source]  # who looks at what a limit is about
     guard_job: KubernetesGuardJob | None  # where the drill names a guard in the cluster
+    load_jobs: KubernetesLoadJobs | None  # where the load is sent from the cluster
     post: Post  # where the cluster is, for another process
     fence: Fence
 
@@ -178,6 +182,11 @@ def open_drill(
             guard_job = stack.enter_context(
                 open_guard_job(context, drill.target, inside, drill.registry, kubeconfig=kubeconfig, fence=fence)
             )
+        load_jobs, pods = None, drill.load.in_cluster
+        if pods is not None and cluster.context is not None:  # else this machine is the cluster
+            load_jobs = stack.enter_context(
+                open_load_jobs(context, drill.target, pods, _pod_load_of(drill), kubeconfig=kubeconfig, fence=fence)
+            )
         ledger = stack.enter_context(open_book(drill, plan.path.parent, context, kubeconfig))
         scanner = scanner_of(drill, plan.path.parent)
         obstacles = obstacles_of(drill, workload, registry, plan.path.parent, switch)
@@ -196,6 +205,7 @@ def open_drill(
             obstacles=obstacles,
             around=looks_of(drill, workload, alerts, named=cluster.context is not None),
             guard_job=guard_job,
+            load_jobs=load_jobs,
             post=Post(
                 context,
                 absolute_kubeconfig(kubeconfig),
@@ -205,6 +215,18 @@ def open_drill(
             ),
             fence=fence,
         )
+
+
+def _pod_load_of(drill: Drill) -> PodLoad:
+    """What the pods that send the load are told."""
+    settings = settings_of(drill.load, -1, None, Path(SAMPLES_FILE))
+    return PodLoad(
+        workers=drill.load.workers or 1,
+        settings=settings.to_json(),
+        api_key_variable=drill.load.api_key_from,
+        silence_seconds=drill.guard.lease,
+        wall_clock_limit_seconds=drill.wall_clock_limit_seconds,
+    )
 
 
 def _command_of(

@@ -16,6 +16,7 @@ from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.kubernetes.connect import IN_CLUSTER
 from flowdrill.edges.kubernetes.guard_job import open_guard_job
 from flowdrill.edges.kubernetes.lease import UNDO, DrillLease, HeldLease
+from flowdrill.edges.kubernetes.load_jobs import open_load_jobs
 from flowdrill.edges.kubernetes.provider import open_provider
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.engine.narrator import Narrator
@@ -199,6 +200,11 @@ def _opened(broken: Broken, evidence: EvidenceFolder) -> Iterator[tuple[RestoreP
             guard_job = stack.enter_context(
                 open_guard_job(post.context, broken.target, None, access, kubeconfig=post.kubeconfig)
             )
+        load_jobs = None
+        if undo.load_job is not None:
+            load_jobs = stack.enter_context(
+                open_load_jobs(post.context, broken.target, None, None, kubeconfig=post.kubeconfig)
+            )
         yield (
             RestorePorts(
                 clock=MonotonicClock(),
@@ -208,6 +214,7 @@ def _opened(broken: Broken, evidence: EvidenceFolder) -> Iterator[tuple[RestoreP
                 obstacles=obstacles,
                 evidence=evidence,
                 guard_job=guard_job,
+                load_jobs=load_jobs,
             ),
             workload.lease,
         )

@@ -19,6 +19,10 @@ _WRITES = {"create", "update", "patch", "delete"}
 STATEFUL = {"namespace": "demo", "workload": "statefulset/app"}
 PROVIDER = {"workload": "deployment/model"}
 ON_CALL = {"as": "system:serviceaccount:demo:on-call"}
+LOAD = {
+    "url": "http://app", "route": "lfx-run", "flow": "f", "expect": "v1", "requests_per_second": 20, "workers": 3,
+    "in_cluster": {"image": "registry.test/flowdrill:1"},
+}  # fmt: skip
 CASES = [
     (drill_of(), SCENARIO),
     (drill_of(target=STATEFUL), SCENARIO),
@@ -30,6 +34,7 @@ CASES = [
     (drill_of(), find_scenario("schema-ahead-of-image").scenario),
     (drill_of(policy={"ledger": {"file": "ledger.jsonl"}}), SCENARIO),
     (drill_of(guard={"in_cluster": {"image": "registry.test/flowdrill:1"}}), SCENARIO),
+    (drill_of(load=LOAD), SCENARIO),
     *((drill_of(rollback=ON_CALL, obstacles=[{"kind": kind}]), SCENARIO) for kind in ObstacleKind),
 ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flowdrill.edges.kubernetes.api import Json
 from flowdrill.edges.kubernetes.provider_manifest import MANAGED_BY
+from flowdrill.edges.kubernetes.restricted_pod import restricted_container, restricted_pod
 from flowdrill.model.drill import RegistryAccess, Target
 from flowdrill.model.guard_job import guard_job_name
 from flowdrill.model.guard_plan import InClusterGuard
@@ -14,7 +15,6 @@ from flowdrill.model.run_label import RUN_LABEL, run_label
 _LONGEST_SECONDS = 24 * 3600  # no drill takes as long; a Job that nobody takes away ends then
 _KEPT_SECONDS = 3600  # so long its log stays to be read
 _TRIES = 100  # pods of it that may be evicted, or end by themselves, until the Job gives up
-_USER = ("runAsUser", "runAsGroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,13 @@ def guard_manifest(plan: InClusterGuard, target: Target, access: RegistryAccess,
 
 
 def _pod(plan: InClusterGuard, target: Target, access: RegistryAccess, run: GuardedRun, like: Json) -> Json:
-    secrets = like.get("imagePullSecrets")
     return {
         "restartPolicy": "Never",  # the Job makes another pod, on another node if need be
         "serviceAccountName": plan.service_account,
         "automountServiceAccountToken": True,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-            **_user(like, target.container),
-        },
-        **({"imagePullSecrets": secrets} if secrets else {}),
+        **restricted_pod(like, target.container),
         "containers": [_container(plan, target, access, run)],
     }
 
@@ -77,17 +71,5 @@ def _container(plan: InClusterGuard, target: Target, access: RegistryAccess, run
         "command": command,
         "args": arguments + (["--plain-http"] if access.plain_http else []),
         "resources": {"requests": {"memory": "96Mi", "cpu": "50m"}, "limits": {"memory": "256Mi", "cpu": "1"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": restricted_container(),
     }
-
-
-def _user(like: Json, container: str | None) -> Json:
-    """The user that the target's container runs as, where its pod says so: one that the namespace lets in."""
-    containers = like.get("containers") or []
-    own = next((one for one in containers if one.get("name") == container), containers[0] if containers else {})
-    said = (like.get("securityContext") or {}) | (own.get("securityContext") or {})
-    return {key: said[key] for key in _USER if said.get(key)}
