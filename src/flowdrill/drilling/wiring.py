@@ -33,7 +33,7 @@ from flowdrill.edges.terminal.live import LiveView
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Emit, Ports, RollbackStrategy, Steering, Tell
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, RunFolderError
+from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
 from flowdrill.history.ledgers import note_verified
 from flowdrill.history.run_reports import write_reports
 from flowdrill.history.sealing import seal
