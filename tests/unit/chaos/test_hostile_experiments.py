@@ -128,3 +128,13 @@ def test_the_drills_own_activities_are_led_to_its_cluster(tmp_path: Path, monkey
     assert journal["steady_states"]["before"]["steady_state_met"] is True, journal["steady_states"]["before"]
     assert os.environ["KUBECONFIG"] == "/elsewhere"
     assert "KUBERNETES_CONTEXT" not in os.environ
+
+
+def test_what_comes_before_the_break_and_is_not_done_leaves_nothing_broken(tmp_path: Path) -> None:
+    theatre = Theatre(tmp_path, {"chaos": {"before": [team("set up", "fail")]}})
+    experiment = of_fakes(theatre)
+    experiment["method"].insert(1, team("set up", "fail"))
+    journal = run(experiment)
+    assert journal["status"] == "interrupted"
+    assert not broken(theatre)
+    assert theatre.world.problems_left() == []
