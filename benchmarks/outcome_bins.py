@@ -89,7 +89,7 @@ def write_stream(requests: int, slots: int) -> None:
                 each * BINS_PER_SLOT * (slot + 1),
                 0,
                 tuple(bins_of(slot, slots, each, rng)),
-                tuple((slot, bucket, each // 2 + 1) for bucket in latencies),
+                tuple((slot, bucket, each // 2) for bucket in latencies),
                 ((slot, each * BINS_PER_SLOT),),
                 tuple((bucket, each * BINS_PER_SLOT // 4) for bucket in latencies[:4]),
             )

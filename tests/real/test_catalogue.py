@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from flowdrill.cluster.lifecycle import RunningCluster
-from flowdrill.edges.planfiles.reading import all_scenarios, read_drill
+from flowdrill.edges.planfiles.reading import all_scenarios, is_suite, read_drill
 from flowdrill.model.events import End
 from flowdrill.model.result import Result, Verdict
 from flowdrill.model.scenario import Symptom
@@ -27,6 +27,12 @@ ROOT = Path(__file__).parents[2]
 ALL = {found.scenario.scenario: found.scenario for found in all_scenarios(ROOT / "drills")}
 # what changes a database needs the full LangFlow server: test_schema_ahead.py
 SCENARIOS = {name: scenario for name, scenario in ALL.items() if scenario.recovery is None}
+# drills of these scenarios during which an extension of Chaos Toolkit does something
+WITH_ACTIVITIES = [
+    path.stem
+    for path in sorted((ROOT / "drills").glob("*.yaml"))
+    if not is_suite(path) and read_drill(path).chaos.activities
+]
 LANES = 1  # with two, one drill's LangFlow starts in the other's baseline, and two cores do not serve both
 
 pytestmark = [pytest.mark.catalogue, pytest.mark.langflow, pytest.mark.timeout(900)]
@@ -115,10 +121,10 @@ def node_port(lane: int, port: int) -> int:
 
 
 def quick_drill(name: str, lane: int, folder: Path) -> Path:
-    """The drill that ships for a scenario, with short windows and without objectives: they are about a team, not about
-    a scenario."""
-    scenario = SCENARIOS[name]
+    """A drill that ships, with short windows and without objectives: they are about a team, not about a scenario."""
     plan: dict[str, Any] = read_drill(ROOT / "drills" / f"{name}.yaml").model_dump(mode="json", by_alias=True)
+    scenario = SCENARIOS[Path(plan["scenario"]).name]
+    plan["chaos"] = json.loads(json.dumps(plan["chaos"]).replace(plan["target"]["namespace"], f"lane-{lane}"))
     del plan["extends"]
     host, _, port = plan["load"]["url"].rpartition(":")
     plan["load"] |= {"url": f"{host}:{node_port(lane, int(port))}", "requests_per_second": 6}
@@ -127,7 +133,7 @@ def quick_drill(name: str, lane: int, folder: Path) -> Path:
         "manifests": str(quick_target(ROOT / "drills" / plan["embedded"]["manifests"], lane, folder)),
         "flow": str(ROOT / "drills" / plan["embedded"]["flow"]),
     }
-    plan["scenario"] = str(ROOT / "scenarios" / name)
+    plan["scenario"] = str(ROOT / "scenarios" / scenario.scenario)
     plan |= {"objectives": {}, "hold": "3s", "baseline": {"window": "8s", "max_bad_ratio": "10%"}}
     plan["detect"]["limit"] = "40s" if scenario.symptom is Symptom.NOTHING else "75s"
     plan["rollback"]["limit"] = "60s" if scenario.rollback_helps else "20s"
@@ -165,6 +171,24 @@ def test_a_scenario_does_what_it_says(name: str, drills: Drills) -> None:
         assert _never_hit(result), told
     else:
         assert result.measures.time_to_recover is not None, told
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize("name", WITH_ACTIVITIES)
+def test_a_drill_with_activities_does_what_it_says(name: str, drills: Drills) -> None:
+    result = drills.futures[name].result()
+    told = "\n".join((f"{name}: {result.verdict.value}", *result.reasons))
+    assert {one.name for one in result.activities} == {
+        one.name for _, one in read_drill(ROOT / "drills" / f"{name}.yaml").chaos.activities
+    }, told
+    assert {check.status for check in result.checks if check.name.startswith("activity_")} == {Status.PASS}, told
+    checks = {check.name: check.status for check in result.checks}
+    assert checks["steady_state_restored"] is checks["nothing_left_behind"] is Status.PASS, told
+    assert result.verdict is Verdict.PASS, told
+
+
+def test_there_are_drills_with_activities() -> None:
+    assert WITH_ACTIVITIES
 
 
 def _never_hit(result: Result) -> bool:

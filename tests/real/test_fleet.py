@@ -126,7 +126,7 @@ def test_the_others_go_on_beside_one_that_cannot_and_what_is_new_is_told(stage: 
     out, err = process.communicate(timeout=200)
     assert process.returncode == 2, out + err
     told = {one["workload"]: one for one in json.loads(out)["drills"]}
-    assert told["deployment/flow-0"]["outcome"] == "pass"
+    assert told["deployment/flow-0"]["outcome"] == "pass", out
     assert told["deployment/no-service"]["outcome"] == "error"
     assert "no Service with a TCP port selects its pods" in told["deployment/no-service"]["reasons"][0]
     assert json.loads(out)["appeared"] == [f"{space}/deployment/new"]

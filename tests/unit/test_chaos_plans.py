@@ -84,6 +84,46 @@ def test_the_digest_covers_activities_and_the_files_beside_the_drill_that_they_a
     assert digest_of(changed.drill, changed.found, tmp_path, "there") != before
 
 
+MADE_OF = """
+  steady_state:
+    - name: ask
+      type: probe
+      tolerance: {type: probe, name: judge, provider: {type: python, module: judging, func: judge}}
+      provider: {type: process, path: python3, arguments: tools/ask.py --quick}
+  before:
+    - {name: set up, type: action, provider: {type: process, path: sh, arguments: {-e: set_up.sh}}}
+  during:
+    - {name: kill, type: action, at: broken, provider: {type: python, module: team, func: kill}}
+"""
+
+
+def test_everything_beside_the_drill_that_activities_execute_is_covered(tmp_path: Path) -> None:
+    files = {
+        "team.py": "import json, helpers.deep\nfrom more import one\ndef kill(): pass\n",
+        "helpers/__init__.py": "from . import near_it\n",
+        "helpers/near_it.py": "import team\n",
+        "helpers/deep.py": "from ..nowhere import x\n",
+        "more.py": "one = 1\n",
+        "judging.py": "def judge(value): return True\n",
+        "tools/ask.py": "import beside\n",
+        "tools/beside.py": "this is no Python (\n",
+        "set_up.sh": "true\n",
+        "unrelated.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    drill = tmp_path / "drill.yaml"
+    drill.write_text(f"scenario: {ROOT}/scenarios/edge-missing\n{HEAD.replace('chaos:', 'chaos:' + MADE_OF)}")
+    plan = plan_of(drill)
+    covered = {one.name for one in covered_files(plan.drill, plan.found, tmp_path, "there")}
+    assert {one for one in covered if one.startswith("chaos ")} == {f"chaos {one}" for one in files} - {
+        "chaos unrelated.py"
+    }
+    along = {path.relative_to(tmp_path).as_posix() for path in command_files(plan.drill, tmp_path)}
+    assert along == files.keys() - {"unrelated.py"}
+
+
 def test_the_files_of_activities_go_along_into_a_cluster_and_none_from_elsewhere(tmp_path: Path) -> None:
     near = tmp_path / "drills"
     near.mkdir()

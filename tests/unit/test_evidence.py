@@ -22,7 +22,7 @@ from securesystemslib.signer import SSlibKey
 
 from flowdrill.analysis.attestation import PAYLOAD_TYPE, pre_authentication_encoding
 from flowdrill.cli.main import main
-from flowdrill.drilling.wiring import _reported
+from flowdrill.drilling.wiring import reported
 from flowdrill.edges.people.messages import LINK
 from flowdrill.edges.runfolder.archive import opened_run, write_archive
 from flowdrill.edges.runfolder.folder import RunFolder
@@ -414,13 +414,13 @@ def test_a_run_is_signed_when_its_reports_are_written_and_listed_also_without_a_
 ) -> None:
     copy = shutil.copytree(GOLDEN / "statefulset", tmp_path / "copy")
     outcome = RunOutcome(End.COMPLETED, "held")
-    _reported(copy, outcome, None)
+    reported(copy, outcome, None)
     assert verify(copy, None).digests
     assert not (copy / ATTESTATION).exists()
     theirs = RunOutcome(End.FAILED, "x", error=GuardActsError("the guard acts", "wait"))
-    _reported(copy, theirs, read_signing_key(signed.private))
+    reported(copy, theirs, read_signing_key(signed.private))
     assert not (copy / ATTESTATION).exists(), "the guard may still add to the folder"
-    _reported(copy, outcome, read_signing_key(signed.private))
+    reported(copy, outcome, read_signing_key(signed.private))
     assert verify(copy, signed.key).proven
 
 

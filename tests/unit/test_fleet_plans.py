@@ -21,6 +21,8 @@ from flowdrill.preparing.opening import Cluster, permit_for, plan_as_written, pl
 ROOT = Path(__file__).parents[2]
 CHOICE = FleetChoice("app=langflow", None)
 TEMPLATE = "http://{service}.{namespace}.svc:{port}"
+ACTIVITY = {"name": "one", "type": "action", "provider": {"type": "process", "path": "true"}}
+COMMAND = {"command": ["kubectl", "--namespace=flowdrill-demo", "rollout", "undo"]}
 Written = Callable[..., Path]
 
 
@@ -74,6 +76,8 @@ def test_the_option_s_url_goes_before_the_drill_s(written: Written) -> None:
         ({"policy": {"ledger": {"file": "x"}}}, CHOICE, "names one ledger"),
         ({"policy": {"scanner": {"report": "x"}}}, CHOICE, "about one image"),
         ({"obstacles": [{"kind": "stable-image-deleted"}]}, CHOICE, "in the way of the drills beside"),
+        ({"chaos": {"after": [ACTIVITY]}}, CHOICE, "the same for every workload"),
+        ({"rollback": COMMAND}, CHOICE, "rollback.command: names the namespace flowdrill-demo"),
     ],
 )
 def test_what_makes_a_drill_unfit_for_many_is_one_clear_error(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from flowdrill.cli.main import main
+from flowdrill.drilling import fleets
 from flowdrill.drilling.fleet_plans import FleetChoice, plan_for
-from flowdrill.drilling.fleets import Fleet, FleetOrder, FleetRun, Member, fleet_runs
+from flowdrill.drilling.fleets import Fleet, FleetOrder, FleetRun, Member, fleet_of, fleet_runs
 from flowdrill.drilling.side_by_side import Job, NotBegun
-from flowdrill.edges.host.forked import Defect, Gone
+from flowdrill.edges.host.forked import Defect, Gone, Stopped
 from flowdrill.errors import PlanError
 from flowdrill.model.fleet import FleetDrill, FleetOutcome
-from flowdrill.model.fleet_target import FleetTarget
+from flowdrill.model.fleet_target import FleetService, FleetTarget
 from flowdrill.model.workload import WorkloadKind
 from flowdrill.preparing.opening import Cluster, plan_as_written
 
@@ -72,6 +75,7 @@ PASS, FAIL, ERROR = (came_to(one) for one in (FleetOutcome.PASS, FleetOutcome.FA
         (PASS, True, 3),
         (came_to(FleetOutcome.ERROR, "it is not as it was"), False, 1),
         (Gone(-9), False, 1),
+        (Stopped(), False, 3),
         (Defect("Traceback\nKeyError: x"), False, 1),
     ],
 )
@@ -101,3 +105,44 @@ def test_one_that_is_not_approved_or_has_no_plan_leaves_the_others_alone(fleet: 
     refused = ended(fleet, side_by_side, approved=(f"sha256:{'a' * 64}",))
     assert {one.told.outcome for one in refused} == {FleetOutcome.ERROR}
     assert all("is not the one that was approved" in one.told.reasons[0] for one in refused)
+
+
+WEB = FleetService("web", 7860)
+
+
+@pytest.mark.parametrize(
+    ("url", "targets", "refused"),
+    [
+        ("http://{name}.example.org", [("a", "flow"), ("b", "flow"), ("b", "other")], ["a", "b"]),
+        ("http://{namespace}.example.org", [("a", "flow"), ("a", "other"), ("b", "flow")], ["a", "a"]),
+        ("http://{service}.{namespace}.svc", [("a", "flow"), ("a", "canary"), ("b", "flow")], []),
+        ("http://{service}.example.org", [("a", "flow"), ("b", "flow")], ["a", "b"]),
+    ],
+)
+def test_no_workload_is_judged_by_the_answers_of_another(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, url: str, targets: list[tuple[str, str]], refused: list[str]
+) -> None:
+    behind = (WEB,) if "{service}" in url else ()
+    found = tuple(FleetTarget(space, WorkloadKind.DEPLOYMENT, name, behind) for space, name in targets)
+    monkeypatch.setattr(fleets, "find_fleet", lambda *_, **__: found)
+    choice = FleetChoice("app=langflow", None, url)
+    members = fleet_of(FleetOrder(fleet.plan.path, choice, "staging", None, 1, Path("nowhere"))).members
+    assert [one.target.namespace for one in members if isinstance(one.plan, PlanError)] == refused
+    assert all("is also that of" in str(one.plan) for one in members if isinstance(one.plan, PlanError))
+
+
+def test_a_run_that_could_not_be_pushed_is_named_and_is_no_pass(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def ending(*_: object) -> Generator[FleetRun, None, None]:
+        yield PASS
+        yield replace(PASS, told=PASS.told.model_copy(update={"namespace": "b"}), kept=False)
+
+    for name, gives in (("fleet_of", lambda _: fleet), ("fleet_runs", ending), ("appeared_since", lambda *_: ())):
+        monkeypatch.setattr(f"flowdrill.commands.fleets.{name}", gives)
+    asked = ["run", str(fleet.plan.path), "--selector", "app=langflow", "--context", "staging", "--out", str(tmp_path)]
+    assert main(asked) == 2
+    said = capsys.readouterr()
+    assert "PASS: drill d" in said.out
+    assert "flowdrill: b/deployment/flow: its run is not where it should be" in said.err
+    assert "a/deployment/flow: its run" not in said.err

@@ -14,6 +14,8 @@ from flowdrill.preparing.opening import DrillFile, plan_of
 
 ROOT = Path(__file__).parents[2]
 DRILLS = ROOT / "drills"
+PROCESS = {"type": "process", "path": "true"}
+HTTP = {"type": "http", "url": "http://127.0.0.1:30786/health"}
 SHIPPED = [plan_of(DRILLS / name) for name in yaml.safe_load((DRILLS / "gate.yaml").read_text())["drills"]]
 
 
@@ -56,6 +58,11 @@ def test_every_drill_of_the_shipped_gate_can_be_copied(plan: DrillFile, tmp_path
         ({"obstacles": [{"kind": "stable-image-deleted"}]}, "in the way of other drills"),
         ({"load": {"url": "http://127.0.0.1:30111"}}, "load.url is no node port of its manifests"),
         ({"load": {"url": "http://example.org:30786"}}, "load.url is no node port of its manifests"),
+        ({"chaos": {"before": [{"name": "an action", "type": "action", "provider": PROCESS}]}}, "activities touch"),
+        (
+            {"chaos": {"before": [{"name": "a probe", "type": "probe", "provider": HTTP}]}},
+            "30786 is also named elsewhere in it",
+        ),
         ({"detect": {"prometheus": {"url": "http://127.0.0.1:9090", "alerts": {"A": {}}}}}, "more than its target"),
     ],
 )

@@ -206,6 +206,9 @@ def test_a_run_whose_name_is_that_of_a_summary_counts_and_a_pipe_is_left_alone(s
     run = store.run.rename(store.run.with_name("20270101T000000Z-drill-repeats"))
     (store.folder / "summary").mkdir()
     (store.folder / "summary" / "repeats.json").write_text("{}")
+    (store.folder / "20270101T000000Z-drill-fleet" / "logs").mkdir(parents=True)
+    (store.folder / "20270101T000000Z-drill-fleet" / "fleet.json").write_text("{}")
+    (store.folder / "gate-logs").mkdir()
     os.mkfifo(store.folder / "pipe.zip")
     answer = store.asked(store.key)
     assert answer.evidence is not None

@@ -137,6 +137,13 @@ def test_node_exporter_reads_what_several_drills_have_written(tmp_path: Path) ->
     }
 
 
+def test_names_that_differ_at_their_end_have_a_file_each(tmp_path: Path) -> None:
+    long = f"deployment/{'flow-' * 20}"
+    for end in "ab":
+        write_textfile(tmp_path, {"drill": "d", "workload": f"{long}{end}"}, "")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_folder_that_is_none_or_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="is no folder"):
         check_textfile_folder(tmp_path / "nowhere")

@@ -29,6 +29,7 @@ class OldStore:
         self.objects: dict[str, bytes] = {}
         self.refused: dict[str, ClientError] = {}  # by the method
         self.damages = False
+        self.pages: list[dict[str, Any]] = []
         self.conditions: list[bool] = []
 
     def _asked(self, method: str) -> None:
@@ -54,6 +55,9 @@ class OldStore:
         if Key not in self.objects:
             raise refusal("NoSuchKey")
         return {"Body": io.BytesIO(self.objects[Key])}
+
+    def get_paginator(self, _name: str) -> Any:
+        return SimpleNamespace(paginate=lambda **_: iter(self.pages))
 
 
 @pytest.fixture
@@ -137,3 +141,24 @@ def test_what_is_too_large_for_one_object_is_not_begun(
     store.objects["p/run.zip"] = b"four"
     with pytest.raises(RunFolderError, match="is larger than the 3 bytes"):
         bucket.fetch("run.zip", file)
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ({"IsTruncated": True, "Contents": [{"Key": "p/a/result.json", "Size": 1}]}, "ends before its end"),
+        ({"Contents": [{"Size": 1}]}, "its list at|cannot be reached: KeyError"),
+    ],
+)
+def test_half_a_list_is_an_error_since_what_is_left_out_may_be_a_failure(
+    bucket: Bucket, store: OldStore, page: dict[str, Any], says: str
+) -> None:
+    store.pages = [page]
+    with pytest.raises(StoreError, match=says):
+        list(bucket.listed())
+
+
+def test_a_checksum_that_is_none_is_the_stores(bucket: Bucket, store: OldStore, file: Path) -> None:
+    store.head_object = lambda **_: {"ChecksumSHA256": "a"}  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match="cannot be reached: Error"):
+        bucket.put("run.zip", file, "application/zip")

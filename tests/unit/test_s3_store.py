@@ -186,6 +186,8 @@ def test_objects_that_are_not_ours_are_named_and_count_nowhere(
     capsys.readouterr()
     assert main(["evidence", there.store, *there.options]) == 0
     assert "\x1b" not in capsys.readouterr().out
+    assert main(["evidence", there.store, *there.options, "--pull", ".."]) == 2
+    assert "'..': is no run that flowdrill has pushed" in capsys.readouterr().err
 
 
 def bomb(name: str) -> bytes:

@@ -76,6 +76,15 @@ def test_a_signal_ends_all_that_run_and_starts_no_more(tmp_path: Path) -> None:
     assert told[-1] == "SIGNAL SIGINT"
 
 
+def test_work_that_does_not_hear_a_signal_is_stopped_and_its_process_is_not_told_as_gone(tmp_path: Path) -> None:
+    process = started("unheard", tmp_path)
+    until(lambda: len(marks(tmp_path)) == 2)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=LONGEST_SECONDS)[0].splitlines()
+    assert sorted(one for one in told if one.endswith("stopped")) == ["RESULT a0 stopped", "RESULT b0 stopped"]
+    assert told[-1] == "SIGNAL SIGINT"
+
+
 def test_those_that_run_put_everything_back_when_the_process_that_started_them_is_killed(tmp_path: Path) -> None:
     process = started("waits", tmp_path)
     until(lambda: len(marks(tmp_path)) == 2)
@@ -108,6 +117,26 @@ def test_once_it_is_told_to_stop_those_in_progress_end_and_no_other_begins(tmp_p
     assert 1 <= len(begun) <= 3, told  # both of the first two, and one that may have begun before the first was told
     assert told[-1].endswith("not begun: one was enough")
     assert len(told) == 9
+
+
+def test_a_signal_is_passed_on_also_while_those_in_progress_are_ended_for_another_reason(tmp_path: Path) -> None:
+    process = started("slowly-nobody-watches", tmp_path)
+    until(lambda: any(one.startswith("asked") for one in marks(tmp_path)) or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=LONGEST_SECONDS)
+    assert "LookupError: the view is gone" in told
+    assert "KeyboardInterrupt" not in told  # it has waited for their end
+    assert any(one.startswith("restored") for one in marks(tmp_path))
+
+
+def test_a_terminal_that_is_gone_ends_nothing(tmp_path: Path) -> None:
+    assert sum("result of" in one for one in output("short-nobody-reads", tmp_path)) == 9
+
+
+def test_a_name_that_is_too_long_for_a_file_ends_nothing(tmp_path: Path) -> None:
+    told = output("short-long-names", tmp_path)
+    assert sum("result of" in one for one in told) == 9
+    assert len({one.name for one in tmp_path.glob("*.log")}) == 9
 
 
 @pytest.mark.parametrize(

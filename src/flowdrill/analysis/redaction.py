@@ -7,7 +7,8 @@ fail to match. Logs are other people's texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 _SHORTEST_SECRET = 4  # characters; what is shorter would be redacted everywhere
 REDACTED = "[redacted]"
@@ -56,6 +57,15 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+    """Return JSON with every text in it cleaned, keys as well: cleaned as one text, it could be JSON no more."""
+    if isinstance(value, dict):
+        return {clean(key): cleaned(one, clean) for key, one in value.items()}
+    if isinstance(value, list):
+        return [cleaned(one, clean) for one in value]
+    return clean(value) if isinstance(value, str) else value
+
+
 def names_a_secret(name: str) -> bool:
     """Return whether the value of something called `name` is to be redacted."""
     probe = f"{name}=x"
@@ -69,7 +79,12 @@ def follows_secret_option(values: Sequence[object], at: int) -> bool:
 
 
 def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the values of variables whose name says that they are secret, and each line of those with several."""
-    values = {value for name, value in environ.items() if names_a_secret(name)}
-    lines = {line for value in values for line in value.splitlines()}
-    return frozenset(one for one in values | lines if len(one) >= _SHORTEST_SECRET)
+    """Return what is secret in variables whose name says that they are."""
+    return secret_texts(value for name, value in environ.items() if names_a_secret(name))
+
+
+def secret_texts(secrets: Iterable[str]) -> frozenset[str]:
+    """Return what to take out for some secrets: their texts, and each line of those with several. What is as short as
+    `1` or `on` is left out: it would be redacted everywhere."""
+    lines = {one.strip() for secret in secrets for one in (secret, *secret.splitlines())}
+    return frozenset(one for one in lines if len(one) >= _SHORTEST_SECRET)

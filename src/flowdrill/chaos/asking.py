@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowdrill.analysis.redaction import secret_texts
+from flowdrill.chaos.own_activities import refuse_missing
 from flowdrill.drilling.steered import SteeredRun
 from flowdrill.errors import PlanError
 from flowdrill.history.sealing import take_signing_key
@@ -59,14 +61,16 @@ def asked_of(
             )
     dry = experiment.get("dry") is not None
     context, kubeconfig = arguments["kube_context"] or None, arguments["kubeconfig"] or None
+    plan = plan_of(Path(arguments["drill"]))
+    refuse_missing(plan.drill.chaos, experiment)
     return Asked(
-        plan=plan_of(Path(arguments["drill"])),
+        plan=plan,
         where=Cluster(context, kubeconfig if context is not None else None, deploys=not dry),
         run=SteeredRun(
             out=Path(arguments["out"] or "reports"),
             environ={**environ, **secrets},
             approved=tuple(approved),
-            hidden=tuple(one for one in secrets.values() if one),
+            hidden=tuple(secret_texts(secrets.values())),
             signing_key=take_signing_key(None, environ),
         ),
         experiment=experiment,

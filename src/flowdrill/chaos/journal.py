@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from flowdrill.analysis.redaction import hide
+from flowdrill.analysis.redaction import cleaned, hide
 from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.durable_file import replace_durably
 from flowdrill.edges.runfolder.folder import CHAOS
@@ -31,6 +31,7 @@ class Closing:
     result: Result
     error: FlowdrillError | None
     dry: bool
+    not_done: tuple[str, ...] = ()  # of the drill's own activities
 
 
 def keep_experiment(folder: Path, experiment: Json, hidden: tuple[str, ...]) -> None:
@@ -46,7 +47,7 @@ def keep_journal(closing: Closing, journal: Json, hidden: tuple[str, ...]) -> No
     if result.verdict is Verdict.FAIL:
         journal["deviated"] = True
     unknown = result.verdict is Verdict.INCONCLUSIVE and not closing.dry
-    if journal.get("status") == "completed" and (unknown or closing.error is not None):
+    if journal.get("status") == "completed" and (unknown or closing.error is not None or closing.not_done):
         journal["status"] = "failed"  # not knowing is never a pass
     _write(closing.folder, JOURNAL, journal, hidden)
 
@@ -59,12 +60,15 @@ def run_in_journal(closing: Closing) -> Json:
         "folder": str(closing.folder.resolve()),
         "dry": closing.dry,
         **{name: result[name] for name in ("verdict", "reasons", "end", "measures", "instants", "objectives")},
+        "not_done": list(closing.not_done),
         "problem": None if closing.error is None else closing.error.problem,
     }
 
 
 def tell_result(journal: Json, finished: FinishedRun | None, problem: FlowdrillError | None) -> None:
     """Say what came of a drill, or why there is no run of it: then the experiment has failed."""
+    for one in journal.get(OURS, {}).get("not_done", ()):
+        _log.error("flowdrill: the drill's own activity: %s", one)
     if problem is not None:
         _log.error("flowdrill: %s", visible(str(problem)))
         if journal.get("status") in (None, "completed"):
@@ -82,11 +86,13 @@ def tell_result(journal: Json, finished: FinishedRun | None, problem: FlowdrillE
 
 
 def _write(folder: Path, name: str, content: Json, hidden: tuple[str, ...]) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n"
-    in_json = tuple(json.dumps(one, ensure_ascii=False)[1:-1] for one in hidden)
+    plain = json.loads(json.dumps(content, default=_plain))
+    ours = {OURS: plain.pop(OURS)} if OURS in plain else {}  # the run's own facts: no secret is in them
+    shown = {**cleaned(plain, lambda text: hide(text, hidden)), **ours}
+    text = json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
     try:
         (folder / CHAOS).mkdir(exist_ok=True)
-        replace_durably(folder / CHAOS / name, hide(text, in_json).encode("utf-8", "backslashreplace"))
+        replace_durably(folder / CHAOS / name, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise RunFolderError(f"{folder / CHAOS / name}: {error.strerror}", "make room on the disk") from error
 

@@ -13,8 +13,11 @@ from typing import Any, NoReturn, TypeVar
 
 from chaoslib.exceptions import ActivityFailed, InterruptExecution
 
+from flowdrill.analysis.redaction import secrets_of
 from flowdrill.chaos.asking import Asked
 from flowdrill.chaos.journal import Closing, keep_experiment, keep_journal, tell_result
+from flowdrill.chaos.leading import lead_to
+from flowdrill.chaos.own_activities import OwnActivities
 from flowdrill.drilling.steered import Pilot, SteeredRun, run_steered
 from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.terminal.lines import line_of, visible
@@ -25,13 +28,13 @@ from flowdrill.errors import FlowdrillError
 from flowdrill.history.run_reports import read_report
 from flowdrill.model.events import Event
 from flowdrill.model.result import Result
+from flowdrill.preparing.chaos_activities import cluster_of
 from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill
 
 _LOOK_SECONDS = 0.5
 _DRY = "a dry run: nothing was to be broken"
 _NOT_BEGUN = "the experiment was over before it had started the load"
 _CUT_SHORT = "the experiment has everything put back before the drill was over"
-_DEFECT = "this is a defect, please report it"
 _log = logging.getLogger("chaostoolkit")
 
 E = TypeVar("E", bound=Event)
@@ -62,9 +65,11 @@ class Session:
         self._end: str | None = None  # why the drill was asked to end
         self._journal: Json | None = None
         self._closed = False
+        self._lead_back: Callable[[], None] = lambda: None
         self._finished: FinishedRun | None = None
         self._problem: FlowdrillError | None = None
         self._thread = threading.Thread(target=self._carry_out, name="drill", daemon=True)
+        self.own = OwnActivities(asked.plan.drill.chaos)
         self.in_method = False
         self.stopped: str | None = None  # what wants the experiment to end, in words
 
@@ -87,7 +92,7 @@ class Session:
 
     def take(self, folder: Path, ports: Ports, emit: Emit, hand_over: Callable[[], str | None]) -> None:
         """The run begins."""
-        keep_experiment(folder, self._asked.experiment, self._asked.run.hidden)
+        keep_experiment(folder, self._asked.experiment, self._hidden)
         with self._changed:
             self._folder, self._ports, self._emit, self._hand_over = folder, ports, emit, hand_over
             self._changed.notify_all()
@@ -121,8 +126,9 @@ class Session:
             self._changed.wait_for(lambda: self._journal is not None)
             journal = self._journal
         assert journal is not None  # noqa: S101 - for the type checker
-        closing = Closing(folder, read_report(folder).result, self._error, dry=self.dry)
-        keep_journal(closing, journal, self._asked.run.hidden)
+        result, left_out = read_report(folder).result, () if self.dry else self.own.not_done(journal)
+        closing = Closing(folder, result, self._error, self.dry, left_out)
+        keep_journal(closing, journal, self._hidden)
 
     def _carry_out(self) -> None:
         try:
@@ -131,7 +137,7 @@ class Session:
             self._problem = error
         except Exception as error:  # noqa: BLE001 - it must not be lost with the thread
             _log.debug("the drill failed", exc_info=True)
-            self._problem = FlowdrillError(f"flowdrill itself failed: {error!r}", _DEFECT)
+            self._problem = FlowdrillError(f"flowdrill itself failed: {error!r}", "this is a defect, please report it")
         finally:
             with self._changed:
                 self._closed = True
@@ -147,6 +153,8 @@ class Session:
         that cannot be begun."""
         self._thread.start()
         self._await(lambda: self._folder)
+        if self._here is not None and self.plan.drill.chaos.activities:
+            self._lead_back = lead_to(cluster_of(self._here.post))
         if self._folder is None and self._problem is not None:
             raise self._problem
 
@@ -233,6 +241,7 @@ class Session:
             self._journal = journal
             self._changed.notify_all()
         self._patiently(lambda: True if self._closed else None)
+        self._lead_back()
         tell_result(journal, self._finished, self._problem)
 
     def result(self) -> Result | None:
@@ -268,9 +277,16 @@ class Session:
             except (KeyboardInterrupt, SystemExit, InterruptExecution) as again:
                 whom = self._hand_over() if self.stopped is not None else None
                 self.stopped = self.stopped or str(again) or "interrupted"
+                self._tell_end(self.stopped)  # it may be settling: what is broken is put back at once
                 if whom is not None:
                     _log.critical("flowdrill: interrupted again: the guard puts everything back (%s)", whom)
                     os._exit(1)
+
+    @property
+    def _hidden(self) -> tuple[str, ...]:
+        """What must not be written down: also what the drill itself knows of."""
+        known = secrets_of(self._here.environ) if self._here is not None else frozenset[str]()
+        return (*self._asked.run.hidden, *known)
 
     @property
     def _error(self) -> FlowdrillError | None:

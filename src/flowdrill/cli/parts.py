@@ -46,19 +46,20 @@ def add_store_options(command: argparse._ActionsContainer) -> None:
 
 def add_push_options(command: argparse.ArgumentParser) -> None:
     """Add the options that say where a run that is over is sent."""
-    command.add_argument(
+    sent = command.add_argument_group("what becomes of a run that is over (docs/evidence.md, docs/reports.md)")
+    sent.add_argument(
         "--push-report", action="store_true", help="push archive and report to the registry, beside the stable image"
     )
-    command.add_argument(
+    sent.add_argument(
         "--push-to", metavar="STORE", help="push archive and report there: s3://BUCKET/PREFIX, or oci://REPOSITORY"
     )
-    command.add_argument(
+    sent.add_argument(
         "--endpoint-url", metavar="URL", help="with --push-to s3://…; default: $AWS_ENDPOINT_URL, else AWS' own"
     )
-    command.add_argument(
+    sent.add_argument(
         "--push-metrics", metavar="URL", help="push the run's metrics to this Pushgateway; one that is away only warns"
     )
-    command.add_argument(
+    sent.add_argument(
         "--metrics-textfile",
         type=Path,
         metavar="DIR",

@@ -24,6 +24,7 @@ from flowdrill.edges.planfiles.reading import is_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, settled
 from flowdrill.edges.terminal.fleet_view import FleetView
+from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.fleet import FleetOutcome, FleetResult
 from flowdrill.preparing.authority import Told
@@ -78,6 +79,9 @@ def run_fleet(options: argparse.Namespace, key: SigningKey | None, told: Told, a
     appeared = appeared_since(fleet, order.choice)
     result = say(runs, side_by_side.stops).model_copy(update={"appeared": appeared})
     _write(folder, {name: render(result) for name, render in _RENDERERS.items()})
+    for one in runs:
+        if not one.kept:
+            tell(f"flowdrill: {visible(one.told.where)}: its run is not where it should be, see {folder / 'logs'}")
     tell(f"fleet: {folder / 'fleet.md'}")
     text = render_fleet_json(result) if options.json else render_fleet_text(result, _width())
     if side_by_side.signal is not None:

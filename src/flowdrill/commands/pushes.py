@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 from flowdrill.analysis.evidence_search import digest_in
 from flowdrill.commands.exit_codes import ExitCode
@@ -100,15 +102,20 @@ def _pulled(opened: Opened, image: str | None, options: argparse.Namespace) -> E
     if not found:
         raise RunFolderError(f"{opened.store.name}: has no run {options.pull}", "`flowdrill evidence` lists them")
     path: Path = options.out or Path(f"{options.pull.replace(':', '-').replace('/', '-').removesuffix('.zip')}.zip")
-    with found[0].whole() as whole:
-        if whole.is_dir():
-            raise RunFolderError(f"{whole}: is a folder on this machine already", f"`flowdrill verify {whole}`")
-        try:
-            with whole.open("rb") as source, path.open("xb") as target:
-                path.chmod(0o600)  # a run's undo may hold values of the workload's environment
+    try:
+        with found[0].whole() as whole:
+            if whole.is_dir():
+                raise RunFolderError(f"{whole}: is a folder on this machine already", f"`flowdrill verify {whole}`")
+            with whole.open("rb") as source, _own_file(path) as target:
                 shutil.copyfileobj(source, target)
-        except OSError as error:
-            raise RunFolderError(f"{path}: {error.strerror}", "name another file with --out, or make room") from error
+    except OSError as error:
+        problem = f"{error.filename or path}: {error.strerror}"
+        raise RunFolderError(problem, "name another file with --out, or make room") from error
     tell(f"verify it: flowdrill verify {visible(str(path))} --key PUBLIC")
     said = json.dumps({"archive": str(path)}) if options.json else visible(str(path))
     return answered(f"{said}\n", ExitCode.PASS)
+
+
+def _own_file(path: Path) -> BinaryIO:
+    """A new one for its owner alone: a run's undo may hold values of the workload's environment."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

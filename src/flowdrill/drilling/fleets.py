@@ -7,17 +7,18 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 
 from flowdrill.analysis.calendar import turn_of
 from flowdrill.cluster.kubeconfig import CONTEXT
 from flowdrill.cluster.lifecycle import running_cluster
 from flowdrill.cluster.state_folder import default_state_folder
-from flowdrill.drilling.fleet_plans import FleetChoice, plan_for, refuse_unfit_for_many
+from flowdrill.drilling.fleet_plans import FleetChoice, plan_for, refuse_shared_urls, refuse_unfit_for_many
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
-from flowdrill.drilling.side_by_side import Job, NotBegun, Said, SideBySide, Work
+from flowdrill.drilling.side_by_side import STOPPED_BESIDE, Job, NotBegun, Said, SideBySide, Work
 from flowdrill.drilling.wiring import FinishedRun, run_plan
-from flowdrill.edges.host.forked import Defect, Gone, Send
+from flowdrill.edges.host.forked import Defect, Gone, Send, Stopped
 from flowdrill.edges.kubernetes.fleet_search import find_fleet
 from flowdrill.edges.runfolder.earlier_runs import latest_run
 from flowdrill.edges.signing.keys import SigningKey
@@ -32,7 +33,6 @@ from flowdrill.preparing.authority import NOTHING_TOLD, Told, people_of
 from flowdrill.preparing.opening import Cluster, DrillFile, permit_for, plan_as_written
 
 _AS_BEFORE = "restored_as_before"
-_STOPPED_BESIDE = "stopped before its run, or after it while its report was written (`flowdrill report RUN_FOLDER`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ def fleet_of(order: FleetOrder) -> Fleet:
             f"no Deployment or StatefulSet in {space} matches --selector {order.choice.selector}",
             "`kubectl get deployments,statefulsets -l SELECTOR` (--all-namespaces for all) shows what does",
         )
-    return Fleet(plan, where, tuple(Member(one, _plan_or_why(plan, one, order.choice)) for one in targets))
+    plans = refuse_shared_urls([(one, _plan_or_why(plan, one, order.choice)) for one in targets])
+    return Fleet(plan, where, tuple(starmap(Member, zip(targets, plans, strict=True))))
 
 
 def place_of(context: str | None, kubeconfig: str | None) -> Cluster:
@@ -196,8 +197,6 @@ def _work(order: FleetOrder, fleet: Fleet, member: Member) -> Work:
             return FleetRun(_told(member, FleetOutcome.NOT_RUN, (f"it is gone: {error.problem}",)))
         except FlowdrillError as error:
             return FleetRun(_without_run(member, FleetOutcome.ERROR, error), why_stop_after_error(error))
-        except KeyboardInterrupt:  # a run hears signals itself
-            return FleetRun(_told(member, FleetOutcome.NOT_RUN, (_STOPPED_BESIDE,)))
         return replace(_of_run(member, run), kept=order.finished(run))
 
     return work
@@ -218,6 +217,8 @@ def _done(member: Member, ended: object) -> FleetRun:
         return ended
     if isinstance(ended, NotBegun):
         return FleetRun(_told(member, FleetOutcome.NOT_RUN, (ended.why,)))
+    if isinstance(ended, Stopped):
+        return FleetRun(_told(member, FleetOutcome.NOT_RUN, (STOPPED_BESIDE,)))
     if isinstance(ended, Gone):
         why = f"its process {ended.described()}: `flowdrill status` tells whether its guard has put everything back"
         return FleetRun(_told(member, FleetOutcome.ERROR, (why,)), f"{member.target.where}: its process is gone")

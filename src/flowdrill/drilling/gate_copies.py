@@ -24,24 +24,39 @@ _LOOPBACK = ("127.0.0.1", "localhost")
 Json = dict[str, Any]
 
 
+def why_alone(plan: DrillFile) -> str | None:
+    """Return why no other drill may go on beside it, wherever it is; None when one may."""
+    drill = plan.drill
+    if any(one.kind in KEEPS_PODS_FROM_PULLING for one in drill.obstacles):
+        return "its obstacle is in the way of other drills, too"
+    if any(one.type == "action" for _, one in drill.chaos.activities):
+        return "nobody knows what its activities touch"
+    return None
+
+
 def why_no_copy(plan: DrillFile) -> str | None:
     """Return why the drill's target cannot be copied into another namespace; None when it can. PlanError when its
     manifests cannot be read."""
     drill = plan.drill
     if drill.embedded is None:
         return "it brings no target along"
-    if any(one.kind in KEEPS_PODS_FROM_PULLING for one in drill.obstacles):
-        return "its obstacle is in the way of other drills, too"
+    alone = why_alone(plan)
+    if alone is not None:
+        return alone
     if drill.guard.in_cluster is not None or drill.by_people or drill.detect.prometheus is not None:
         return "more than its target is set up for it"
     space, items = drill.target.namespace, _items(plan)
-    if _port_of(drill, items) is None:
+    port = _port_of(drill, items)
+    if port is None:
         return "load.url is no node port of its manifests"
     if any("namespace" not in one["metadata"] for one in items if one["kind"] != "Namespace"):
         return "its manifests hold more than one namespace does"
     left = [*_texts(_moved(items, space, "another")), *_texts(_elsewhere(drill))]
-    word = re.compile(rf"(?<![-a-z0-9]){re.escape(space)}(?![-a-z0-9])")
-    return f"{space} is also named elsewhere in it" if any(map(word.search, left)) else None
+    for name in (space, str(port)):
+        word = re.compile(rf"(?<![-a-z0-9]){re.escape(name)}(?![-a-z0-9])")
+        if any(map(word.search, left)):
+            return f"{name} is also named elsewhere in it"
+    return None
 
 
 Ports = dict[tuple[int, int], int]  # by the node port in the manifests, and the lane
@@ -118,6 +133,7 @@ def _moved(items: list[Json], was: str, now: str) -> list[Json]:
 def _elsewhere(drill: Drill) -> Json:
     data = drill.model_dump(mode="json", by_alias=True, exclude={"description", "embedded", "drill", "extends"})
     data["target"].pop("namespace")
+    data["load"].pop("url")
     return data
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from flowdrill.drilling.gate_copies import Ports, copy_of, ports_for, why_no_copy
+from flowdrill.drilling.gate_copies import Ports, copy_of, ports_for, why_alone, why_no_copy
 from flowdrill.drilling.side_by_side import Job, SideBySide, Watch, Work
 from flowdrill.edges.host.forked import Send
 from flowdrill.errors import PlanError, RunFolderError
@@ -42,14 +42,18 @@ class Lanes:
         self, plans: Sequence[DrillFile], where: Cluster, carried_out: CarriedOut, say: Say
     ) -> Iterator[tuple[int, object]]:
         """Yield each plan's place with what was returned, or what became of it instead (`side_by_side.Ended`), as they
-        end. PlanError before anything is done when a copy would be another plan than the one that was approved."""
+        end; those that would be in the way of others come last, one by one. PlanError when a port is missing."""
         reasons = [why_no_copy(one) if where.context is None else None for one in plans]
         if where.context is None:
             for one, why in zip(plans, reasons, strict=True):
                 if why is not None:
-                    say(f"{one.drill.drill} has no copy of its target, and goes by itself in its namespace: {why}")
+                    say(f"{one.drill.drill} has no copy of its target, and is drilled in its own namespace: {why}")
         else:
-            _say_what_goes_alone(plans, say)
+            _say_what_goes_in_turn(plans, say)
+        alone = [why_alone(one) for one in plans]
+        for one, why in zip(plans, alone, strict=True):
+            if why is not None:
+                say(f"{one.drill.drill} goes after the others, and alone: {why}")
         with tempfile.TemporaryDirectory(prefix="flowdrill-gate-") as folder:
             copied = [one for one, why in zip(plans, reasons, strict=True) if why is None and where.context is None]
             ports = ports_for(copied, self._parallel)
@@ -58,8 +62,10 @@ class Lanes:
                 for at, one in enumerate(plans)
             ]
             places = {job: at for at, job in enumerate(jobs)}
-            for job, ended in self._side_by_side.run(jobs):
-                yield places[job], ended
+            beside = [job for job, why in zip(jobs, alone, strict=True) if why is None]
+            for group in (beside, *([job] for job in jobs if job not in beside)):
+                for job, ended in self._side_by_side.run(group):
+                    yield places[job], ended
 
 
 def refuse_copies(plans: Sequence[DrillFile], approved: Sequence[str], *, embedded: bool) -> None:
@@ -91,7 +97,7 @@ def _work(at: int, plan: DrillFile, carried_out: CarriedOut, copies: _Copies | N
     return work
 
 
-def _say_what_goes_alone(plans: Sequence[DrillFile], say: Say) -> None:
+def _say_what_goes_in_turn(plans: Sequence[DrillFile], say: Say) -> None:
     spaces = sorted({one.drill.target.namespace for one in plans})
     if len(spaces) == 1 and len(plans) > 1:
         say(f"all drills are in namespace {spaces[0]}: they go one after the other, whatever --parallel says")

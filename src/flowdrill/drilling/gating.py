@@ -13,9 +13,9 @@ from flowdrill.analysis.gate_verdict import gate_verdict, holds
 from flowdrill.drilling.candidates import CandidateOrder, candidate_plan, rolled_back_to
 from flowdrill.drilling.gate_lanes import Lanes, refuse_copies
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
-from flowdrill.drilling.side_by_side import Job, NotBegun
+from flowdrill.drilling.side_by_side import STOPPED_BESIDE, Job, NotBegun
 from flowdrill.drilling.wiring import FinishedRun, run_plan
-from flowdrill.edges.host.forked import Gone
+from flowdrill.edges.host.forked import Gone, Stopped
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
@@ -213,6 +213,8 @@ def _done(step: GateStep, plan: DrillFile, ended: object) -> GateRun:
         return ended
     if isinstance(ended, NotBegun):
         return GateRun(_not_run(step, plan, ended.why), None)
+    if isinstance(ended, Stopped):
+        return GateRun(_not_run(step, plan, STOPPED_BESIDE), None)
     what = ended.described() if isinstance(ended, Gone) else "met a defect of flowdrill, see its log in gate-logs"
     error = GuardActsError(
         f"the process of drill {plan.drill.drill} {what}", "`flowdrill status` tells what its guard has done"

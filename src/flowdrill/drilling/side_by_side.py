@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from flowdrill.analysis.lanes import next_of
-from flowdrill.edges.host.forked import Defect, Forked, Gone, Send, forked, signals_passed_on, waited
+from flowdrill.edges.host.forked import Defect, Forked, Gone, Send, Stopped, forked, signals_passed_on, waited
 from flowdrill.errors import RunFolderError
 
 _LOOK_SECONDS = 0.25
+_LONGEST_NAME = 200  # of a log, without its ending
 
 
 class Work(Protocol):
@@ -47,7 +49,8 @@ class NotBegun:
     why: str
 
 
-Ended = Defect | Gone | NotBegun  # beside what the work itself returns
+STOPPED_BESIDE = "stopped before its run, or after it while its report was written (`flowdrill report RUN_FOLDER`)"
+Ended = Defect | Gone | NotBegun | Stopped  # beside what the work itself returns
 
 
 class Watch(Protocol):
@@ -91,15 +94,15 @@ class SideBySide:
         never began come last. A signal is passed on to those in progress: they put everything back. RunFolderError
         when a log cannot be written."""
         waiting = list(jobs)
-        try:
-            with signals_passed_on(lambda: tuple(self._running.values()), self._heard):
+        with signals_passed_on(lambda: tuple(self._running.values()), self._heard):
+            try:
                 while waiting or self._running:
                     self._start(waiting)
                     if not self._running:
                         break
                     yield from self._news()
-        finally:
-            self._end_all()
+            finally:
+                self._end_all()
         yield from ((one, NotBegun(self._stops or "the others ended first")) for one in waiting)
 
     def _heard(self, name: str) -> None:
@@ -114,7 +117,7 @@ class SideBySide:
             job = waiting.pop(place)
             lane = next(one for one in range(1, self._parallel + 1) if one not in self._lanes.values())
             try:
-                self._running[job] = forked(partial(job.work, lane=lane), self._logs / f"{job.name}.log")
+                self._running[job] = forked(partial(job.work, lane=lane), self._logs / _log_of(job.name))
             except OSError as error:
                 waiting.insert(place, job)
                 raise RunFolderError(
@@ -147,3 +150,10 @@ class SideBySide:
                 continue
             process.let_go()
         self._running.clear()
+
+
+def _log_of(name: str) -> str:
+    """A workload's name may be longer than a file's."""
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{name}.log"

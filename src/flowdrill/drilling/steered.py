@@ -16,7 +16,16 @@ from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.engine.run import RunOutcome
 from flowdrill.history.ledgers import note_verified
 from flowdrill.preparing.authority import NOTHING_TOLD, audit_facts_of
-from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill, open_drill, order_of, permit_for
+from flowdrill.preparing.chaos_activities import sure_secrets
+from flowdrill.preparing.opening import (
+    Cluster,
+    DrillFile,
+    OpenDrill,
+    open_drill,
+    order_of,
+    permit_for,
+    refuse_unknown_url,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ def run_steered(
 ) -> FinishedRun:
     """Carry out a drill as `run_plan` does, but for who says when. FlowdrillError before a run has begun."""
     drill = plan.drill
+    refuse_unknown_url(drill)
     permit = permit_for(plan, where, run.approved, approval_asked=True)
     facts = audit_facts_of(drill, NOTHING_TOLD, run.out)
     if where.context is not None:
@@ -58,7 +68,7 @@ def run_steered(
         hidden = (
             *((api_key,) if api_key else ()),
             *(here.alerts.secrets if here.alerts is not None else ()),
-            *run.hidden,
+            *sure_secrets(run.hidden),
         )
         pilot.opened(here)
         with RunFolder.create(run.out, drill, plan.found.scenario, started, hidden, plan.controls) as folder:

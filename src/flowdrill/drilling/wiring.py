@@ -33,7 +33,7 @@ from flowdrill.edges.terminal.live import LiveView
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Emit, Ports, RollbackStrategy, Steering, Tell
 from flowdrill.engine.run import RunOutcome, run
-from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, PlanError, RunFolderError
+from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
 from flowdrill.history.ledgers import note_verified
 from flowdrill.history.run_reports import write_reports
 from flowdrill.history.sealing import seal
@@ -45,7 +45,16 @@ from flowdrill.model.scenario import Scenario
 from flowdrill.preparing.authority import NOTHING_TOLD, Told, audit_facts_of, people_of
 from flowdrill.preparing.chaos_activities import activities_of, refuse_invalid_activities, secrets_given
 from flowdrill.preparing.embedded import embedded_cluster
-from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill, open_drill, order_of, permit_for, plan_of
+from flowdrill.preparing.opening import (
+    Cluster,
+    DrillFile,
+    OpenDrill,
+    open_drill,
+    order_of,
+    permit_for,
+    plan_of,
+    refuse_unknown_url,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +169,7 @@ def run_plan(
     has approved that. `see` is told each event. FlowdrillError before a run has begun."""
     console = console_of_run()
     drill = plan.drill
-    if not drill.url_is_known:
-        raise PlanError(
-            f"load.url {drill.load.url}: what is in braces is said by the Service before a workload",
-            "name the workloads with --selector, whose Services are looked up; or write the URL",
-        )
+    refuse_unknown_url(drill)
     permit = permit_for(plan, where, approved, approval_asked=True)
     facts = audit_facts_of(drill, told, out)
     if where.context is not None:

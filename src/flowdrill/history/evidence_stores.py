@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flowdrill.edges.s3.bucket import Bucket
 from flowdrill.edges.s3.place import SCHEME, parse_place
-from flowdrill.errors import ImageMissingError, PlanError
+from flowdrill.errors import ImageMissingError, PlanError, RunFolderError
 from flowdrill.history.folder_store import FolderStore
 from flowdrill.history.pushing import Pushed, push_run, repository_of
 from flowdrill.history.registry_store import OCI, RegistryStore
@@ -65,8 +65,18 @@ class PushedToS3:
 def push_to(
     text: str | None, reached: Reached, folder: Path, result: Result, *, report_only: bool = False
 ) -> Pushed | PushedToS3:
-    """Push a run into the store that a text names; None: beside its stable image. The errors of `opened_store`,
-    and of what is pushed."""
+    """Push a run into the store that a text names; None: beside its stable image. The errors of `opened_store`, of
+    what is pushed, and RunFolderError where there is no room to pack it."""
+    try:
+        return _pushed_to(text, reached, folder, result, report_only=report_only)
+    except OSError as error:
+        problem = f"{error.filename or folder}: {error.strerror or type(error).__name__}"
+        raise RunFolderError(problem, "make room in $TMPDIR, and push again") from error
+
+
+def _pushed_to(
+    text: str | None, reached: Reached, folder: Path, result: Result, *, report_only: bool
+) -> Pushed | PushedToS3:
     if text is not None:
         _check_reached(text, reached)
     if text is None or not text.startswith(SCHEME):

@@ -15,7 +15,8 @@ from flowdrill.history.stored_runs import Told
 from flowdrill.history.verifying import RESULT
 
 _NAME_STORE = "name the folder that holds the run folders, or archives of them (`flowdrill run --out`)"
-_SUMMARY = "repeats.json"  # what several runs come to is kept beside them
+_SUMMARIES = ("repeats.json", "fleet.json")  # what several runs come to is kept beside them
+_LOGS = "gate-logs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +82,6 @@ def _may_be_run(path: Path) -> bool:
         return True
     if not path.is_dir() or path.name.startswith("."):
         return False
-    return (path / PLAN).exists() or not (path / _SUMMARY).exists()  # a drill's name may end with -repeats, too
+    if (path / PLAN).exists():  # a drill's name may end with -repeats, too
+        return True
+    return path.name != _LOGS and not any((path / name).exists() for name in _SUMMARIES)

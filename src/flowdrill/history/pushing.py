@@ -22,6 +22,7 @@ from flowdrill.oci.manifests import Descriptor
 from flowdrill.oci.referrers import push_artifact
 from flowdrill.oci.repository import Repository
 
+_HUB = "docker.io"
 CREATED = "org.opencontainers.image.created"
 RUN, DRILL, VERDICT, PLAN_DIGEST = (f"dev.flowdrill.{name}" for name in ("run", "drill", "verdict", "plan-digest"))
 _REPORTS = (("report.html", "text/html"), ("result.json", "application/json"), (ATTESTATION, "application/json"))
@@ -88,8 +89,11 @@ def _reference(text: str, what: str) -> ImageReference:
 
 
 def repository_of(text: str) -> ImageReference:
-    """Return the repository that a text names, with or without `oci://`; PlanError when it names none, or an image."""
+    """Return the repository that a text names, with or without `oci://`; PlanError when it names none, or an image. A
+    name without a registry may be meant as a folder, and would be Docker Hub's: it needs the `oci://`."""
     found = _reference(text.removeprefix(OCI), text)
+    if found.registry == _HUB and not text.startswith((OCI, f"{_HUB}/")):
+        raise PlanError(f"{text}: names no registry", f"write {OCI}{text} for {found.name}; runs go into no folder")
     if found.tag is not None or found.digest is not None:
         raise PlanError(f"{text}: names an image, and a repository is meant", "leave its tag and digest out")
     return found

@@ -70,8 +70,7 @@ class S3Run:
 
     def told(self) -> Told:
         """Return what it says of itself, without its archive."""
-        if not _RUN_ID.fullmatch(self.name) or not self.there & {one for one, _ in _PUSHED}:
-            raise RunFolderError(f"{self.name[:200]!r}: is no run that flowdrill has pushed", "move it elsewhere")
+        self._check()
         if RESULT not in self.there:
             raise RunFolderError(f"{self.name}: has no {RESULT}: its push did not come to its end", "push it again")
         attestation = None
@@ -82,12 +81,17 @@ class S3Run:
     @contextmanager
     def whole(self) -> Iterator[Path]:
         """Give its archive, fetched into a folder that is removed afterwards."""
+        self._check()
         if ARCHIVE not in self.there:
             raise RunFolderError(f"{self.name}: its archive is not there: only its report was pushed", "push it whole")
         with tempfile.TemporaryDirectory(prefix="flowdrill-") as place:
             path = Path(place) / f"{self.name}.zip"
             self.bucket.fetch(f"{self.name}/{ARCHIVE}", path)
             yield path
+
+    def _check(self) -> None:
+        if not _RUN_ID.fullmatch(self.name) or not self.there & {one for one, _ in _PUSHED}:
+            raise RunFolderError(f"{self.name[:200]!r}: is no run that flowdrill has pushed", "move it elsewhere")
 
 
 def push_to_s3(bucket: Bucket, folder: Path, result: Result, *, report_only: bool) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
@@ -232,14 +233,37 @@ def experiment_activity(activity: ActivityPlan) -> dict[str, JsonValue]:
 
 
 def local_files(plan: ChaosPlan) -> Iterator[str]:
-    """Return the names that activities' code may have beside the drill file, whether or not it is there."""
+    """Return the names that activities' code may have beside the drill file, whether or not it is there: also of what
+    looks at their answers."""
     for _, one in plan.activities:
-        if isinstance(one.provider, PythonProvider):
-            parts = one.provider.module.split(".")
-            yield from (
-                "/".join(parts[: n + 1]) + ending for n in range(len(parts)) for ending in (".py", "/__init__.py")
-            )
-        elif isinstance(one.provider, ProcessProvider):
-            yield one.provider.path
-            words = one.provider.arguments
-            yield from (word for word in words if isinstance(word, str)) if isinstance(words, list) else ()
+        yield from _files_of(one.provider.model_dump(mode="json"))
+        if isinstance(one.tolerance, dict) and isinstance(one.tolerance.get("provider"), dict):
+            yield from _files_of(one.tolerance["provider"])
+
+
+def module_files(module: str) -> Iterator[str]:
+    """Return the files that a module may be, and the packages that it is in: `a/__init__.py`, `a/b.py`."""
+    parts = module.split(".")
+    yield from ("/".join(parts[: n + 1]) + ending for n in range(len(parts)) for ending in (".py", "/__init__.py"))
+
+
+def _files_of(provider: Any) -> Iterator[str]:
+    match provider:
+        case {"type": "python", "module": str(module)}:
+            yield from module_files(module)
+        case {"type": "process", "path": str(path), **rest}:
+            yield path
+            yield from _words(rest.get("arguments"))
+
+
+def _words(arguments: Any) -> Iterator[str]:
+    """The words that a program is called with, as Chaos Toolkit takes them."""
+    if isinstance(arguments, str):
+        try:
+            yield from shlex.split(arguments)
+        except ValueError:
+            yield from arguments.split()
+    elif isinstance(arguments, dict):
+        yield from (one for one in (*arguments, *arguments.values()) if isinstance(one, str))
+    elif isinstance(arguments, list):
+        yield from (one for one in arguments if isinstance(one, str))

@@ -48,7 +48,7 @@ class End(StrEnum):
 
     COMPLETED = "completed"  # broken, and observed until recovery held or a limit passed
     REFUSED = "refused"  # preflight failed; nothing was touched
-    UNSTEADY = "unsteady"  # the baseline did not hold; nothing was touched
+    UNSTEADY = "unsteady"  # the steady state did not hold; nothing was broken
     NOT_BROKEN = "not broken"  # the fault did not reach users within its limit
     INTERRUPTED = "interrupted"  # SIGINT or SIGTERM
     LIMIT = "stopped by a limit"  # one of the drill's limits was reached

@@ -51,7 +51,12 @@ def referrers_of(repository: Repository, subject: str, artifact_type: str) -> tu
     if found is None:
         held = _index_at(repository, fallback_tag(subject))
         found = [] if held is None else held.entries
-    parsed = (_referrer(one) for one in found[:_MOST_ENTRIES])
+    if len(found) > _MOST_ENTRIES:
+        raise RegistryError(
+            f"{repository.where}: more than {_MOST_ENTRIES} artifacts refer to {subject}",
+            "Half of them would be half an answer: take old ones away.",
+        )
+    parsed = (_referrer(one) for one in found)
     return tuple(one for one in parsed if one is not None and one.artifact_type == artifact_type)
 
 

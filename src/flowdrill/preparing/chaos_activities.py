@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from flowdrill.edges.chaostoolkit.activities import (
@@ -31,9 +31,13 @@ def activities_of(
     journal is kept there."""
     if not drill.chaos.activities:
         return None
-    cluster = cluster_variables(post.context, post.kubeconfig, within=post.context == IN_CLUSTER)
-    room = ActivityRoom(Path(post.near), environ, cluster)
+    room = ActivityRoom(Path(post.near), environ, cluster_of(post))
     return ChaosActivities(drill.chaos, room, MonotonicClock(), run_folder)
+
+
+def cluster_of(post: Post) -> dict[str, str]:
+    """Return the variables that lead activities to a drill's cluster."""
+    return cluster_variables(post.context, post.kubeconfig, within=post.context == IN_CLUSTER)
 
 
 def refuse_invalid_activities(drill: Drill, near: Path) -> None:
@@ -51,6 +55,11 @@ def refuse_invalid_activities(drill: Drill, near: Path) -> None:
 
 
 def secrets_given(plan: ChaosPlan, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values that the drill gives its activities as secrets, and that no event may hold. What could be a
-    word or a number of an event itself is left out: what activities say is cleaned before."""
-    return tuple(sorted(one for one in secrets_of_plan(plan, environ) if len(one) >= _SURE and not one.isdigit()))
+    """Return the values that the drill gives its activities as secrets, and that no event may hold."""
+    return sure_secrets(secrets_of_plan(plan, environ))
+
+
+def sure_secrets(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return those that can be taken out of any event: what could be a word or a number of the event itself is left
+    out, and has to be taken out of what is told before."""
+    return tuple(sorted(one for one in secrets if len(one) >= _SURE and not one.isdigit()))

@@ -43,7 +43,7 @@ from flowdrill.edges.scanner.trivy import TrivyScanner
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LedgerBook, Obstacle, Source
 from flowdrill.engine.preflight import refuse_unfit
-from flowdrill.errors import TargetMissingError
+from flowdrill.errors import PlanError, TargetMissingError
 from flowdrill.model.advisories import Advisories
 from flowdrill.model.controls import Controls
 from flowdrill.model.drill import Drill, RegistryAccess
@@ -133,6 +133,15 @@ def plan_as_written(drill_file: Path) -> DrillFile:
         read_advisories(drill.policy.advisories, near),
         read_controls(drill.audit.controls, near),
     )
+
+
+def refuse_unknown_url(drill: Drill) -> None:
+    """PlanError when the drill is one for many workloads: something in its URL only their Services say."""
+    if not drill.url_is_known:
+        raise PlanError(
+            f"load.url {drill.load.url}: what is in braces is said by the Service before a workload",
+            "name the workloads with --selector, whose Services are looked up; or write the URL",
+        )
 
 
 @contextmanager

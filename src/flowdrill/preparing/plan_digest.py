@@ -11,10 +11,10 @@ from pathlib import Path, PurePath
 
 from flowdrill.analysis.approved_plan import approved_plan
 from flowdrill.analysis.scenario_sources import scenario_sources
+from flowdrill.edges.planfiles.activity_files import activity_files
 from flowdrill.edges.planfiles.reading import ScenarioFolder
 from flowdrill.edges.runfolder.folder import json_text, plan_text
 from flowdrill.errors import PlanError
-from flowdrill.model.chaos_plan import local_files
 from flowdrill.model.drill import Drill
 from flowdrill.model.drill_plan import CoveredFile
 from flowdrill.model.obstacle_plan import RegistryDown
@@ -42,16 +42,16 @@ def digest_of(drill: Drill, found: ScenarioFolder, near: Path, context: str | No
 
 
 def _command_words(drill: Drill, near: Path) -> Iterator[tuple[str, str]]:
-    for role, command in _commands(drill):
+    for role, command in _commands(drill, near):
         yield from ((role, word) for at, word in enumerate(command) if at > 0 or not _is_of_the_machine(word, near))
 
 
-def _commands(drill: Drill) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _commands(drill: Drill, near: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "rollback.command", drill.rollback.command
     for one in drill.obstacles:
         if isinstance(one, RegistryDown):
             yield from (("obstacles.registry-down", command) for command in (one.down, one.up))
-    yield from (("chaos", (name,)) for name in dict.fromkeys(local_files(drill.chaos)))
+    yield from (("chaos", (name,)) for name in activity_files(drill.chaos, near))
 
 
 def _is_of_the_machine(program: str, near: Path) -> bool:

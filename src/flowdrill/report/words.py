@@ -23,7 +23,7 @@ LIMIT_WORDS = {Status.PASS: "kept", Status.WARNING: "not watched", Status.FAIL: 
 END_WORDS = {
     End.COMPLETED: "completed",
     End.REFUSED: "refused in preflight; nothing was touched",
-    End.UNSTEADY: "stopped before the break, because the service was not steady; nothing was touched",
+    End.UNSTEADY: "stopped before the break, because the service was not steady; nothing was broken",
     End.NOT_BROKEN: "the fault did not reach users",
     End.INTERRUPTED: "interrupted",
     End.LIMIT: "stopped by one of the drill's limits",

@@ -22,10 +22,12 @@ from flowdrill.engine.run import run
 from flowdrill.errors import FlowdrillError
 from flowdrill.model.events import Event
 from flowdrill.model.outcome import FILE_HEADER
+from flowdrill.preparing.chaos_activities import sure_secrets
 from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill
 from tests.fakes.paced_time import PacedTime
 from tests.fakes.world import World, drill_of
 
+_POST = SimpleNamespace(context="the-drills", kubeconfig="/the/drills")
 DRILL = {
     "baseline": {"window": "1s", "max_bad_ratio": "30%"},
     "hold": "1s",
@@ -42,6 +44,7 @@ class Theatre:
     drill: dict[str, Any] = field(default_factory=dict)
     refuses: FlowdrillError | None = None
     session: Session | None = None
+    hidden: tuple[str, ...] = ("hidden-text",)
     hands_over: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -54,9 +57,10 @@ class Theatre:
         if self.refuses is not None:
             raise self.refuses
         world, lock = self.world, threading.RLock()
-        here = SimpleNamespace(workload=world.workload, registry=world.registry, environ={})
+        here = SimpleNamespace(workload=world.workload, registry=world.registry, environ={}, post=_POST)
         pilot.opened(cast("OpenDrill", here))
-        with RunFolder.create(self.out, world.drill, world.scenario, datetime.now(UTC)) as folder:
+        hidden = sure_secrets(asked.hidden)
+        with RunFolder.create(self.out, world.drill, world.scenario, datetime.now(UTC), hidden) as folder:
             outcomes = folder.path / OUTCOMES
             outcomes.write_bytes(FILE_HEADER)
 
@@ -82,7 +86,7 @@ class Theatre:
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     theatre = context["theatre"]
     plan = cast("DrillFile", SimpleNamespace(drill=theatre.world.drill))
-    run_with = SteeredRun(out=theatre.out, hidden=("hidden-text",))
+    run_with = SteeredRun(out=theatre.out, hidden=theatre.hidden)
     experiment = {name: value for name, value in context.items() if name != "theatre"}
     asked = Asked(plan, Cluster(None, None), run_with, experiment, dry=context.get("dry") is not None)
     theatre.session = Session(asked, theatre.carry_out)

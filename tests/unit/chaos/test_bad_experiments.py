@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +106,26 @@ def test_a_tolerance_for_something_else_ends_the_run_before_it_begins(
     probe_of(experiment, func)["tolerance"] = tolerance
     ensure_experiment_is_valid(experiment)  # chaoslib has nothing against it
     assert f"{func} returns a " in interrupted(experiment, caplog)
+
+
+def test_an_experiment_that_leaves_out_what_its_drill_does_ends_before_it_begins(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    experiment = shipped()
+    arguments_of(experiment)["drill"] = "drills/pod-deleted-during-rollback.yaml"
+    said = interrupted(experiment, caplog)
+    assert "the experiment has not the drill's activity 'the deployment is available' (steady state)" in said
+
+
+def test_a_drill_of_many_workloads_ends_the_run_before_it_begins(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "many.yaml").write_text(
+        f"drill: many\nextends: {ROOT}/drills/edge-missing.yaml\nload: {{url: 'http://{{service}}.test'}}\n"
+    )
+    experiment = shipped()
+    arguments_of(experiment)["drill"] = str(tmp_path / "many.yaml")
+    assert "what is in braces is said by the Service before a workload" in interrupted(experiment, caplog)
 
 
 def test_an_unknown_context_ends_the_run_before_it_begins(

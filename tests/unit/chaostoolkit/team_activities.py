@@ -1,6 +1,7 @@
 """What a team's own module may have in it, and what it had better not."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -56,3 +57,30 @@ def lie():
         except OSError:
             continue
     return True
+
+
+def fail_with_the_token(secrets):
+    raise KeyError(secrets["token"])
+
+
+def answer_with_the_token(secrets):
+    return {"token is": [secrets["token"]]}
+
+
+def flee_and_flood(pid_file):
+    """Leaves a process that writes without end, and ends whoever would end it."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        while True:
+            os.write(1, b"x" * 10_000)
+    Path(pid_file).write_text(str(pid), "utf-8")
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(3600)
+
+
+def nest():
+    answer = []
+    for _ in range(700):
+        answer = [answer]
+    return answer

@@ -155,6 +155,32 @@ def test_it_sees_what_the_drill_gives_it_and_where_the_cluster_is_and_no_more(be
     assert "token is [redacted]" in run["printed"]
 
 
+def test_one_that_ends_its_overseer_and_floods_is_over_all_the_same(benches: Any, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    bench = benches(python("flee", "flee_and_flood", provider={"arguments": {"pid_file": str(pid_file)}}), limit="2s")
+    over = bench.run("flee")
+    assert over.end in (ActivityEnd.DIED, ActivityEnd.TIMED_OUT)
+    until(lambda: gone(int(pid_file.read_text())), "it writes on, though nobody reads")
+
+
+def test_an_answer_without_a_bottom_is_no_reason_to_lose_it(benches: Any) -> None:
+    bench = benches(python("deep", "nest"))
+    assert bench.run("deep").end is ActivityEnd.DONE
+    assert bench.journal["run"][0]["flowdrill"]["end"] == "done"
+
+
+@pytest.mark.parametrize("func", ["fail_with_the_token", "answer_with_the_token"])
+def test_a_secret_is_known_however_it_is_written(benches: Any, func: str) -> None:
+    token = "pa\\ss'wörd\"&%"
+    probe = python("it", func, "probe", tolerance="x", provider={"secrets": ["team"]})
+    secrets = {"team": {"token": {"type": "env", "key": "TEAM_TOKEN"}}}
+    bench = benches(probe, environ={**ENVIRON, "TEAM_TOKEN": token}, secrets=secrets)
+    said = bench.run("it").says
+    assert "[redacted]" in said
+    assert "ss" not in said
+    assert "rd" not in json.dumps([one.get("exception") for one in bench.journal["run"]])
+
+
 def test_a_secret_that_could_be_any_word_is_taken_out_of_no_event() -> None:
     keys = {name: {"type": "env", "key": name} for name in ("LONG", "SHORT", "WORD", "NUMBER")}
     plan = ChaosPlan.model_validate_json(json.dumps({"secrets": {"team": keys}}))

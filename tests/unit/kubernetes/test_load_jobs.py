@@ -178,13 +178,11 @@ def test_a_master_that_has_ended_says_how(jobs: KubernetesLoadJobs, server: Fake
     assert "is gone" in str(jobs.master_gone(RUN))
 
 
-def test_another_master_that_kubernetes_makes_is_not_taken_for_the_one_that_died(
-    jobs: KubernetesLoadJobs, server: FakeApiServer
-) -> None:
+def test_another_pod_in_the_masters_place_is_not_the_master(jobs: KubernetesLoadJobs, server: FakeApiServer) -> None:
     server.has(f"{CORE}/pods", pod("load-1", podIP="10.0.0.7"))
     assert jobs.master_address(RUN) == "10.0.0.7"
     assert jobs.master_gone(RUN) is None
-    server.has(f"{CORE}/pods", pod("load-2", podIP="10.0.0.9"))
+    server.has(f"{CORE}/pods", pod("load-2", podIP="10.0.0.8"))
     assert "is gone" in str(jobs.master_gone(RUN))
     with pytest.raises(ClusterError, match="is gone"):
         jobs.connect(RUN)

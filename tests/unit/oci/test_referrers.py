@@ -233,3 +233,16 @@ def test_the_gate_asks_the_runs_beside_an_image(
 )
 def test_the_tag_is_that_of_the_specification(digest: str, tag: str) -> None:
     assert fallback_tag(digest) == tag
+
+
+def test_more_referrers_than_are_read_are_an_error_since_a_failure_may_be_among_them(
+    registry: LoopbackRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(registry.client()) as client:
+        repository = Repository(client, "app")
+        stable = put_image(repository)
+        for name in ("one", "two"):
+            push_artifact(repository, artifact(stable, name), stable.digest)
+        monkeypatch.setattr("flowdrill.oci.referrers._MOST_ENTRIES", 1)
+        with pytest.raises(RegistryError, match=f"more than 1 artifacts refer to {stable.digest}"):
+            referrers_of(repository, stable.digest, KIND)

@@ -2,13 +2,20 @@
 an experiment that is interrupted, an activity that fails. Beside it stands the drill's own guard, a process that acts
 when all of Chaos Toolkit is gone."""
 
+import logging
+import time
 from typing import Any
 
 from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import EventHandlerRegistry, RunEventHandler
-from chaoslib.types import Activity, Configuration, Experiment, Journal, Run
+from chaoslib.types import Activity, Configuration, Experiment, Journal, Run, Secrets
 
 from flowdrill.chaos.configured import GUARDED, known_session
+from flowdrill.chaos.session import Session
+from flowdrill.edges.terminal.lines import visible
+from flowdrill.engine.facts import Step
+from flowdrill.engine.narrator import Narrator
+from flowdrill.model.instant import Instant
 
 __all__ = [
     "after_activity_control",
@@ -19,6 +26,7 @@ __all__ = [
     "configure_control",
 ]
 
+_log = logging.getLogger("chaostoolkit")
 _ASKED = "InterruptExecution: "  # what chaoslib makes a failed activity of
 
 
@@ -61,13 +69,20 @@ def before_activity_control(context: Activity, configuration: Configuration = No
 
 
 def after_activity_control(
-    context: Activity, state: Run = None, configuration: Configuration = None, **_arguments: Any
+    context: Activity,
+    state: Run = None,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+    **_arguments: Any,
 ) -> None:
     """InterruptExecution where a signal has asked for it while an activity ran: chaoslib takes that for the activity's
-    failure, and goes on."""
+    failure, and goes on; also where what the drill wants before its break is not so."""
     session = known_session(configuration)
+    if session is None:
+        return
+    _take_own(session, context, state or {}, (configuration, secrets or {}))
     told = "".join((state or {}).get("exception") or ())
-    if session is None or _ASKED not in told:
+    if _ASKED not in told:
         return
     session.stopped = session.stopped or told.rpartition(_ASKED)[2].strip()
     raise InterruptExecution(session.stopped)
@@ -76,7 +91,21 @@ def after_activity_control(
 def after_experiment_control(
     context: Experiment, state: Journal, configuration: Configuration = None, **_arguments: Any
 ) -> None:
-    """Have everything put back, whether or not rollbacks were played."""
+    """Have everything put back, whether or not rollbacks were played. An experiment whose drill was never opened has
+    failed: chaoslib takes actions that fail for part of it."""
     session = known_session(configuration)
     if session is not None:
         session.finish(state)
+    elif state.get("status") == "completed":
+        _log.error("flowdrill: no drill was open: nothing was drilled")
+        state["status"] = "failed"
+
+
+def _take_own(session: Session, activity: Activity, run: Run, given: tuple[Configuration, Secrets]) -> None:
+    if session.dry or session.over or not session.in_method:
+        return
+    now = time.monotonic_ns()
+    tell = Narrator(session.ports.clock, session.write)
+    why = session.own.take(activity, run, given, Instant(now, now), tell)
+    if why is not None and not session.was_asked(Step.BREAK):
+        raise InterruptExecution(visible(why))

@@ -13,7 +13,7 @@ from flowdrill.chaos.configured import known_session, put_session
 from flowdrill.chaos.session import Session
 from flowdrill.chaos.tolerances import tolerance_problem
 from flowdrill.edges.terminal.lines import visible
-from flowdrill.errors import FlowdrillError
+from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.preparing.opening import plan_of
 
 __all__ = ["after_experiment_control", "before_experiment_control", "validate_control"]
@@ -48,6 +48,8 @@ def before_experiment_control(
         problem = tolerance_problem(context)
         if problem is not None:
             raise problem
+        if known_session(configuration) is not None:
+            raise PlanError("record_timeline: an experiment has one drill", "list the control once")
         asked = asked_of(context, arguments, approved or [], strings_in(secrets), os.environ)
         session = Session(asked)
         put_session(configuration, session)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flowdrill.analysis.printable import printable
-from flowdrill.analysis.redaction import redact, secrets_of
+from flowdrill.analysis.redaction import redact, secret_texts, secrets_of
 from flowdrill.edges.chaostoolkit.activity_child import START_SECONDS, ActivityChild, ChildEnd
 from flowdrill.edges.chaostoolkit.activity_journal import ActivityJournal
 from flowdrill.edges.chaostoolkit.checking import problems_of
@@ -28,7 +30,7 @@ _NEEDED = frozenset(  # no secret is in these, and programs do not run well with
     }
 )
 _JOIN_SECONDS = 10.0
-_SHORTEST_SECRET = 4  # characters
+_NO_BOTTOM = "its answer is nested too deep to be kept"
 _SHOWN = 200  # characters of a probe's answer in an event
 
 
@@ -138,6 +140,12 @@ class ChaosActivities:
     def _over(self, slot: ActivitySlot, end: ChildEnd) -> None:
         with self._lock:
             asked = self._running.pop(slot, None) is not None
+        try:
+            self._tell_over(slot, end, asked=asked)
+        except RecursionError:  # its answer is nested without a bottom: it is told without
+            self._tell_over(slot, replace(end, run=None, says=end.says or _NO_BOTTOM), asked=asked)
+
+    def _tell_over(self, slot: ActivitySlot, end: ChildEnd, *, asked: bool) -> None:
         says = self._clean(end.says) if end.says else self._answer(end)
         if self._journal is not None and (asked or end.end is not ActivityEnd.STOPPED):
             self._journal.add(slot, self._by_name[slot.name], end, says)
@@ -161,16 +169,16 @@ def request_of(plan: ChaosPlan, folder: Path) -> dict[str, Any]:
 
 def secrets_known(plan: ChaosPlan, environ: Mapping[str, str]) -> frozenset[str]:
     """Return what must be written nowhere: the values of the plan's secrets, and everything of the environment that is
-    secret by its name."""
-    return secrets_of(environ) | secrets_of_plan(plan, environ)
+    secret by its name; also as an error's text, JSON or a URL writes them."""
+    known = secrets_of(environ) | secrets_of_plan(plan, environ)
+    return known | {
+        written for one in known for written in (repr(one)[1:-1], json.dumps(one)[1:-1], quote(one, safe=""))
+    }
 
 
 def secrets_of_plan(plan: ChaosPlan, environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the values of the plan's secrets, and each line of those with several. What is as short as `1` or `on` is
-    left out: it would be redacted everywhere."""
-    own = (environ.get(name, "") for name in plan.secret_variables)
-    lines = {one.strip() for value in own for one in (value, *value.splitlines())}
-    return frozenset(one for one in lines if len(one) >= _SHORTEST_SECRET)
+    """Return the values of the plan's secrets."""
+    return secret_texts(environ.get(name, "") for name in plan.secret_variables)
 
 
 def own_environment(plan: ChaosPlan, room: ActivityRoom) -> dict[str, str]:

@@ -24,6 +24,7 @@ _END_SECONDS = 5.0  # for the overseer to end everything
 _MOST_TOLD_BYTES = 4 << 20  # what a process may say of itself
 _MOST_OUTPUT_BYTES = 64 << 10
 _PIECE = 1 << 16
+_MOST_PIECES = 32  # more than a pipe holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,9 @@ class ActivityChild:
         end_process(self._process)
         os.set_blocking(stdout, False)
         with suppress(OSError):
-            while piece := os.read(stdout, _PIECE):
+            for _ in range(_MOST_PIECES):  # somebody who has fled may write on
+                if not (piece := os.read(stdout, _PIECE)):
+                    break
                 self._keep(piece)
         with self._lock:  # nobody wakes it any more
             for fd in (self._told, self._wake_read, self._wake_write):

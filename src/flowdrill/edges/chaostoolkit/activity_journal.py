@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from flowdrill.analysis.redaction import redact
+from flowdrill.analysis.redaction import cleaned, redact
 from flowdrill.analysis.shown_plan import shown_plan
 from flowdrill.durable_file import replace_whole
 from flowdrill.edges.chaostoolkit.activity_child import ChildEnd
@@ -70,7 +70,7 @@ class ActivityJournal:
     def _clean(self, run: dict[str, Any]) -> dict[str, Any]:
         """Without the secrets' values, wherever they are, and without what is secret by its name."""
         plain = json.loads(json.dumps(run, default=str))
-        return shown_plan(_redacted(plain, self._secrets))
+        return shown_plan(cleaned(plain, lambda text: redact(text, self._secrets)))
 
     def _journal(self) -> dict[str, Any]:
         held = {place: [run for at, run in self._runs if at is place] for place in ActivityPlace}
@@ -101,11 +101,3 @@ def _hypothesis(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _both(instant: Instant | None) -> list[int] | None:
     return None if instant is None else [instant.earliest_ns, instant.latest_ns]
-
-
-def _redacted(value: Any, secrets: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {redact(key, secrets): _redacted(one, secrets) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_redacted(one, secrets) for one in value]
-    return redact(value, secrets) if isinstance(value, str) else value

@@ -48,6 +48,11 @@ class Defect:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A signal ended its work, which did not hear it itself by then, or no longer."""
+
+
 class Forked:
     """One such process, as this one sees it."""
 
@@ -82,12 +87,14 @@ class Forked:
 
 def forked(work: Callable[[Send], object], log: Path) -> Forked:
     """Start `work` in a process of its own. What it sends, and at last what it returns, come through `next_word`, all
-    of which must be possible to pickle; Defect when it raises. Its output goes to the end of `log`. OSError."""
+    of which must be possible to pickle; Defect when it raises, Stopped when a signal ends it. Its output goes to the
+    end of `log`. OSError."""
     assert threading.active_count() == 1, threading.enumerate()  # noqa: S101 - see above
     hears, says = Pipe(duplex=False)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):  # else it would be written by both
+        with suppress(OSError, ValueError):  # nobody reads any more: no drill is to end for it
+            stream.flush()
     gc.freeze()  # what is there by now is looked at by no child's collector: the pages stay shared
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # until it has handlers of its own
     try:
@@ -136,8 +143,10 @@ def _be_the_child(work: Callable[[Send], object], says: Connection, output: int,
         for number in _PASSED_ON:
             signal.signal(number, _stop)
         _die_with(parent)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        says.send(_done(work, says))
+        last = _done(work, says, mask)
+        for number in _PASSED_ON:  # it is over: what came of it must not be lost on its way
+            signal.signal(number, signal.SIG_IGN)
+        says.send(last)
         code = 0
     except BaseException:  # noqa: BLE001 - also a signal's: it must not run on as the parent
         with suppress(Exception):
@@ -157,13 +166,16 @@ def _write_to(output: int) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
-def _done(work: Callable[[Send], object], says: Connection) -> object:
+def _done(work: Callable[[Send], object], says: Connection, mask: set[Any]) -> object:
     def send(word: object) -> None:
         with suppress(OSError):  # whoever was to hear it is gone, and this process is asked to end
             says.send(word)
 
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return work(send)
+    except KeyboardInterrupt:
+        return Stopped()
     except Exception:  # noqa: BLE001 - it is told
         return Defect(traceback.format_exc())
 

@@ -55,12 +55,12 @@ class KubernetesLoadJobs:
 
     def __init__(self, api: Api, target: Target, plan: InClusterLoad | None, load: PodLoad | None) -> None:
         self._api, self._target, self._plan, self._load = api, target, plan, load
+        self._master: str | None = None  # the pod that is heard: another one of the Job's knows nothing of this load
         space = target.namespace
         self._core = f"/api/v1/namespaces/{space}"
         jobs = f"/apis/batch/v1/namespaces/{space}/jobs"
         policies = f"/apis/networking.k8s.io/v1/namespaces/{space}/networkpolicies"
         self._jobs, self._policies = jobs, policies
-        self._master_uid: str | None = None  # of the pod that the workers were told of
         master = master_job_name(target)
         # the workers first: a master that is gone leaves them under way for a while
         self._objects = (
@@ -97,8 +97,9 @@ class KubernetesLoadJobs:
     def master_address(self, run_id: str) -> str | None:
         """Return the address of the master's pod, None while it has none."""
         pod = self._pod(run_id, MASTER)
-        self._master_uid = None if pod is None else str(pod["metadata"]["uid"])
         address = None if pod is None else (pod.get("status") or {}).get("podIP")
+        if pod is not None and address is not None:
+            self._master = str(pod["metadata"]["name"])
         return None if address is None else str(address)
 
     def start_workers(self, run_id: str, address: str) -> None:
@@ -125,14 +126,14 @@ class KubernetesLoadJobs:
 
     def connect(self, run_id: str) -> PortForward:
         """Connect to the master's relay."""
-        pod = self._the_master(run_id)
+        pod = self._pod(run_id, MASTER)
         if pod is None:
             raise ClusterError("the pod of the load's master is gone", "see the cluster's events")
         return open_port(self._api, self._target.namespace, str(pod["metadata"]["name"]), RELAY_PORT)
 
     def master_gone(self, run_id: str) -> str | None:
         """Return what became of the master's pod, None while it runs."""
-        pod = self._the_master(run_id)
+        pod = self._pod(run_id, MASTER)
         if pod is None:
             return "the pod of the load's master is gone: somebody has deleted it, or its node"
         return self._end_of(pod) if (pod.get("status") or {}).get("phase") in _OVER else None
@@ -234,13 +235,8 @@ class KubernetesLoadJobs:
         return [one for one in self._api.items(f"{self._core}/pods", query) if started_by(one) == run_id]
 
     def _pod(self, run_id: str, part: str) -> Json | None:
-        return next(iter(self._pods(run_id, part)), None)
-
-    def _the_master(self, run_id: str) -> Json | None:
-        """The one that has the load: where a pod was deleted, a Job of Kubernetes before 1.23 makes another in its
-        place, which has counted nothing and has no workers."""
-        pods = self._pods(run_id, MASTER)
-        return next((one for one in pods if self._master_uid in {None, str(one["metadata"]["uid"])}), None)
+        pods = self._pods(run_id, part)
+        return next((one for one in pods if self._master in (None, one["metadata"]["name"])), None)
 
     def _end_of(self, pod: Json) -> str:
         status = pod.get("status") or {}

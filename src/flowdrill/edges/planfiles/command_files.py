@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from flowdrill.analysis.redaction import follows_secret_option
+from flowdrill.edges.planfiles.activity_files import activity_files
 from flowdrill.errors import PlanError
-from flowdrill.model.chaos_plan import local_files
 from flowdrill.model.drill import Drill
 from flowdrill.model.obstacle_plan import RegistryDown
 
@@ -17,7 +17,7 @@ def command_files(drill: Drill, near: Path) -> Iterator[Path]:
     """Yield the files below the drill's folder `near` that a word of a command names, or an activity. A program that is
     named from the root is the pod's own. PlanError for any other file outside, for a link, and for what an option says
     is secret."""
-    for key, command in _commands(drill):
+    for key, command in _commands(drill, near):
         for number, word in enumerate(command):
             if not _is_file(near / word) or (number == 0 and PurePath(word).is_absolute()):
                 continue
@@ -40,12 +40,12 @@ def _is_below(path: Path, folder: Path) -> bool:
     return Path(os.path.normpath(path.absolute())).is_relative_to(os.path.normpath(folder.absolute()))
 
 
-def _commands(drill: Drill) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _commands(drill: Drill, near: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "rollback.command", drill.rollback.command
     for one in drill.obstacles:
         if isinstance(one, RegistryDown):
             yield from (("obstacles.registry-down", command) for command in (one.down, one.up))
-    yield from (("chaos", (name,)) for name in sorted(set(local_files(drill.chaos))))
+    yield from (("chaos", (name,)) for name in sorted(activity_files(drill.chaos, near)))
 
 
 def _stays(drill: Drill, key: str, word: str, why: str) -> PlanError:

@@ -79,6 +79,9 @@ class Bucket:
                     if count > _MOST_KEYS:
                         raise StoreError(f"{self.place}: more than {_MOST_KEYS} objects", "name a narrower prefix")
                     yield Listed(str(one["Key"]).removeprefix(self.place.prefix), int(one["Size"]))
+                if page.get("IsTruncated") and not page.get("NextContinuationToken"):
+                    # what is left out may be the drill that has failed since
+                    raise StoreError(f"{self.place}: the store's list ends before its end", "ask the store's operator")
 
     def small(self, key: str, limit: int) -> bytes:
         """Return an object of at most `limit` bytes. RunFolderError when it is gone, may not be read or is larger;
@@ -153,13 +156,13 @@ class Bucket:
                 found = self._client.head_object(
                     Bucket=self.place.bucket, Key=self.place.prefix + key, ChecksumMode="ENABLED"
                 )
+                told = found.get("ChecksumSHA256")
+                if told is not None and "-" not in told and not by_reading:  # with a dash: of parts
+                    return base64.b64decode(told)
         except self._errors.ClientError as error:
             if _code(error) in _ABSENT:
                 return None
             raise self._refused(self._where(key), error) from error
-        told = found.get("ChecksumSHA256")
-        if told is not None and "-" not in told and not by_reading:  # with a dash: of parts
-            return base64.b64decode(told)
         digest = hashlib.sha256()
         for piece in self._pieces(key, MOST_BYTES):
             digest.update(piece)
@@ -196,7 +199,7 @@ class Bucket:
             if not refusals:
                 raise
             raise self._refused(what, error) from error
-        except (self._errors.BotoCoreError, ValueError) as error:
+        except (self._errors.BotoCoreError, ValueError, LookupError) as error:
             raise StoreError(f"{self._named(what)} cannot be reached: {type(error).__name__}", _CHECK) from error
 
     def _refused(self, what: str, error: Any) -> StoreError:
