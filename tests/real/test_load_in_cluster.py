@@ -72,7 +72,9 @@ class Loaded:
         """Carry it out; the process that has ended, and its run folder."""
         out = self.folder / file.stem
         done = flowdrill("run", file, "--context", self.stand.play.context, "--out", out)
-        return done, next(out.iterdir())
+        folder = next(out.iterdir(), None) if out.is_dir() else None
+        assert folder is not None, f"no run folder: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+        return done, folder
 
     def left(self) -> list[str]:
         """What is there beside the workload."""
