@@ -162,6 +162,7 @@ def test_three_workers_in_the_cluster_measure_what_one_process_does(loaded: Load
     assert loaded.left() == []
 
 
+@pytest.mark.endurance
 def test_an_image_that_is_not_there_is_found_before_anything_is_broken(loaded: Loaded) -> None:
     nowhere = loaded.image.partition("@")[0].rpartition(":")[0] + ":not-there"
     done, _ = loaded.run(loaded.drill_file("nowhere", inside=True, image=nowhere))
