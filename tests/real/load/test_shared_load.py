@@ -173,7 +173,10 @@ def test_a_worker_that_hangs_is_heard_of_and_goes_on_with_its_share(shared_load)
     load.until(lambda: bool(load.news(WorkerNews.LEFT)))
     os.kill(load.source.workers[0].pid, signal.SIGCONT)
     load.until(lambda: len(load.news(WorkerNews.TOOK_SHARE)) == 4)
+    sent = load.sent()
+    load.until(lambda: load.sent() >= sent + RATE)
     load.stop()
+    assert load.run.not_sent > 0.5 * RATE  # a third of it, for seconds: what was due meanwhile is not sent all at once
     assert not load.run.workers[load.news(WorkerNews.LEFT)[0].worker - 1].late
 
 
