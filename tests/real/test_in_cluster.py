@@ -89,7 +89,8 @@ class Scheduled:
         return dict(found)
 
     def evidence(self) -> list[dict[str, Any]]:
-        listed = flowdrill("evidence", self.stand.image, "--plain-http", "--json")
+        listed = flowdrill("evidence", f"oci://{self.stand.image}", "--plain-http", "--json")
+        assert listed.returncode in (0, 1), listed.stderr
         return list(json.loads(listed.stdout)["runs"])
 
 
