@@ -19,7 +19,7 @@ from flowdrill.report.schema import schema_text
 from tests.real.fleet_stage import SELECTOR, URL, FleetStage, fleet_stage, service, targets_of
 from tests.real.lab import until
 
-pytestmark = pytest.mark.drills
+pytestmark = pytest.mark.alone
 Json = dict[str, Any]
 _MOST_TRIES = 3  # a machine that is too busy sends too late, and then nobody knows
 

@@ -15,7 +15,7 @@ import yaml
 
 from tests.real.fleet_stage import FleetStage, fleet_stage, service, short_drill
 
-pytestmark = pytest.mark.drills
+pytestmark = pytest.mark.alone
 SPACE, PORT = "gated", 30991
 HARMLESS = {
     "scenario": "more-files",
