@@ -137,7 +137,7 @@ def test_a_hypothesis_that_runs_all_the_time_disturbs_nothing(tmp_path: Path) ->
     "number",
     [
         signal.SIGTERM,
-        *(pytest.param(one, marks=pytest.mark.endurance) for one in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)),
+        *(pytest.param(one, marks=pytest.mark.drills) for one in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)),
     ],
 )
 def test_a_signal_in_the_middle_ends_the_drill_and_puts_everything_back(tmp_path: Path, number: signal.Signals) -> None:
