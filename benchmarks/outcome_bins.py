@@ -138,7 +138,7 @@ def live(requests: int, slots: int, path: Path) -> None:
     """What is done while a drill runs; stream time is taken for the harness's clock."""
     stream, reader = BinStream(), FrameReader()
     detector = SequentialDetector(normal_bad_ratio=0.01, threshold=threshold_for(3600), start_ns=0)
-    outcomes, told, alarms, now_ns = [], 0, 0, 0
+    outcomes, told, alarms, now_ns, compared_ns = [], 0, 0, 0, 0
     arguments = [sys.executable, __file__, "--stream", str(requests), "--slots", str(slots)]
     with path.open("wb") as file, subprocess.Popen(arguments, stdout=subprocess.PIPE) as sender:
         assert sender.stdout is not None
@@ -147,8 +147,8 @@ def live(requests: int, slots: int, path: Path) -> None:
             for frame, packed in reader.take(data):
                 file.write(packed)
                 counted = stream.take(frame, now_ns)
-                if isinstance(frame, Hello):
-                    clock = ClockTold(0, 0, 0, 0, 0)
+                if isinstance(frame, Hello) or now_ns >= compared_ns + NS_PER_SECOND:  # as a drill compares clocks
+                    clock, compared_ns = ClockTold(0, now_ns, 0, 0, 0), now_ns
                     file.write(pack_frame(clock))
                     stream.take(clock)
                 now_ns = now_ns if counted is None else max(now_ns, counted.complete_ns)

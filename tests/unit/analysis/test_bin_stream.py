@@ -253,6 +253,18 @@ def test_a_report_from_the_future_is_damaged_and_fills_no_memory() -> None:
     assert stream.known(None) == []
 
 
+def test_a_load_may_go_on_for_an_hour_where_clocks_are_compared_meanwhile() -> None:
+    hour_ns = 3600 * 10**9
+    stream, told = stream_of(frames_of([], [Clock()])), hour_ns - hour_ns % BIN_NS
+    late = WorkerReport(
+        9, told, 5, 5, 0, (Bin(told // BIN_NS - 1, 1, 1, told - 2 * BIN_NS, told - BIN_NS, 0, told - BIN_NS),)
+    )
+    assert stream.take(ReportCame(1, late.pack())) is None
+    stream.take(ClockTold(0, hour_ns, 0, 0, 0))
+    assert stream.take(ReportCame(1, late.pack())) is not None
+    assert stream.workers[1].damaged == 1
+
+
 def test_what_comes_before_a_clock_is_compared_does_not_count() -> None:
     requests = outage_of(random.Random(2), 100, [], 1_000 * MS)
     frames = [frame for frame in frames_of(requests, [Clock()]) if not (isinstance(frame, ClockTold) and frame.worker)]
