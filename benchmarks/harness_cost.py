@@ -28,7 +28,7 @@ from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.engine.facts import Fact, RecordsArrived
 from flowdrill.engine.lookout import Lookout
 from flowdrill.model.detect_plan import Trigger
-from flowdrill.model.drill import LoadPlan
+from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import RecordKind
 from flowdrill.model.scenario import Detector
 

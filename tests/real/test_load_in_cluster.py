@@ -22,7 +22,7 @@ from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.edges.planfiles.reading import read_drill, shipped_scenarios
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.engine.facts import Fact, RecordsArrived
-from flowdrill.model.drill import LoadPlan
+from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.measured import Measure
 from flowdrill.model.outcome import Record
 from tests.contract.conftest import Place

@@ -12,7 +12,7 @@ from flowdrill.edges.load.locust_load import LocustLoad, api_key_of
 from flowdrill.edges.planfiles.reading import shipped_scenarios
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Clock, Load
-from flowdrill.model.drill import LoadPlan
+from flowdrill.model.load_plan import LoadPlan
 from flowdrill.preparing.opening import OpenDrill
 
 _JOIN_SECONDS = 120.0  # for workers in the cluster, once their pods run

@@ -41,7 +41,6 @@ from flowdrill.errors import GuardActsError, LoadError, TakenOverError
 from flowdrill.model.activity import ActivitySlot
 from flowdrill.model.alerts import ALERT_SOURCES
 from flowdrill.model.detect_plan import HUMAN, Trigger
-from flowdrill.model.drill import LoadPlan
 from flowdrill.model.events import (
     Detected,
     LimitLook,
@@ -53,6 +52,7 @@ from flowdrill.model.events import (
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
 from flowdrill.model.kubernetes_signals import SignalKind
 from flowdrill.model.load_frames import Frame
+from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Outcome
 from flowdrill.model.scenario import Detector
 from flowdrill.model.workload import WorkloadSnapshot

@@ -18,7 +18,7 @@ from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.edges.runfolder.outcome_file import read_outcomes
 from flowdrill.engine.facts import Fact, RecordsArrived
-from flowdrill.model.drill import LoadPlan
+from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Reason, Record, RecordKind
 
 LOCUST_FILE = Path(__file__).parents[3] / "scenarios" / "load" / "run_flow.py"

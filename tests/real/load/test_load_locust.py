@@ -139,7 +139,7 @@ import os, sys, time
 from pathlib import Path
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.load.locust_load import LocustLoad
-from flowdrill.model.drill import LoadPlan
+from flowdrill.model.load_plan import LoadPlan
 plan = LoadPlan.model_validate_json(sys.argv[1])
 folder, locust_file = map(Path, sys.argv[2:])
 load = LocustLoad(plan, environ=os.environ, folder=folder, locust_file=locust_file, clock=MonotonicClock())

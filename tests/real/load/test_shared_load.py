@@ -22,9 +22,9 @@ from flowdrill.edges.load.local_master import LocalMaster
 from flowdrill.edges.runfolder.bins_file import read_bins
 from flowdrill.engine.facts import Fact, FramesArrived, LoadDied
 from flowdrill.errors import LoadError
-from flowdrill.model.drill import LoadPlan
 from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.load_frames import ClockTold, Frame, MasterEnded, WorkerNews, WorkerTold
+from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Reason
 
 API_KEY = "a-key-nobody-may-read"

@@ -23,9 +23,9 @@ from flowdrill.edges.load.locust_load import (
 )
 from flowdrill.engine.ports import Clock
 from flowdrill.errors import LoadError
-from flowdrill.model.drill import LoadPlan
 from flowdrill.model.instant import NS_PER_SECOND
 from flowdrill.model.load_frames import HARNESS, ClockTold
+from flowdrill.model.load_plan import LoadPlan
 
 _HOST = "127.0.0.1"
 _STOP_SECONDS = 15.0

@@ -17,7 +17,7 @@ from flowdrill.analysis.redaction import redact
 from flowdrill.engine.facts import LoadDied, RecordsArrived
 from flowdrill.engine.ports import Clock, Tell
 from flowdrill.errors import LoadError, PlanError, RunFolderError
-from flowdrill.model.drill import LoadPlan
+from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.load_settings import LOAD_VARIABLE, LoadSettings
 from flowdrill.model.outcome import FILE_HEADER, RECORD_BYTES, unpack_records
 
