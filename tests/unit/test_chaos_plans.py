@@ -14,7 +14,7 @@ from flowdrill.edges.planfiles.command_files import command_files
 from flowdrill.edges.planfiles.reading import read_drill
 from flowdrill.errors import PlanError
 from flowdrill.model.chaos_plan import ChaosPlan, experiment_activity
-from flowdrill.preparing.opening import plan_of
+from flowdrill.preparing.drill_file import plan_of
 from flowdrill.preparing.plan_digest import covered_files, digest_of
 
 ROOT = Path(__file__).parents[2]

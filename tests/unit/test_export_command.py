@@ -16,7 +16,7 @@ pytest.importorskip("chaoslib")
 
 from flowdrill.analysis.experiment import experiment_of, names_not_free
 from flowdrill.edges.planfiles.reading import is_suite
-from flowdrill.preparing.opening import plan_of
+from flowdrill.preparing.drill_file import plan_of
 from flowdrill.report.experiment_text import render_experiment
 from tests.fakes.world import SCENARIO, drill_of
 

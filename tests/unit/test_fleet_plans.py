@@ -16,7 +16,8 @@ from flowdrill.edges.runfolder.earlier_run import newest_run
 from flowdrill.errors import PlanError
 from flowdrill.model.fleet_target import FleetService, FleetTarget
 from flowdrill.model.workload import WorkloadKind
-from flowdrill.preparing.opening import Cluster, permit_for, plan_as_written, plan_of
+from flowdrill.preparing.drill_file import plan_as_written, plan_of
+from flowdrill.preparing.opening import Cluster, permit_for
 
 ROOT = Path(__file__).parents[2]
 CHOICE = FleetChoice("app=langflow", None)

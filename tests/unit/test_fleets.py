@@ -20,7 +20,8 @@ from flowdrill.errors import PlanError
 from flowdrill.model.fleet import FleetDrill, FleetOutcome
 from flowdrill.model.fleet_target import FleetService, FleetTarget
 from flowdrill.model.workload import WorkloadKind
-from flowdrill.preparing.opening import Cluster, plan_as_written
+from flowdrill.preparing.drill_file import plan_as_written
+from flowdrill.preparing.opening import Cluster
 
 ROOT = Path(__file__).parents[2]
 CHOICE = FleetChoice("app=langflow", None, "http://{name}.{namespace}.svc")

@@ -24,7 +24,8 @@ from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
 from flowdrill.model.rollback_plan import Decider
-from flowdrill.preparing.opening import Cluster, DrillFile
+from flowdrill.preparing.drill_file import DrillFile
+from flowdrill.preparing.opening import Cluster
 from flowdrill.report.gate_junit import render_gate_junit
 from flowdrill.report.gate_text import gate_annotations, render_gate_markdown, render_gate_text
 from flowdrill.report.github_annotations import Level, render_github_annotations

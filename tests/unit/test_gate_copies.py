@@ -10,7 +10,7 @@ import yaml
 
 from flowdrill.drilling.gate_copies import copy_of, ports_for, why_no_copy
 from flowdrill.edges.planfiles.manifests import read_manifests
-from flowdrill.preparing.opening import DrillFile, plan_of
+from flowdrill.preparing.drill_file import DrillFile, plan_of
 
 ROOT = Path(__file__).parents[2]
 DRILLS = ROOT / "drills"

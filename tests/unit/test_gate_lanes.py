@@ -12,7 +12,8 @@ import yaml
 from flowdrill.drilling import gate_lanes
 from flowdrill.drilling.gate_lanes import Lanes
 from flowdrill.drilling.side_by_side import Job
-from flowdrill.preparing.opening import Cluster, DrillFile, plan_of
+from flowdrill.preparing.drill_file import DrillFile, plan_of
+from flowdrill.preparing.opening import Cluster
 
 DRILLS = Path(__file__).parents[2] / "drills"
 ACTION = {"name": "an action", "type": "action", "provider": {"type": "process", "path": "true"}}

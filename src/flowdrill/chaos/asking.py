@@ -12,7 +12,8 @@ from flowdrill.chaos.own_activities import refuse_missing
 from flowdrill.drilling.steered import SteeredRun
 from flowdrill.errors import PlanError
 from flowdrill.history.sealing import take_signing_key
-from flowdrill.preparing.opening import Cluster, DrillFile, plan_of
+from flowdrill.preparing.drill_file import DrillFile, plan_of
+from flowdrill.preparing.opening import Cluster
 
 TEXTS = ("drill", "kube_context", "kubeconfig", "out")
 _NAME = "record_timeline"

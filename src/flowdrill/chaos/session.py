@@ -29,7 +29,8 @@ from flowdrill.history.run_reports import read_report
 from flowdrill.model.events import Event
 from flowdrill.model.result import Result
 from flowdrill.preparing.chaos_activities import cluster_of
-from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill
+from flowdrill.preparing.drill_file import DrillFile
+from flowdrill.preparing.opening import Cluster, OpenDrill
 
 _LOOK_SECONDS = 0.5
 _DRY = "a dry run: nothing was to be broken"

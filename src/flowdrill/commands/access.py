@@ -12,7 +12,7 @@ from flowdrill.errors import PlanError
 from flowdrill.model.access import Subject
 from flowdrill.model.drill import Drill
 from flowdrill.model.guard_job import account_user
-from flowdrill.preparing.opening import plan_of
+from flowdrill.preparing.drill_file import plan_of
 from flowdrill.report.rbac_manifests import objects_of, rbac_manifests, roles_for
 
 _HARNESS, _ON_CALL, _GUARD = "harness", "on-call", "guard"

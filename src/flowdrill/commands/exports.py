@@ -12,7 +12,7 @@ from flowdrill.commands.telling import answered, tell
 from flowdrill.durable_file import replace_whole
 from flowdrill.edges.planfiles.reading import is_suite
 from flowdrill.errors import PlanError
-from flowdrill.preparing.opening import plan_of
+from flowdrill.preparing.drill_file import plan_of
 from flowdrill.report.experiment_text import render_experiment
 
 _JSON, _YAML = ".json", (".yaml", ".yml")

@@ -28,7 +28,7 @@ from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.fleet import FleetOutcome, FleetResult
 from flowdrill.preparing.authority import Told
-from flowdrill.preparing.opening import plan_as_written
+from flowdrill.preparing.drill_file import plan_as_written
 from flowdrill.report.fleet_text import (
     fleet_line,
     render_fleet_json,

@@ -16,7 +16,8 @@ from flowdrill.drilling.planning import drill_plan
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, PlanError
-from flowdrill.preparing.opening import Cluster, DrillFile, plan_of
+from flowdrill.preparing.drill_file import DrillFile, plan_of
+from flowdrill.preparing.opening import Cluster
 from flowdrill.report.plan_text import render_plan, render_plan_markdown
 
 

@@ -16,7 +16,7 @@ from flowdrill.edges.runfolder.earlier_runs import latest_run
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
 from flowdrill.model.drill import Drill
-from flowdrill.preparing.opening import plan_of
+from flowdrill.preparing.drill_file import plan_of
 
 _CHANCE_BITS = 53  # of a number from 0 to below 1
 

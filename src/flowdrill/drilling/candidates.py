@@ -18,8 +18,9 @@ from flowdrill.model.drill import Drill, EmbeddedTarget
 from flowdrill.model.image_reference import ImageReference, parse_image_reference
 from flowdrill.model.rollback_plan import Decider
 from flowdrill.model.scenario import Candidate, Changes, Scenario, Symptom, WorkloadChanges
+from flowdrill.preparing.drill_file import DrillFile
 from flowdrill.preparing.embedded import trusted_image
-from flowdrill.preparing.opening import Cluster, DrillFile, Say, open_drill, open_images
+from flowdrill.preparing.opening import Cluster, Say, open_drill, open_images
 
 NAME = "candidate"  # of its drill, and of its scenario
 _OF_NOTICING = ("time_to_detect", "time_to_acknowledge", "time_to_act")

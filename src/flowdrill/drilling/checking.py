@@ -22,7 +22,8 @@ from flowdrill.model.readiness import Readiness
 from flowdrill.model.status import Status
 from flowdrill.preparing.allowing import LOOKING
 from flowdrill.preparing.chaos_activities import activities_of
-from flowdrill.preparing.opening import Cluster, OpenDrill, Say, open_drill, order_of, permit_for, plan_of
+from flowdrill.preparing.drill_file import plan_of
+from flowdrill.preparing.opening import Cluster, OpenDrill, Say, open_drill, order_of, permit_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from flowdrill.model.drill import Drill
 from flowdrill.model.fleet_target import FleetTarget
 from flowdrill.model.obstacle_plan import KEEPS_PODS_FROM_PULLING
 from flowdrill.model.url_template import OF_SERVICE, OF_WORKLOAD, places_in
-from flowdrill.preparing.opening import DrillFile, Origin
+from flowdrill.preparing.drill_file import DrillFile, Origin
 
 _OWN_URL = "{namespace}, {name}, or of its Service {service}, {port}, {cluster_ip}, {node_port}"
 

@@ -30,7 +30,8 @@ from flowdrill.model.measured import Measure
 from flowdrill.model.result import Result
 from flowdrill.model.status import Status
 from flowdrill.preparing.authority import NOTHING_TOLD, Told, people_of
-from flowdrill.preparing.opening import Cluster, DrillFile, permit_for, plan_as_written
+from flowdrill.preparing.drill_file import DrillFile, plan_as_written
+from flowdrill.preparing.opening import Cluster, permit_for
 
 _AS_BEFORE = "restored_as_before"
 

@@ -17,7 +17,7 @@ from flowdrill.edges.planfiles.manifests import read_manifests
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.model.drill import Drill
 from flowdrill.model.obstacle_plan import KEEPS_PODS_FROM_PULLING
-from flowdrill.preparing.opening import DrillFile
+from flowdrill.preparing.drill_file import DrillFile
 
 _NODE_PORTS = range(30000, 32768)
 _LOOPBACK = ("127.0.0.1", "localhost")

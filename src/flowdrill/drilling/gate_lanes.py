@@ -12,7 +12,8 @@ from flowdrill.drilling.side_by_side import Job, SideBySide, Watch, Work
 from flowdrill.edges.host.forked import Send
 from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.preparing.allowing import safety_rules
-from flowdrill.preparing.opening import Cluster, DrillFile, Say
+from flowdrill.preparing.drill_file import DrillFile
+from flowdrill.preparing.opening import Cluster, Say
 
 CarriedOut = Callable[[int, DrillFile], object]  # by place, in the drill's own process; the result can be pickled
 

@@ -24,8 +24,9 @@ from flowdrill.model.gate import GateDrill, GateOutcome, GateResult, GateStep
 from flowdrill.model.measured import Measure
 from flowdrill.model.result import Result
 from flowdrill.model.suite import Suite
+from flowdrill.preparing.drill_file import DrillFile, Origin, plan_of
 from flowdrill.preparing.embedded import embedded_cluster
-from flowdrill.preparing.opening import Cluster, DrillFile, Origin, Say, permit_for, plan_of
+from flowdrill.preparing.opening import Cluster, Say, permit_for
 
 _EMBEDDED = "embedded"
 

@@ -30,8 +30,9 @@ from flowdrill.model.rollback_plan import Strategy
 from flowdrill.preparing.allowing import Where as DrillWhere
 from flowdrill.preparing.allowing import labels_asked_for, protected_because, safety_rules
 from flowdrill.preparing.chaos_activities import refuse_invalid_activities
+from flowdrill.preparing.drill_file import DrillFile
 from flowdrill.preparing.limiting import looked_around
-from flowdrill.preparing.opening import Cluster, DrillFile
+from flowdrill.preparing.opening import Cluster
 from flowdrill.preparing.plan_digest import covered_files, digest_of
 from flowdrill.report.scenario_words import SYMPTOM_WORDS, change_lines, code_words, rollback_words
 

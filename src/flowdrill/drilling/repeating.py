@@ -22,8 +22,9 @@ from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
 from flowdrill.errors import FlowdrillError, PlanError, RunFolderError
 from flowdrill.model.repeats import Repeats
 from flowdrill.preparing.authority import NOTHING_TOLD, Told, people_of
+from flowdrill.preparing.drill_file import plan_of
 from flowdrill.preparing.embedded import embedded_cluster
-from flowdrill.preparing.opening import Cluster, permit_for, plan_of
+from flowdrill.preparing.opening import Cluster, permit_for
 from flowdrill.report.repeats_html import render_repeats_html
 from flowdrill.report.repeats_text import render_repeats_json, render_repeats_markdown
 

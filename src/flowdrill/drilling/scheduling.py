@@ -31,7 +31,7 @@ from flowdrill.model.scheduled_set import (
     cron_job_name,
     short_digest,
 )
-from flowdrill.preparing.opening import DrillFile, plan_of
+from flowdrill.preparing.drill_file import DrillFile, plan_of
 from flowdrill.preparing.plan_digest import digest_of
 from flowdrill.report.rbac_manifests import rbac_manifests, roles_for
 

@@ -17,15 +17,8 @@ from flowdrill.engine.run import RunOutcome
 from flowdrill.history.ledgers import note_verified
 from flowdrill.preparing.authority import NOTHING_TOLD, audit_facts_of
 from flowdrill.preparing.chaos_activities import sure_secrets
-from flowdrill.preparing.opening import (
-    Cluster,
-    DrillFile,
-    OpenDrill,
-    open_drill,
-    order_of,
-    permit_for,
-    refuse_unknown_url,
-)
+from flowdrill.preparing.drill_file import DrillFile, refuse_unknown_url
+from flowdrill.preparing.opening import Cluster, OpenDrill, open_drill, order_of, permit_for
 
 
 @dataclass(frozen=True, slots=True)

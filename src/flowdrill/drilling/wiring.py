@@ -44,17 +44,9 @@ from flowdrill.model.rollback_plan import Strategy
 from flowdrill.model.scenario import Scenario
 from flowdrill.preparing.authority import NOTHING_TOLD, Told, audit_facts_of, people_of
 from flowdrill.preparing.chaos_activities import activities_of, refuse_invalid_activities, secrets_given
+from flowdrill.preparing.drill_file import DrillFile, plan_of, refuse_unknown_url
 from flowdrill.preparing.embedded import embedded_cluster
-from flowdrill.preparing.opening import (
-    Cluster,
-    DrillFile,
-    OpenDrill,
-    open_drill,
-    order_of,
-    permit_for,
-    plan_of,
-    refuse_unknown_url,
-)
+from flowdrill.preparing.opening import Cluster, OpenDrill, open_drill, order_of, permit_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,11 +28,6 @@ from flowdrill.edges.ledgerfile.ledger_file import LedgerFile
 from flowdrill.edges.load.locust_load import SAMPLES_FILE, settings_of
 from flowdrill.edges.people.audit_log import AuditLog
 from flowdrill.edges.planfiles.reading import (
-    ScenarioFolder,
-    find_scenario,
-    read_advisories,
-    read_controls,
-    read_drill,
     shipped_scenarios,
 )
 from flowdrill.edges.prometheus.alert_source import PrometheusAlerts, open_alerts
@@ -42,45 +36,17 @@ from flowdrill.edges.rollback.command import Command, Place
 from flowdrill.edges.scanner.trivy import TrivyScanner
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import LedgerBook, Obstacle, Source
-from flowdrill.engine.preflight import refuse_unfit
-from flowdrill.errors import PlanError, TargetMissingError
-from flowdrill.model.advisories import Advisories
-from flowdrill.model.controls import Controls
+from flowdrill.errors import TargetMissingError
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.limits_plan import LimitName
 from flowdrill.oci.client import RegistryClient, open_registry
 from flowdrill.preparing.allowing import Permit, Where, permit_of
+from flowdrill.preparing.drill_file import DrillFile
 from flowdrill.preparing.embedded import embedded_drill
 from flowdrill.preparing.limiting import looks_of
 from flowdrill.preparing.obstructing import obstacles_of
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The command that makes a plan which is not its file's alone: one of a fleet, or a gate's candidate."""
-
-    command: str  # `run` or `gate`
-    file: Path
-    options: tuple[str, ...]  # beside the cluster's
-
-    @property
-    def to_plan(self) -> str:
-        """What `flowdrill plan` is asked for it."""
-        return shlex.join(["flowdrill", "plan", str(self.file), *self.options])
-
-
-@dataclass(frozen=True, slots=True)
-class DrillFile:
-    """A drill as its file has it, with its scenario."""
-
-    path: Path
-    drill: Drill
-    found: ScenarioFolder
-    advisories: Advisories
-    controls: Controls
-    origin: Origin | None = None  # None: `flowdrill run FILE`
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,36 +78,6 @@ class OpenDrill:
     load_jobs: KubernetesLoadJobs | None  # where the load is sent from the cluster
     post: Post  # where the cluster is, for another process
     fence: Fence
-
-
-def plan_of(drill_file: Path) -> DrillFile:
-    """Return a drill and its scenario; PlanError when either cannot be used as written."""
-    plan = plan_as_written(drill_file)
-    return replace(plan, drill=plan.drill.at_its_url)
-
-
-def plan_as_written(drill_file: Path) -> DrillFile:
-    """Return the same with names in braces left in its URL: for many workloads."""
-    drill = read_drill(drill_file)
-    found = find_scenario(drill.scenario, near=drill_file.parent).with_files_read()
-    refuse_unfit(drill, found.scenario)
-    near = drill_file.parent
-    return DrillFile(
-        drill_file,
-        drill,
-        found,
-        read_advisories(drill.policy.advisories, near),
-        read_controls(drill.audit.controls, near),
-    )
-
-
-def refuse_unknown_url(drill: Drill) -> None:
-    """PlanError when the drill is one for many workloads: something in its URL only their Services say."""
-    if not drill.url_is_known:
-        raise PlanError(
-            f"load.url {drill.load.url}: what is in braces is said by the Service before a workload",
-            "name the workloads with --selector, whose Services are looked up; or write the URL",
-        )
 
 
 @contextmanager

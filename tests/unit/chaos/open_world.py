@@ -23,7 +23,8 @@ from flowdrill.errors import FlowdrillError
 from flowdrill.model.events import Event
 from flowdrill.model.outcome import FILE_HEADER
 from flowdrill.preparing.chaos_activities import sure_secrets
-from flowdrill.preparing.opening import Cluster, DrillFile, OpenDrill
+from flowdrill.preparing.drill_file import DrillFile
+from flowdrill.preparing.opening import Cluster, OpenDrill
 from tests.fakes.paced_time import PacedTime
 from tests.fakes.world import World, drill_of
 

@@ -14,7 +14,7 @@ from flowdrill.chaos.session import Session
 from flowdrill.chaos.tolerances import tolerance_problem
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, PlanError
-from flowdrill.preparing.opening import plan_of
+from flowdrill.preparing.drill_file import plan_of
 
 __all__ = ["after_experiment_control", "before_experiment_control", "validate_control"]
 
