@@ -17,7 +17,7 @@ from kubernetes import client, config
 
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.engine.facts import Fact, WorkloadChanged
-from flowdrill.engine.ports import Workload
+from flowdrill.engine.workload_ports import Workload
 from flowdrill.model.drill import Target
 from flowdrill.model.rollback_plan import RollbackPlan
 from flowdrill.model.workload import WorkloadKind, WorkloadSnapshot

@@ -20,9 +20,11 @@ from flowdrill.edges.kubernetes.fence import Fence
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.edges.rollback.command import Command
 from flowdrill.edges.rollback.set_image import SetImage
+from flowdrill.engine.facts import Tell
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Clock, Ports, RollbackStrategy, Tell, Workload
+from flowdrill.engine.ports import Clock, Ports, RollbackStrategy
 from flowdrill.engine.run import RunOutcome, run
+from flowdrill.engine.workload_ports import Workload
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import End, Event
 from flowdrill.model.image_reference import parse_image_reference

@@ -8,8 +8,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-from flowdrill.engine.facts import RecordsArrived
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import RecordsArrived, Tell
 from flowdrill.model.outcome import Reason, Record, RecordKind
 
 _TIMEOUT_SECONDS = 2.0

@@ -17,7 +17,7 @@ from flowdrill.analysis.ledger_chain import GENESIS, MOST_BYTES, canonical_json,
 from flowdrill.edges.kubernetes.ledger_map import KEY, KubernetesLedger, open_ledger_map
 from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.ledgerfile.ledger_file import LedgerFile
-from flowdrill.engine.ports import LedgerBook
+from flowdrill.engine.image_ports import LedgerBook
 from flowdrill.errors import BrokenLedgerError, LedgerError, PlanError
 from tests.contract.conftest import Place
 from tests.fakes.fake_ledger import FakeLedger

@@ -13,7 +13,7 @@ import pytest
 
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
 from flowdrill.engine.facts import AroundSeen, Fact, LookTold
-from flowdrill.engine.ports import Source
+from flowdrill.engine.source_ports import Source
 from flowdrill.model.around import Neighbour, NodeState, Surrounding
 from flowdrill.model.drill import Target
 from flowdrill.model.events import End

@@ -16,7 +16,8 @@ from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.edges.rollback.command import Command
 from flowdrill.edges.rollback.command import Place as CommandPlace
 from flowdrill.edges.rollback.undo import Undo
-from flowdrill.engine.ports import Clock, Workload
+from flowdrill.engine.ports import Clock
+from flowdrill.engine.workload_ports import Workload
 from flowdrill.model.drill import Target
 from flowdrill.model.obstacle import ObstacleScene
 from flowdrill.model.obstacle_plan import ControllerReverts

@@ -15,7 +15,7 @@ from flowdrill.analysis.provider_log import provider_requests
 from flowdrill.edges.kubernetes.provider import open_provider
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.edges.planfiles.reading import shipped_scenarios
-from flowdrill.engine.ports import Provider, Workload
+from flowdrill.engine.workload_ports import Provider, Workload
 from flowdrill.errors import ClusterError, PlanError
 from flowdrill.model.drill import ProviderPlan, RegistryAccess
 from flowdrill.model.image_reference import parse_image_reference

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from flowdrill.engine.ports import Workload
+from flowdrill.engine.workload_ports import Workload
 from flowdrill.errors import DrillRefusedError, ForbiddenError, UndoRefusedError
 from flowdrill.model.access import Actor
 from flowdrill.model.undo import Undo

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flowdrill.engine.facts import ActivityBegan, ActivityOver
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import ActivityBegan, ActivityOver, Tell
 from flowdrill.errors import ActivityError
 from flowdrill.model.activity import ActivityEnd, ActivityPlace, ActivitySlot
 from flowdrill.model.chaos_plan import ActivityPlan, ChaosPlan

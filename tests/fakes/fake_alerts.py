@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from flowdrill.engine.facts import AlertGone, AlertSeen, Fact, SourceTold
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import AlertGone, AlertSeen, Fact, SourceTold, Tell
 from flowdrill.errors import AlertSourceError
 from flowdrill.model.alerts import AlertEnd, AlertRule, AlertStage, Silence
 from flowdrill.model.detect_plan import AlertPlan

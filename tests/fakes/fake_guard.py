@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flowdrill.engine.facts import GuardTold
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import GuardTold, Tell
 from flowdrill.errors import GuardActsError, GuardError
 from flowdrill.model.undo import Undo
 from tests.fakes.fake_time import FakeTime

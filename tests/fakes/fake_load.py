@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowdrill.engine.facts import LoadDied, RecordsArrived
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import LoadDied, RecordsArrived, Tell
 from flowdrill.errors import LoadError
 from flowdrill.model.outcome import Reason, Record, RecordKind
 from tests.fakes.fake_time import FakeTime

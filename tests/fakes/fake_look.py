@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowdrill.engine.facts import AroundSeen, Fact, LookTold, OutsideAlertsSeen
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import AroundSeen, Fact, LookTold, OutsideAlertsSeen, Tell
 from flowdrill.model.around import Surrounding
 from flowdrill.model.limits_plan import LimitName
 from tests.fakes.fake_time import FakeTime

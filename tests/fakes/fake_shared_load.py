@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowdrill.analysis.binning import Binner
-from flowdrill.engine.facts import Fact, FramesArrived, RecordsArrived
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import Fact, FramesArrived, RecordsArrived, Tell
 from flowdrill.model.load_frames import NO_SHARE, ClockTold, Frame, Hello, ReportCame, WorkerNews, WorkerTold
 from flowdrill.model.outcome import Record
 from flowdrill.model.outcome_bins import BINNED_SLOT_NS

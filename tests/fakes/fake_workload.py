@@ -13,8 +13,7 @@ from flowdrill.analysis.access_needs import excess
 from flowdrill.analysis.as_before import CHANGE_CAUSE
 from flowdrill.analysis.flow_changes import no_sources
 from flowdrill.analysis.workload_changes import release_of
-from flowdrill.engine.facts import WatchLost, WorkloadChanged
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import Tell, WatchLost, WorkloadChanged
 from flowdrill.errors import ClusterAwayError, ClusterError, DrillRefusedError, ForbiddenError, UndoRefusedError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.container_fields import NO_FIELDS, Fields, with_fields

@@ -11,20 +11,11 @@ from flowdrill.analysis.provider_log import provider_requests
 from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo as UndoStrategy
 from flowdrill.engine.facts import StopAsked
+from flowdrill.engine.guard_ports import Guard, GuardJob, LoadJobs, Obstacle
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import (
-    Activities,
-    AuditTrail,
-    Guard,
-    GuardJob,
-    LoadJobs,
-    Obstacle,
-    Ports,
-    RollbackProgram,
-    RollbackStrategy,
-    Steering,
-)
+from flowdrill.engine.ports import Activities, Ports, RollbackProgram, RollbackStrategy, Steering
 from flowdrill.engine.run import RunOutcome, run
+from flowdrill.engine.source_ports import AuditTrail
 from flowdrill.errors import RunFolderError
 from flowdrill.model.advisories import Advisories, Advisory
 from flowdrill.model.drill import Drill

@@ -17,8 +17,8 @@ import pytest
 from flowdrill.analysis.report_data import report_of
 from flowdrill.analysis.run_clock import run_clock
 from flowdrill.edges.prometheus.alert_source import open_alerts
-from flowdrill.engine.ports import Source
 from flowdrill.engine.run import run
+from flowdrill.engine.source_ports import Source
 from flowdrill.model.alerts import AlertStage
 from flowdrill.model.events import AlertStageSeen, Check, Detected, End, ImageSet
 from flowdrill.model.limits_plan import LimitName, WatchedAlerts

@@ -21,8 +21,8 @@ from flowdrill.chaos.own_activities import OwnActivities
 from flowdrill.drilling.steered import Pilot, SteeredRun, run_steered
 from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.edges.terminal.lines import line_of, visible
-from flowdrill.engine.facts import EndAsked, Step, StepAsked
-from flowdrill.engine.ports import Emit, Ports, Tell
+from flowdrill.engine.facts import EndAsked, Step, StepAsked, Tell
+from flowdrill.engine.ports import Emit, Ports
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import FlowdrillError
 from flowdrill.history.run_reports import read_report

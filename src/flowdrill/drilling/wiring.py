@@ -30,8 +30,9 @@ from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
 from flowdrill.edges.terminal.live import LiveView
+from flowdrill.engine.facts import Tell
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Clock, Emit, Ports, RollbackStrategy, Steering, Tell
+from flowdrill.engine.ports import Clock, Emit, Ports, RollbackStrategy, Steering
 from flowdrill.engine.run import RunOutcome, run
 from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
 from flowdrill.history.ledgers import note_verified

@@ -15,7 +15,7 @@ from flowdrill.engine.baseline import UnsteadyError
 from flowdrill.engine.findings import Findings
 from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.ports import AlertSource
+from flowdrill.engine.source_ports import AlertSource
 from flowdrill.errors import AlertSourceError
 from flowdrill.model.alerts import AlertRule, AlertStage
 from flowdrill.model.detect_plan import AlertPlan, DetectPlan

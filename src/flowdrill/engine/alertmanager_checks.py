@@ -8,7 +8,7 @@ from flowdrill.analysis.alert_labels import covers, known_labels
 from flowdrill.analysis.alert_standing import standing
 from flowdrill.analysis.printable import printable
 from flowdrill.engine.findings import Findings
-from flowdrill.engine.ports import AlertSource
+from flowdrill.engine.source_ports import AlertSource
 from flowdrill.errors import AlertSourceAwayError, AlertSourceError
 from flowdrill.model.alerts import AlertRule, Silence
 from flowdrill.model.detect_plan import DetectPlan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -230,3 +231,6 @@ Fact = (
     | ActivityOver
     | GuardTold
 )
+
+
+Tell = Callable[[Fact], None]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from flowdrill.analysis.docker_auths import pull_logins
 from flowdrill.analysis.rollback_images import LookedAt, RollbackImages
 from flowdrill.analysis.tag_policy import tag_problem
+from flowdrill.engine.image_ports import Registry
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.ports import Registry
 from flowdrill.model.events import Check
 from flowdrill.model.image_health import Health, ImageHealth, Tier
 from flowdrill.model.image_reference import ImageReference, parse_image_reference

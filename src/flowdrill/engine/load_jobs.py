@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flowdrill.engine.findings import Findings
+from flowdrill.engine.guard_ports import LoadJobs
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import LoadJobs, LookPorts
+from flowdrill.engine.ports import LookPorts
 from flowdrill.errors import ClusterAwayError, ClusterError, FlowdrillError, ForbiddenError
 from flowdrill.model.image_health import Health
 from flowdrill.model.image_reference import parse_image_reference

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from flowdrill.analysis.rollout import pod_digest, unsettled_because
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.findings import Findings
+from flowdrill.engine.guard_ports import Obstacle
 from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Obstacle, RestorePorts
+from flowdrill.engine.ports import RestorePorts
 from flowdrill.errors import FlowdrillError, ObstacleError
 from flowdrill.model.events import ObstaclePut, ObstacleTaken
 from flowdrill.model.obstacle import ObstacleScene, ObstacleUndo

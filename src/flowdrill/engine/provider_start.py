@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Clock, LookPorts, Ports, Provider
+from flowdrill.engine.ports import Clock, LookPorts, Ports
+from flowdrill.engine.workload_ports import Provider
 from flowdrill.errors import ClusterAwayError, ClusterError, FlowdrillError, ForbiddenError, TakenOverError
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.images import PreparedImage, Program

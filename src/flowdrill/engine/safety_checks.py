@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flowdrill.analysis.safety import Judged, judge_report, judge_version
+from flowdrill.engine.image_ports import Registry, Scanner
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.ports import Registry, Scanner
 from flowdrill.errors import FlowdrillError, ScannerError
 from flowdrill.model.advisories import Advisories
 from flowdrill.model.events import Check

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from flowdrill.analysis.retention import Archival, StoredVersion, next_cleaned_up
 from flowdrill.analysis.rollback_images import LookedAt, NamedImage
+from flowdrill.engine.image_ports import Registry
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.ports import Registry
 from flowdrill.errors import RegistryAwayError, RegistryError
 from flowdrill.model.image_health import Health
 from flowdrill.model.ledger import Ledger

@@ -19,8 +19,9 @@ from flowdrill.engine.image_checks import (
     check_retained,
     check_stable_retained,
 )
+from flowdrill.engine.image_ports import LedgerBook, Registry
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Clock, LedgerBook, LookPorts, Registry
+from flowdrill.engine.ports import Clock, LookPorts
 from flowdrill.engine.revision_checks import revision_checks
 from flowdrill.engine.tag_checks import check_next_clean_up, check_tags
 from flowdrill.errors import ClusterError, ForbiddenError, LedgerError

@@ -21,7 +21,7 @@ from flowdrill.cluster.state_folder import default_state_folder
 from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.edges.planfiles.reading import read_drill
 from flowdrill.edges.registry.image_registry import ImageRegistry
-from flowdrill.engine.ports import LedgerBook
+from flowdrill.engine.image_ports import LedgerBook
 from flowdrill.errors import FlowdrillError, ForbiddenError, ImageMissingError, PlanError
 from flowdrill.model.drill import Drill
 from flowdrill.model.image_reference import ImageReference, parse_image_reference

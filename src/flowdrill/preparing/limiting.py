@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload
 from flowdrill.edges.prometheus.alert_source import PrometheusAlerts
-from flowdrill.engine.ports import Source
+from flowdrill.engine.source_ports import Source
 from flowdrill.model.drill import Drill
 from flowdrill.model.limits_plan import LimitName, WatchedAlerts
 

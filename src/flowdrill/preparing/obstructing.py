@@ -8,7 +8,7 @@ from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload
 from flowdrill.edges.registry.deleted_image import StableImageDeleted
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.registry.registry_down import EmbeddedRegistryDown, RegistryDownByCommand, RegistryDownUnknown
-from flowdrill.engine.ports import Obstacle
+from flowdrill.engine.guard_ports import Obstacle
 from flowdrill.model.drill import Drill
 from flowdrill.model.obstacle_plan import (
     DisruptionBudget,

@@ -34,8 +34,10 @@ from flowdrill.edges.prometheus.alert_source import PrometheusAlerts, open_alert
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.edges.rollback.command import Command, Place
 from flowdrill.edges.scanner.trivy import TrivyScanner
+from flowdrill.engine.guard_ports import Obstacle
+from flowdrill.engine.image_ports import LedgerBook
 from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import LedgerBook, Obstacle, Source
+from flowdrill.engine.source_ports import Source
 from flowdrill.errors import TargetMissingError
 from flowdrill.model.drill import Drill, RegistryAccess
 from flowdrill.model.limits_plan import LimitName

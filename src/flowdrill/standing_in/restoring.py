@@ -19,8 +19,9 @@ from flowdrill.edges.kubernetes.lease import UNDO, DrillLease, HeldLease
 from flowdrill.edges.kubernetes.load_jobs import open_load_jobs
 from flowdrill.edges.kubernetes.provider import open_provider
 from flowdrill.edges.kubernetes.target_workload import open_workload
+from flowdrill.engine.guard_ports import Obstacle
 from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.ports import Emit, EvidenceFolder, Obstacle, RestorePorts
+from flowdrill.engine.ports import Emit, EvidenceFolder, RestorePorts
 from flowdrill.engine.standing_in import PutBack, put_everything_back
 from flowdrill.errors import GuardActsError, PlanError
 from flowdrill.model.drill import Drill, ProviderPlan, RegistryAccess, Target

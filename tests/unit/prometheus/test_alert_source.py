@@ -15,7 +15,7 @@ import pytest
 
 from flowdrill.edges.prometheus.alert_source import PrometheusAlerts, open_alerts
 from flowdrill.engine.facts import AlertGone, AlertSeen, Fact, SourceTold
-from flowdrill.engine.ports import AlertSource
+from flowdrill.engine.source_ports import AlertSource
 from flowdrill.errors import AlertSourceAwayError, PlanError
 from flowdrill.model.alerts import AlertEnd, AlertStage
 from flowdrill.model.detect_plan import DetectPlan

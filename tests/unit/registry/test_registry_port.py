@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from flowdrill.edges.registry.image_registry import ImageRegistry
-from flowdrill.engine.ports import Registry
+from flowdrill.engine.image_ports import Registry
 from flowdrill.model.image_health import Health, Tier
 from flowdrill.model.image_reference import ImageReference
 from flowdrill.model.surroundings import PullSecret

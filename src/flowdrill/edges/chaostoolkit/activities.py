@@ -15,8 +15,8 @@ from flowdrill.analysis.redaction import redact, secret_texts, secrets_of
 from flowdrill.edges.chaostoolkit.activity_child import START_SECONDS, ActivityChild, ChildEnd
 from flowdrill.edges.chaostoolkit.activity_journal import ActivityJournal
 from flowdrill.edges.chaostoolkit.checking import problems_of
-from flowdrill.engine.facts import ActivityBegan, ActivityOver
-from flowdrill.engine.ports import Clock, Tell
+from flowdrill.engine.facts import ActivityBegan, ActivityOver, Tell
+from flowdrill.engine.ports import Clock
 from flowdrill.errors import ActivityError
 from flowdrill.model.activity import ActivityEnd, ActivityPlace, ActivitySlot
 from flowdrill.model.chaos_plan import ChaosPlan, experiment_activity

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flowdrill.edges.guard.link import ACTS, DONE, READY, Word, say
-from flowdrill.engine.facts import GuardTold
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import GuardTold, Tell
 from flowdrill.errors import FlowdrillError, GuardActsError, GuardError
 from flowdrill.model.guard_plan import FENCED_AFTER
 from flowdrill.model.undo import Undo

@@ -6,7 +6,8 @@ from __future__ import annotations
 import threading
 import time
 
-from flowdrill.engine.ports import Guard, GuardJob, Tell
+from flowdrill.engine.facts import Tell
+from flowdrill.engine.guard_ports import Guard, GuardJob
 from flowdrill.errors import ClusterError, GuardError
 from flowdrill.model.undo import Undo
 

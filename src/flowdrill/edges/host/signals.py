@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from flowdrill.engine.facts import StopAsked
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import StopAsked, Tell
 
 _SHOW_CURSOR = b"\x1b[?25h"  # a live view hides it
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: a closed terminal

@@ -10,8 +10,8 @@ from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.repeated_look import RepeatedLook
 from flowdrill.edges.kubernetes.snapshot import image_of
 from flowdrill.edges.kubernetes.target import FoundTarget
-from flowdrill.engine.facts import ImageStill
-from flowdrill.engine.ports import Clock, Tell
+from flowdrill.engine.facts import ImageStill, Tell
+from flowdrill.engine.ports import Clock
 from flowdrill.model.json_shapes import as_mappings, inside
 
 _EVERY_SECONDS = 0.5

@@ -12,8 +12,8 @@ from flowdrill.edges.kubernetes.patching import FIELD_MANAGER
 from flowdrill.edges.kubernetes.refusals import AnswerError, printable
 from flowdrill.edges.kubernetes.repeated_look import RepeatedLook
 from flowdrill.edges.kubernetes.target import FoundTarget
-from flowdrill.engine.facts import AckTold
-from flowdrill.engine.ports import Clock, Tell
+from flowdrill.engine.facts import AckTold, Tell
+from flowdrill.engine.ports import Clock
 from flowdrill.errors import NoDrillError
 from flowdrill.model.drill import Target
 from flowdrill.model.instant import Instant

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from flowdrill.edges.kubernetes.api import Api, Json
 from flowdrill.edges.kubernetes.refusals import printable
 from flowdrill.edges.kubernetes.watching import Listing, ListWatch
-from flowdrill.engine.facts import AroundSeen, Fact, LookTold, WatchLost
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import AroundSeen, Fact, LookTold, Tell, WatchLost
 from flowdrill.model.around import Surrounding
 from flowdrill.model.json_shapes import as_mappings, as_text, inside
 from flowdrill.model.limits_plan import LimitName

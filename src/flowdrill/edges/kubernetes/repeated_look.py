@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import Tell
 from flowdrill.errors import ClusterError
 
 _STOP_SECONDS = 5.0

@@ -34,7 +34,9 @@ from flowdrill.edges.kubernetes.undo import undo_to
 from flowdrill.edges.kubernetes.watched_state import Source, snapshot_of
 from flowdrill.edges.kubernetes.watching import WorkloadWatch, listings
 from flowdrill.edges.kubernetes.workload_event import tell_event
-from flowdrill.engine.ports import Clock, Obstacle, Tell
+from flowdrill.engine.facts import Tell
+from flowdrill.engine.guard_ports import Obstacle
+from flowdrill.engine.ports import Clock
 from flowdrill.errors import ClusterError, FlowdrillError
 from flowdrill.model.access import AccessAnswer, AccessQuestion, Actor
 from flowdrill.model.container_fields import NO_FIELDS, Fields

@@ -9,8 +9,7 @@ from enum import StrEnum
 from flowdrill.edges.kubernetes.api import Json
 from flowdrill.edges.kubernetes.snapshot import Seen, workload_snapshot
 from flowdrill.edges.kubernetes.target import FoundTarget
-from flowdrill.engine.facts import WorkloadChanged
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import Tell, WorkloadChanged
 from flowdrill.model.workload import WorkloadSnapshot
 
 

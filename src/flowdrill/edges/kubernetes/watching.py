@@ -13,8 +13,7 @@ from flowdrill.edges.kubernetes.refusals import AnswerError
 from flowdrill.edges.kubernetes.target import FoundTarget
 from flowdrill.edges.kubernetes.watch_events import watch_event
 from flowdrill.edges.kubernetes.watched_state import Source, WatchedState
-from flowdrill.engine.facts import WatchLost
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import Tell, WatchLost
 from flowdrill.errors import ClusterError, ForbiddenError
 from flowdrill.model.json_shapes import as_mapping
 from flowdrill.model.workload import WorkloadKind

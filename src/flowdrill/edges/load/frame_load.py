@@ -12,8 +12,8 @@ from typing import BinaryIO
 from flowdrill.analysis.redaction import redact
 from flowdrill.edges.load.frame_source import FrameSource
 from flowdrill.edges.load.locust_load import LOCUST_FOLDER, LOG_FILE, SAMPLES_FILE
-from flowdrill.engine.facts import FramesArrived, LoadDied
-from flowdrill.engine.ports import Clock, Tell
+from flowdrill.engine.facts import FramesArrived, LoadDied, Tell
+from flowdrill.engine.ports import Clock
 from flowdrill.errors import LoadError, RunFolderError
 from flowdrill.model.load_frames import (
     BINS_HEADER,

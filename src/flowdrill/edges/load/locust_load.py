@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from flowdrill.analysis.header_secret import unfit_for_a_header
 from flowdrill.analysis.redaction import redact
-from flowdrill.engine.facts import LoadDied, RecordsArrived
-from flowdrill.engine.ports import Clock, Tell
+from flowdrill.engine.facts import LoadDied, RecordsArrived, Tell
+from flowdrill.engine.ports import Clock
 from flowdrill.errors import LoadError, PlanError, RunFolderError
 from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.load_settings import LOAD_VARIABLE, LoadSettings

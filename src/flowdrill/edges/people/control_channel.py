@@ -19,8 +19,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from flowdrill.edges.people.messages import LINK, LONGEST_LINE, Answer, Message
-from flowdrill.engine.facts import AckTold, InjectTold, SourceTold
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import AckTold, InjectTold, SourceTold, Tell
 from flowdrill.model.events import Event, ImageSet, Phase, PhaseStarted, Purpose
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
 from flowdrill.model.quantity import format_seconds

@@ -18,8 +18,7 @@ from flowdrill.edges.prometheus.prometheus_api import PrometheusApi
 from flowdrill.edges.prometheus.received_watch import ReceivedWatch
 from flowdrill.edges.prometheus.rule_watch import RuleWatch
 from flowdrill.edges.prometheus.webhook import WebhookServer
-from flowdrill.engine.facts import AlertGone, AlertSeen
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import AlertGone, AlertSeen, Tell
 from flowdrill.errors import QueryRefusedError
 from flowdrill.model.alerts import ALERTMANAGER, PROMETHEUS, AlertEnd, AlertRule, AlertStage, Silence
 from flowdrill.model.detect_plan import AlertPlan, Connection, DetectPlan

@@ -8,8 +8,7 @@ from flowdrill.analysis.alert_labels import bears, labels_text
 from flowdrill.analysis.printable import printable
 from flowdrill.edges.prometheus.poller import Poller
 from flowdrill.edges.prometheus.prometheus_api import PrometheusApi
-from flowdrill.engine.facts import Fact, LookTold, OutsideAlertsSeen, SourceTold
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import Fact, LookTold, OutsideAlertsSeen, SourceTold, Tell
 from flowdrill.model.alerts import Labels
 from flowdrill.model.detect_plan import AlertPlan
 from flowdrill.model.limits_plan import LimitName

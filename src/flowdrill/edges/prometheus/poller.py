@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from flowdrill.engine.facts import SourceTold
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import SourceTold, Tell
 from flowdrill.errors import AlertSourceError
 
 POLL_SECONDS = 0.25

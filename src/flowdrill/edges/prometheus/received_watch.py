@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from flowdrill.analysis.alert_labels import bears, labels_text
 from flowdrill.edges.prometheus.alertmanager_api import AlertmanagerApi, AlertsSeen, ReceivedAlert
-from flowdrill.engine.facts import AckTold, AlertGone, AlertSeen
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import AckTold, AlertGone, AlertSeen, Tell
 from flowdrill.errors import AlertSourceError
 from flowdrill.model.alerts import AlertEnd, AlertStage, Silence
 from flowdrill.model.detect_plan import AlertPlan

@@ -10,8 +10,7 @@ from flowdrill.analysis.alert_labels import asked_of_series, bears, labels_text
 from flowdrill.analysis.alert_standing import Standing, standing
 from flowdrill.edges.prometheus.first_sample import first_sample_ms
 from flowdrill.edges.prometheus.prometheus_api import PrometheusApi, RulesSeen
-from flowdrill.engine.facts import AlertGone, AlertSeen
-from flowdrill.engine.ports import Tell
+from flowdrill.engine.facts import AlertGone, AlertSeen, Tell
 from flowdrill.errors import AlertSourceError, QueryRefusedError
 from flowdrill.model.alerts import AlertEnd, AlertStage
 from flowdrill.model.detect_plan import AlertPlan

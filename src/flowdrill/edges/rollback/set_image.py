@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flowdrill.edges.rollback.over import Over
-from flowdrill.engine.ports import Clock, Workload
+from flowdrill.engine.ports import Clock
+from flowdrill.engine.workload_ports import Workload
 from flowdrill.model.access import Actor
 from flowdrill.model.instant import Instant
 from flowdrill.model.rollback import RollbackRequest, RollbackTaken

@@ -10,7 +10,7 @@ from flowdrill.edges.kubernetes.obstacles.revision_pruned import RevisionPruned
 from flowdrill.edges.kubernetes.obstacles.rollout_paused import RolloutPaused
 from flowdrill.edges.kubernetes.responder import Responder
 from flowdrill.edges.kubernetes.target import FoundTarget
-from flowdrill.engine.ports import Obstacle
+from flowdrill.engine.guard_ports import Obstacle
 from flowdrill.model.obstacle_plan import ObstacleKind, ObstaclePlan
 
 
