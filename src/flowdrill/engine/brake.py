@@ -14,9 +14,10 @@ from flowdrill.engine.alert_checks import refuse_loud_alerts
 from flowdrill.engine.baseline import Baseline
 from flowdrill.engine.cleared import Cleared
 from flowdrill.engine.deciding import decide, refuse_put_back, wait_for_people, wait_for_the_word
+from flowdrill.engine.detections import OutcomeDetector
 from flowdrill.engine.evidence import take_evidence, take_provider_log
 from flowdrill.engine.facts import Step
-from flowdrill.engine.lookout import Lookout, OutcomeDetector
+from flowdrill.engine.lookout import Lookout
 from flowdrill.engine.narrator import Narrator
 from flowdrill.engine.order import RunOrder
 from flowdrill.engine.ports import Ports
@@ -65,10 +66,10 @@ def drill_the_brake(
     tell.phase(Phase.DETECT)
     in_the_way.put_after_rollout(order, cleared, lookout)
     wait_for_the_word(order, broken, broken_at, lookout, ports)
-    if lookout.trigger is not None:
+    if lookout.detections.trigger is not None:
         activities.come(Moment.DETECTED, ports.clock.now_ns())
     hit = failing_window(lookout.outcomes, normal_bad_ratio=baseline.observed_bad_ratio, from_ns=broken_at.earliest_ns)
-    noticed = any(order.drill.by_people or one.detector != HUMAN for one in lookout.detected)
+    noticed = any(order.drill.by_people or one.detector != HUMAN for one in lookout.detections.told)
     if not noticed and lookout.put_back is None and hit is None:
         nothing = _not_broken(order, cleared, broken_at, lookout, tell)
         if not order.scenario.is_candidate:

@@ -21,7 +21,7 @@ def wait_for_the_word(order: RunOrder, broken: str, broken_at: Instant, lookout:
     limit_seconds = order.drill.detect_limit_seconds - ns_to_seconds(ports.clock.now_ns() - broken_at.latest_ns)
 
     def noticed(_: int) -> bool | None:
-        return True if lookout.trigger is not None or lookout.put_back is not None else None
+        return True if lookout.detections.trigger is not None or lookout.put_back is not None else None
 
     def serves_or_noticed(now_ns: int) -> bool | None:
         return True if is_rolled_out(lookout.workload, broken) else noticed(now_ns)
@@ -55,12 +55,13 @@ def decide(order: RunOrder, broken: str, lookout: Lookout, ports: Ports, tell: N
         if is_rolled_out(lookout.workload, broken):
             served = format_seconds(order.drill.detect.limit)
             by = f"the plan: a candidate is rolled back once it has served for {served}, whatever it does"
-    if lookout.trigger is not None:
-        by = f"policy: {lookout.trigger.detector} detected"
-    elif lookout.detected:
-        by = f"the limit: not all had detected the failure, but {', '.join(one.detector for one in lookout.detected)}"
+    if lookout.detections.trigger is not None:
+        by = f"policy: {lookout.detections.trigger.detector} detected"
+    elif lookout.detections.told:
+        names = ", ".join(one.detector for one in lookout.detections.told)
+        by = f"the limit: not all had detected the failure, but {names}"
     now = ports.clock.now_ns()
-    lookout.decided = True
+    lookout.detections.decided = True
     tell.emit(Decided(at_ns=now, instant=Instant(now, now), by=by))
 
 
@@ -76,12 +77,12 @@ def wait_for_people(
     if acted is None:
         tell.check("people_rolled_back", Status.FAIL, required=required, observed="nobody did: the drill took over")
         now = ports.clock.now_ns()
-        lookout.decided = True
+        lookout.detections.decided = True
         by = "the limit: nobody had rolled back, so the drill does"
         tell.emit(Decided(at_ns=now, instant=Instant(now, now), by=by))
         return None
-    lookout.tell_detected(HUMAN, acted, says="rolled back")
-    lookout.decided = True
+    lookout.detections.tell(HUMAN, acted, says="rolled back")
+    lookout.detections.decided = True
     tell.emit(Decided(at_ns=acted.latest_ns, instant=acted, by="people: they rolled back"))
     tell.check("people_rolled_back", Status.PASS, required=required, observed="somebody did")
     return acted

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from flowdrill.analysis.detector import Alarm
-from flowdrill.analysis.kubernetes_signals import kubernetes_signals
 from flowdrill.analysis.outcomes import OutcomeBook
+from flowdrill.engine.detections import Detections, OutcomeDetector
 from flowdrill.engine.facts import (
     AckTold,
     ActivityBegan,
@@ -42,34 +41,18 @@ from flowdrill.model.activity import ActivitySlot
 from flowdrill.model.alerts import ALERT_SOURCES
 from flowdrill.model.detect_plan import HUMAN, Trigger
 from flowdrill.model.events import (
-    Detected,
     LimitLook,
     LimitReached,
     Noted,
-    SignalSeen,
     WorkloadSeen,
 )
 from flowdrill.model.instant import Instant, ns_to_seconds, seconds_to_ns
-from flowdrill.model.kubernetes_signals import SignalKind
 from flowdrill.model.load_frames import Frame
 from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Outcome
-from flowdrill.model.scenario import Detector
 from flowdrill.model.workload import WorkloadSnapshot
 
 T = TypeVar("T")
-
-
-class OutcomeDetector(Protocol):
-    """A detector that looks at outcomes: it is fed with each, and told the time; it raises one alarm."""
-
-    def take(self, outcome: Outcome) -> None:
-        """Count an outcome."""
-        ...
-
-    def advance(self, now_ns: int) -> Alarm | None:
-        """Return the alarm when what is known at `now_ns` raises it, None before and ever after."""
-        ...
 
 
 _SILENCE_SECONDS = 5.0  # no request's fate known for so long, or for the time of so many requests: nothing is sent
@@ -101,23 +84,17 @@ class Lookout:
         self._workers = WorkersHeard()
         silence_seconds = load.latency_objective + max(_SILENCE_SECONDS, _SILENT_REQUESTS / load.requests_per_second)
         self._longest_silence_ns = seconds_to_ns(silence_seconds)
-        self._trigger = trigger
-        self._detectors: Mapping[str, OutcomeDetector] = {}
         self._breaking = False
         self._broken_image = ""
-        self._ready_once: frozenset[str] = frozenset()
-        self._signals: frozenset[SignalKind] = frozenset()  # those that were recorded
         self._owns: Callable[[str], bool] = lambda _: True
         self._restoring = False
         self._still_broken_ns = 0  # when the workload was last asked, and had the broken image
         self._injects: deque[tuple[int, str]] = deque()  # (when, what people are told)
         self.outcomes: list[Outcome] = []
         self._newest_known_ns = 0
-        self.detected: list[Detected] = []  # each detector's first word, as recorded
-        self.decided = False  # the way back is taken: who detects now triggers nothing
+        self.detections = Detections(clock, emit, trigger)
         self.workload: WorkloadSnapshot | None = None
         self.workload_seen = Instant(0, 0)  # between the last two changes of the workload
-        self.trigger: Detected | None = None  # the word that was enough for the rollback
         self.put_back: Instant | None = None  # when the workload first had another image than the broken one again
         self.put_back_seen: WorkloadSnapshot | None = None  # and as it was then
         self.stop_signal: str | None = None
@@ -136,7 +113,7 @@ class Lookout:
         """Feed every later outcome to `detectors`, by their names, and look at what Kubernetes says of pods with
         `broken_image`. From now on the drill `owns` the workload's image, or somebody else has changed it, which ends
         the next wait."""
-        self._detectors = detectors
+        self.detections.begin(detectors, broken_image)
         self._breaking = True
         self._broken_image = broken_image
         self._owns = owns
@@ -148,6 +125,7 @@ class Lookout:
     def finish_in_peace(self) -> None:
         """From now on nothing ends a wait early: the workload is being put back."""
         self._restoring = True
+        self.detections.end()
         self._injects.clear()
 
     def wait(self, condition: Callable[[int], T | None], limit_seconds: float) -> T | None:
@@ -189,12 +167,9 @@ class Lookout:
         while self._injects and self._injects[0][0] <= now_ns:
             at_ns, text = self._injects.popleft()
             self._hear(InjectTold(at_ns, text, THE_DRILL))
+        self.detections.advance(known_until_ns)
         if not self._breaking or self._restoring:
             return
-        for name, detector in self._detectors.items():
-            alarm = detector.advance(known_until_ns)
-            if alarm is not None:
-                self._tell_alarm(name, alarm)
         if self.outcomes and now_ns - self._newest_known_ns > self._longest_silence_ns:
             seconds = ns_to_seconds(self._longest_silence_ns)
             raise LoadError(f"Locust has sent nothing for {seconds:g} s", "see locust.log in the run folder")
@@ -280,9 +255,9 @@ class Lookout:
                 self.sources_away[source] = problem
         match told:
             case AlertSeen(alert=alert, instant=instant, detects=True, says=says) if self._is_late(instant):
-                self.tell_detected(alert, instant, says=says or f"alert {told.stage}")
+                self.detections.tell(alert, instant, says=says or f"alert {told.stage}")
             case AckTold(instant=instant, by=by, how=how) if self._is_late(instant):
-                self.tell_detected(HUMAN, instant, says=f"{by}, {how}")
+                self.detections.tell(HUMAN, instant, says=f"{by}, {how}")
 
     def _is_late(self, instant: Instant) -> bool:
         """Whether it can have been after the break was asked for."""
@@ -296,7 +271,7 @@ class Lookout:
         before, self.workload = self.workload, fact.snapshot
         self.workload_seen = Instant(min(self.workload_seen.latest_ns, fact.arrived_ns), fact.arrived_ns)
         self._emit(WorkloadSeen(at_ns=fact.arrived_ns, snapshot=fact.snapshot))
-        self._look_for_signals(fact)
+        self.detections.see(fact.snapshot, self.workload_seen)
         was_broken = self._breaking and before is not None and before.image == self._broken_image
         if self.put_back is None and was_broken and fact.snapshot.image != self._broken_image:
             earliest = max(self.workload_seen.earliest_ns, min(self._still_broken_ns, fact.arrived_ns))
@@ -304,61 +279,10 @@ class Lookout:
         if not self._restoring and not self._owns(fact.snapshot.image):
             raise taken_over(fact.snapshot)
 
-    def _look_for_signals(self, fact: WorkloadChanged) -> None:
-        self._ready_once |= {pod.uid for pod in fact.snapshot.pods if pod.ready}
-        if not self._breaking or self._restoring:
-            return
-        for one in kubernetes_signals(fact.snapshot, self._ready_once, self._broken_image):
-            if one.kind not in self._signals:
-                self._signals |= {one.kind}
-                self._emit(SignalSeen(fact.arrived_ns, self.workload_seen, one.kind, one.pod, one.says))
-            if one.kind.is_failure:
-                self.tell_detected(Detector.KUBERNETES, self.workload_seen, says=one.described())
-
-    def _tell_alarm(self, name: str, alarm: Alarm) -> None:
-        self.tell_detected(
-            name,
-            Instant(alarm.slot_end_ns, self._clock.now_ns()),
-            newest_outcome_ns=alarm.newest_outcome_ns,
-            statistic=alarm.statistic,
-            threshold=alarm.threshold,
-        )
-
-    def tell_detected(
-        self,
-        detector: str,
-        instant: Instant,
-        *,
-        newest_outcome_ns: int | None = None,
-        statistic: float | None = None,
-        threshold: float | None = None,
-        says: str = "",
-    ) -> None:
-        """Record a detector's first word. Before the break, and while the workload is being put back, nobody's word
-        says anything about the broken release."""
-        said = {event.detector for event in self.detected}
-        if not self._breaking or self._restoring or detector in said:
-            return
-        triggers = self.trigger is None and not self.decided and self._trigger.is_pulled({*said, detector})
-        event = Detected(
-            at_ns=instant.latest_ns,
-            detector=detector,
-            instant=instant,
-            newest_outcome_ns=newest_outcome_ns,
-            statistic=statistic,
-            threshold=threshold,
-            triggers=triggers,
-            says=says,
-        )
-        self.detected.append(event)
-        self.trigger = event if triggers else self.trigger
-        self._emit(event)
-
     def _know(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
         self._newest_known_ns = max(self._newest_known_ns, outcome.known_ns)
-        for detector in self._detectors.values():
-            detector.take(outcome)
+        self.detections.take(outcome)
 
 
 def somebody_else(seen: WorkloadSnapshot) -> str:
