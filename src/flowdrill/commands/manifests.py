@@ -9,7 +9,8 @@ from pathlib import Path
 
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
-from flowdrill.drilling.scheduling import Asked, prepared
+from flowdrill.drilling.schedule_options import Asked
+from flowdrill.drilling.scheduling import prepared
 from flowdrill.durable_file import replace_durably
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError

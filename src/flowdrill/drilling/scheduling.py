@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,17 +11,28 @@ from pathlib import Path
 from flowdrill.analysis.access_needs import Need, harness_needs
 from flowdrill.analysis.guard_needs import guard_needs
 from flowdrill.analysis.starts import Starts, starts_within
+from flowdrill.drilling.schedule_options import (
+    NAME,
+    UTC_ZONE,
+    Asked,
+    cidr_of,
+    cron_of,
+    host_of,
+    image_of,
+    matching,
+    minor_of,
+    storage_of,
+    zone_of,
+)
 from flowdrill.edges.kubernetes.connect import IN_CLUSTER
 from flowdrill.edges.planfiles.drill_files import DrillFiles, files_of, laid_out
 from flowdrill.edges.planfiles.reading import is_suite, shipped_scenarios
 from flowdrill.errors import PlanError
-from flowdrill.model.calendar_plan import known_zone
-from flowdrill.model.cron import Cron, parse_cron
+from flowdrill.model.cron import Cron
 from flowdrill.model.drill import Target
 from flowdrill.model.guard_job import account_user
 from flowdrill.model.safety_plan import Approval
 from flowdrill.model.scheduled_set import (
-    FIRST_MINOR,
     TIME_ZONE,
     ScheduledDrill,
     ScheduledSet,
@@ -36,30 +45,7 @@ from flowdrill.preparing.plan_digest import digest_of
 from flowdrill.report.rbac_manifests import rbac_manifests, roles_for
 
 _MOST_BYTES = 1_000_000  # of a ConfigMap: etcd takes no object larger than 1.5 MB, the API server no data over 1 MiB
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_QUANTITY = re.compile(r"[1-9]\d{0,5}(Mi|Gi|Ti)")
-_VERSION = re.compile(r"v?1\.(\d{1,3})(\.\d+)?")
-_HOST = re.compile(r"([\w.-]+|\[[0-9a-f:]+\])(?::(\d{1,5}))?", re.ASCII)
-_UTC = "Etc/UTC"
 _ROLE = "scheduled"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says, as text."""
-
-    schedule: str
-    namespace: str
-    image: str
-    kubernetes: str
-    storage: str | None
-    pushes: bool
-    registry: str | None
-    others: tuple[str, ...]
-    api_servers: tuple[str, ...]
-    secret: str
-    time_zone: str | None
-    approved: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +60,7 @@ class Prepared:
 def prepared(drill_files: Sequence[Path], asked: Asked, now: datetime, work: Path) -> Prepared:
     """Return what the manifests are made from; PlanError names the option, or the drill and its key, that cannot be
     used, and a schedule none of whose starts in the next year falls into the drill's calendar."""
-    cron, minor = _cron(asked.schedule), _minor(asked.kubernetes)
+    cron, minor = cron_of(asked.schedule), minor_of(asked.kubernetes)
     plans = tuple(_plan(path) for path in drill_files)
     _refuse_same_names(plans)
     parts = tuple(files_of(one.path, one.drill, one.found, work) for one in plans)
@@ -85,24 +71,24 @@ def prepared(drill_files: Sequence[Path], asked: Asked, now: datetime, work: Pat
         ScheduledDrill(one.drill, path, _approved(one, asked.approved)) for one, path in zip(plans, paths, strict=True)
     )
     _refuse_what_would_differ(plans, drills, files)
-    zones = {one.drill.drill: _zone(one, asked.time_zone) for one in plans}
+    zones = {one.drill.drill: zone_of(one, asked.time_zone) for one in plans}
     wanted = ScheduledSet(
         drills=drills,
         files=files,
         work=_work(parts, paths, work) if needs_work else ".",
         cron=cron,
         time_zones=zones,
-        namespace=_matching(asked.namespace, "--namespace", _NAME, "a namespace's name, such as flowdrill", 63),
-        image=_image(asked.image),
+        namespace=matching(asked.namespace, "--namespace", NAME, "a namespace's name, such as flowdrill", 63),
+        image=image_of(asked.image),
         minor=minor,
-        storage=_storage(asked, plans),
+        storage=storage_of(asked, plans),
         pushes=asked.pushes,
-        registry=None if asked.registry is None else _host(asked.registry, "--registry"),
-        others=tuple(_host(one, "--reach") for one in asked.others),
-        api_servers=tuple(_cidr(one) for one in asked.api_servers),
-        secret=_matching(asked.secret, "--secret", _NAME, "a Secret's name", 63),
+        registry=None if asked.registry is None else host_of(asked.registry, "--registry"),
+        others=tuple(host_of(one, "--reach") for one in asked.others),
+        api_servers=tuple(cidr_of(one) for one in asked.api_servers),
+        secret=matching(asked.secret, "--secret", NAME, "a Secret's name", 63),
     )
-    by = zones if minor >= TIME_ZONE else dict.fromkeys(zones, _UTC)
+    by = zones if minor >= TIME_ZONE else dict.fromkeys(zones, UTC_ZONE)
     warnings = [_never_within(one, cron, by[one.drill.drill], now) for one in plans]
     warnings += _at_the_same_time(plans, by)
     return Prepared(wanted, _roles(wanted, plans), tuple(one for one in warnings if one is not None))
@@ -112,61 +98,6 @@ def _plan(path: Path) -> DrillFile:
     if is_suite(path):
         raise PlanError(f"{path}: is a suite", "name its drills: each has a CronJob, and Roles, of its own")
     return plan_of(path)
-
-
-def _cron(text: str) -> Cron:
-    try:
-        return parse_cron(text)
-    except ValueError as error:
-        remedy = "write it as cron does: '0 9 * * 2' is Tuesday at 9"
-        raise PlanError(f"--schedule {text[:80]!r}: {error}", remedy) from error
-
-
-def _minor(text: str) -> int:
-    match = _VERSION.fullmatch(text)
-    if not match or int(match[1]) < FIRST_MINOR:
-        raise PlanError(f"--kubernetes {text[:40]!r}: is no version from 1.{FIRST_MINOR} on", "write it as 1.31")
-    return int(match[1])
-
-
-def _matching(text: str, option: str, pattern: re.Pattern[str], what: str, longest: int) -> str:
-    if not pattern.fullmatch(text) or len(text) > longest:
-        raise PlanError(f"{option} {text[:80]!r}: is not {what}", f"give {what}")
-    return text
-
-
-def _image(text: str) -> str:
-    if not text or not text.isascii() or not text.isprintable() or " " in text or len(text) > 500:
-        raise PlanError(f"--image {text[:80]!r}: names no image", "write it as docker pull does")
-    return text
-
-
-def _storage(asked: Asked, plans: Iterable[DrillFile]) -> str | None:
-    if asked.storage is not None:
-        return _matching(asked.storage, "--storage", _QUANTITY, "a size such as 2Gi", 20)
-    for one in plans:
-        if one.drill.calendar is not None and one.drill.calendar.at_most_once_in is not None:
-            problem = f"{one.path}: calendar.at_most_once_in: nobody knows of earlier runs where none is kept"
-            raise PlanError(problem, "keep reports on a claim, too: --storage 2Gi")
-    if not asked.pushes:
-        raise PlanError("the reports are kept nowhere", "give --storage 2Gi, --push-report, or both")
-    return None
-
-
-def _host(text: str, option: str) -> tuple[str, int]:
-    match = _HOST.fullmatch(text)
-    port = int(match[2] or 443) if match else 0
-    if not match or not 0 < port < 65536:
-        raise PlanError(f"{option} {text[:80]!r}: is no HOST or HOST:PORT", "name it without http:// and path")
-    return match[1].strip("[]"), port
-
-
-def _cidr(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text, strict=False))
-    except ValueError as error:
-        problem = f"--api-server {text[:80]!r}: is no address and no CIDR"
-        raise PlanError(problem, "`kubectl get endpoints kubernetes` shows it: 10.0.0.1/32") from error
 
 
 def _refuse_same_names(plans: Sequence[DrillFile]) -> None:
@@ -213,20 +144,6 @@ def _approved(plan: DrillFile, given: tuple[str, ...]) -> tuple[str, ...]:
             f'have `flowdrill plan {plan.path} --context "{IN_CLUSTER}" --offline` approved, then --approved {digest}',
         )
     return ()
-
-
-def _refuse_unknown_zone(name: str) -> None:
-    try:
-        known_zone(name)
-    except ValueError as error:
-        raise PlanError(f"--time-zone {name[:80]!r}: is no IANA time zone", "write it as Europe/Berlin") from error
-
-
-def _zone(plan: DrillFile, given: str | None) -> str:
-    calendar = plan.drill.calendar
-    if given is not None:
-        _refuse_unknown_zone(given)
-    return given or (calendar.time_zone if calendar is not None else _UTC)
 
 
 def _never_within(plan: DrillFile, cron: Cron, zone: str, now: datetime) -> str | None:
