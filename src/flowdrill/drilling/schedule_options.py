@@ -72,7 +72,8 @@ def image_of(text: str) -> str:
 
 
 def storage_of(asked: Asked, plans: Iterable[DrillFile]) -> str | None:
-    """Return the size of the claim for reports, None for none; PlanError when they would be kept nowhere, or too briefly."""
+    """Return the size of the claim for reports, None for none; PlanError when no report would be kept, or none that
+    the calendar needs."""
     if asked.storage is not None:
         return matching(asked.storage, "--storage", _QUANTITY, "a size such as 2Gi", 20)
     for one in plans:
