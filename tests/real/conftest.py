@@ -11,7 +11,10 @@ import pytest
 from flowdrill.cluster.base_image import Runtime, find_runtime
 from flowdrill.cluster.lifecycle import RunningCluster, temporary_cluster
 from flowdrill.cluster.state_folder import Settings
+from tests.contract.conftest import real_place
 from tests.real.registry_server import PROGRAM, registry_is_installed, registry_server
+
+__all__ = ["real_place"]  # a fixture of theirs, for these tests too
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,10 @@ import pytest
 import yaml
 
 from flowdrill.cli.main import main
-from tests.contract.conftest import Place, real_place
+from tests.contract.conftest import Place
 from tests.contract.drilling import NAME, stand_on
 from tests.real.kill.stage import ANSWERS, SCENARIO
 
-__all__ = ["real_place"]
 pytestmark = [pytest.mark.kubernetes, pytest.mark.endurance]
 
 

@@ -44,15 +44,6 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Answer).serve_forever()
 """
 
 
-@pytest.fixture(scope="module")
-def real_place() -> Place:
-    names = ("FLOWDRILL_TEST_CONTEXT", "KUBECONFIG", "FLOWDRILL_TEST_REGISTRY", "FLOWDRILL_TEST_BASE_IMAGE")
-    missing = [name for name in names if not os.environ.get(name)]
-    if missing:
-        pytest.skip(f"needs a Kubernetes to break: set {', '.join(missing)}")
-    return Place(*(os.environ[name] for name in names))
-
-
 @dataclass(frozen=True)
 class Guarded:
     """A workload, and an image for the guard in its cluster."""

@@ -102,15 +102,6 @@ def kubectl(stand: Stand, *arguments: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def real_place() -> Place:
-    names = ("FLOWDRILL_TEST_CONTEXT", "KUBECONFIG", "FLOWDRILL_TEST_REGISTRY", "FLOWDRILL_TEST_BASE_IMAGE")
-    missing = [name for name in names if not os.environ.get(name)]
-    if missing:
-        pytest.skip(f"needs a Kubernetes to break: set {', '.join(missing)}")
-    return Place(*(os.environ[name] for name in names))
-
-
 def own_image(place: Place, repository: str) -> str:
     """Build the shipped image on the place's base, or take one that is named."""
     named = os.environ.get("FLOWDRILL_TEST_OWN_IMAGE")

@@ -92,15 +92,6 @@ class Loaded:
 
 
 @pytest.fixture(scope="module")
-def real_place() -> Place:
-    names = ("FLOWDRILL_TEST_CONTEXT", "KUBECONFIG", "FLOWDRILL_TEST_REGISTRY", "FLOWDRILL_TEST_BASE_IMAGE")
-    missing = [name for name in names if not os.environ.get(name)]
-    if missing:
-        pytest.skip(f"needs a Kubernetes to break: set {', '.join(missing)}")
-    return Place(*(os.environ[name] for name in names))
-
-
-@pytest.fixture(scope="module")
 def loaded(real_place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     folder = tmp_path_factory.mktemp("loaded")
     (folder / "scenario").mkdir()
