@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import urllib3
 
 from flowdrill.errors import MetricsError, PlanError
+from flowdrill.model.server_url import names_a_server
 from flowdrill.oci.transport import proxy_for
 
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=10.0)
@@ -35,12 +35,7 @@ class Pushgateway:
 
 def pushgateway_at(url: str) -> Pushgateway:
     """Return it; PlanError when the URL cannot be used. It is shown in what is told: so it has no password in it."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in url or not url.isascii() or not url.isprintable() or set(url) & set(" ?#"):
+    if not names_a_server(url) or "@" in url or not url.isascii() or not url.isprintable() or set(url) & set(" ?#"):
         raise PlanError("--push-metrics: is no URL of a Pushgateway", "such as http://pushgateway:9091, without a user")
     return Pushgateway(url.rstrip("/"))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from flowdrill.errors import PlanError
+from flowdrill.model.server_url import names_a_server
 
 SCHEME = "s3://"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
@@ -37,11 +37,6 @@ def parse_place(text: str, endpoint: str | None = None) -> Place:
 
 def _checked(endpoint: str) -> str:
     """An endpoint is shown in errors: so it has no password in it."""
-    try:
-        parts = urlsplit(endpoint)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in endpoint or not endpoint.isprintable():
+    if not names_a_server(endpoint) or "@" in endpoint or not endpoint.isprintable():
         raise PlanError("--endpoint-url: is no URL of a server", "such as https://minio.example:9000, without a user")
     return endpoint

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from flowdrill.errors import WebhookError
+from flowdrill.model.server_url import names_a_server
 from flowdrill.oci.transport import proxy_for
 
 URL_VARIABLE, KEY_VARIABLE = "FLOWDRILL_WEBHOOK_URL", "FLOWDRILL_WEBHOOK_KEY"
@@ -36,13 +37,7 @@ class Webhook:
 
 def webhook_of(url: str, key: str) -> Webhook:
     """Return it; WebhookError, which repeats neither, when the URL or the key cannot be used."""
-    try:
-        parts = urlsplit(url)
-        usable = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
-        )
-    except ValueError:
-        usable = False
+    usable = names_a_server(url) and "@" not in urlsplit(url).netloc
     if not usable or not url.isascii() or not url.isprintable() or " " in url:
         raise WebhookError(f"{URL_VARIABLE} is no URL that can be posted to", "give https://HOST/PATH, without a user")
     if key and len(key) < _SHORTEST_KEY:
