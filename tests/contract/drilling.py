@@ -171,7 +171,7 @@ def stand_on(
     """A stand of its own, with nothing left afterwards. `registry`: another address of the place's registry, by which
     the nodes reach it."""
     with playground(place.context, place.kubeconfig, place.image) as play:
-        made = _serving_image(place, registry or place.registry, play.namespace)
+        made = push_serving_image(place.image, place.registry, play.namespace)
         image = f"{registry or place.registry}/{play.namespace}@{made}"
         try:
             port = _serve(play, image, kind, container)
@@ -181,10 +181,10 @@ def stand_on(
             ask_registry(place.registry, "DELETE", f"{play.namespace}/manifests/{made}")
 
 
-def _serving_image(place: Place, registry: str, name: str) -> str:
-    """Push the place's image with a VERSION of its own; return the digest."""
-    base = parse_image_reference(place.image)
-    with closing(open_registry(place.registry, plain_http=True)) as client:
+def push_serving_image(image: str, registry: str, name: str) -> str:
+    """Push an image of that registry with a VERSION, into the repository `name`; return the digest."""
+    base = parse_image_reference(image)
+    with closing(open_registry(registry, plain_http=True)) as client:
         source, target = Repository(client, base.repository), Repository(client, name)
         labels = {"dev.flowdrill.langflow-version": "1.13.0", "test": name}
         edit = ConfigEdit("test", set_env={"VERSION": GOOD}, labels=labels)

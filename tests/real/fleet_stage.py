@@ -22,11 +22,9 @@ from flowdrill.edges.kubernetes.api import Api
 from flowdrill.edges.kubernetes.connect import connect
 from flowdrill.edges.kubernetes.deploying import deploy_target
 from flowdrill.model.drill import Target
-from flowdrill.model.image_reference import parse_image_reference
 from flowdrill.oci.client import open_registry
-from flowdrill.oci.image_config import ConfigEdit
 from flowdrill.oci.repository import Repository
-from flowdrill.oci.stored_image import image_with, stored_image
+from tests.contract.drilling import push_serving_image
 from tests.real.kill.stage import ANSWERS, SCENARIO
 
 Json = dict[str, Any]
@@ -169,14 +167,5 @@ def short_drill() -> Json:
 
 def serving_image(cluster: RunningCluster) -> str:
     """Push an image that has python3 and a VERSION; return it by digest."""
-    base = parse_image_reference(push_base_image(cluster.registry, "tests"))
-    with closing(open_registry(cluster.registry, plain_http=True)) as client:
-        source, target = Repository(client, base.repository), Repository(client, REPOSITORY)
-        edit = ConfigEdit("test", set_env={"VERSION": GOOD}, labels={"dev.flowdrill.langflow-version": "1.13.0"})
-        made = image_with(stored_image(source, base, None), None, edit)
-        for blob in made.manifest.layers:
-            target.take_blob(blob, source)
-        for content in made.blobs:
-            target.push_blob(content)
-        target.put_manifest(made.manifest.document, made.manifest.media_type, "1.0.0")
-    return f"{cluster.registry}/{REPOSITORY}@{made.manifest.digest}"
+    base = push_base_image(cluster.registry, "tests")
+    return f"{cluster.registry}/{REPOSITORY}@{push_serving_image(base, cluster.registry, REPOSITORY)}"

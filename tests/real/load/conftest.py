@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -18,6 +18,8 @@ from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.edges.runfolder.outcome_file import read_outcomes
 from flowdrill.engine.facts import Fact, RecordsArrived
+from flowdrill.engine.ports import Load
+from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Reason, Record, RecordKind
 
@@ -54,27 +56,24 @@ class FlowServer:
         self.process.communicate()
 
 
-class RunningLoad:
-    """A LocustLoad with everything it has told."""
+class HeardLoad:
+    """A load with everything it has told."""
 
-    def __init__(self, load: LocustLoad, folder: Path) -> None:
+    def __init__(self, load: Load, folder: Path) -> None:
         self.load = load
         self.folder = folder
         self.facts: list[Fact] = []
-        self.records: list[Record] = []
-        self.sent: list[Record] = []
-        self.finished: list[Record] = []
         self._inbox = QueueInbox()
 
     def start(self) -> None:
         self.load.start(self._inbox.tell)
 
-    def until(self, seen: Callable[[RunningLoad], bool], limit_seconds: float = 60) -> None:
+    def until(self, seen: Callable[[Self], bool], limit_seconds: float = 60) -> None:
         """Take facts in until `seen` holds."""
-        deadline_ns = time.monotonic_ns() + round(limit_seconds * 1e9)
+        deadline_ns = time.monotonic_ns() + seconds_to_ns(limit_seconds)
         while not seen(self):
             fact = self._inbox.next(deadline_ns)
-            assert fact is not None, f"nothing more came; {len(self.records)} records so far"
+            assert fact is not None, f"nothing more came; {len(self.facts)} facts so far"
             self._take(fact)
 
     def stop(self) -> None:
@@ -84,6 +83,22 @@ class RunningLoad:
 
     def _take(self, fact: Fact) -> None:
         self.facts.append(fact)
+        self._look_at(fact)
+
+    def _look_at(self, fact: Fact) -> None:
+        raise NotImplementedError
+
+
+class RunningLoad(HeardLoad):
+    """A LocustLoad with everything it has told."""
+
+    def __init__(self, load: LocustLoad, folder: Path) -> None:
+        super().__init__(load, folder)
+        self.records: list[Record] = []
+        self.sent: list[Record] = []
+        self.finished: list[Record] = []
+
+    def _look_at(self, fact: Fact) -> None:
         for record in fact.records if isinstance(fact, RecordsArrived) else ():
             self.records.append(record)
             (self.sent if record.kind is RecordKind.SENT else self.finished).append(record)

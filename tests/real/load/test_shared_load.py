@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from flowdrill.analysis.binned_run import BinnedRun, binned_run
 from flowdrill.analysis.outage import FailingWindow, failing_window
 from flowdrill.analysis.outcome_columns import outcomes_in
 from flowdrill.edges.host.clock import MonotonicClock
-from flowdrill.edges.host.inbox import QueueInbox
 from flowdrill.edges.load.frame_load import FrameLoad
 from flowdrill.edges.load.local_master import LocalMaster
 from flowdrill.edges.runfolder.bins_file import read_bins
@@ -26,18 +24,18 @@ from flowdrill.model.instant import seconds_to_ns
 from flowdrill.model.load_frames import ClockTold, Frame, MasterEnded, WorkerNews, WorkerTold
 from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Reason
+from tests.real.load.conftest import HeardLoad
 
 API_KEY = "a-key-nobody-may-read"
 LOCUST_FILE = Path(__file__).parents[3] / "scenarios" / "load" / "run_flow_shared.py"
 RATE = 60
 
 
-class SharedLoad:
+class SharedLoad(HeardLoad):
     """A FrameLoad with everything it has told."""
 
     def __init__(self, plan: dict[str, object], folder: Path, locust_file: Path) -> None:
         clock = MonotonicClock()
-        self.folder = folder
         self.source = LocalMaster(
             LoadPlan.model_validate_json(json.dumps(plan)),
             environ={**os.environ, "FLOW_KEY": API_KEY},
@@ -45,30 +43,11 @@ class SharedLoad:
             locust_file=locust_file,
             clock=clock,
         )
-        self.load = FrameLoad(self.source, folder=folder, clock=clock, secrets=(API_KEY,))
-        self.facts: list[Fact] = []
         self.frames: list[Frame] = []
         self.stream = BinStream()
-        self._inbox = QueueInbox()
+        super().__init__(FrameLoad(self.source, folder=folder, clock=clock, secrets=(API_KEY,)), folder)
 
-    def start(self) -> None:
-        self.load.start(self._inbox.tell)
-
-    def until(self, seen: Callable[[], bool], limit_seconds: float = 60) -> None:
-        """Take facts in until `seen` holds."""
-        deadline_ns = time.monotonic_ns() + seconds_to_ns(limit_seconds)
-        while not seen():
-            fact = self._inbox.next(deadline_ns)
-            assert fact is not None, "nothing more came"
-            self._take(fact)
-
-    def stop(self) -> None:
-        self.load.stop()
-        while fact := self._inbox.next(0):
-            self._take(fact)
-
-    def _take(self, fact: Fact) -> None:
-        self.facts.append(fact)
+    def _look_at(self, fact: Fact) -> None:
         for frame in fact.frames if isinstance(fact, FramesArrived) else ():
             self.frames.append(frame)
             self.stream.take(frame)
@@ -114,9 +93,9 @@ def shared_load(flow_server, tmp_path: Path) -> Iterator[Callable[..., SharedLoa
 def test_three_workers_send_one_schedule_and_their_bins_hold_the_truth(flow_server, shared_load, locust_file) -> None:
     load = shared_load(locust_file)
     load.start()
-    load.until(lambda: load.sent() >= 60)
+    load.until(lambda _: load.sent() >= 60)
     truth = flow_server.ask(f"flip {RATE} 2 1.5")
-    load.until(lambda: load.sent() >= 60 + 6 * RATE)
+    load.until(lambda _: load.sent() >= 60 + 6 * RATE)
     load.stop()
 
     run, failure = load.run, load.failure
@@ -147,13 +126,13 @@ def test_three_workers_send_one_schedule_and_their_bins_hold_the_truth(flow_serv
 def test_what_a_worker_that_dies_does_not_send_is_counted_and_one_that_joins_late_goes_on(shared_load) -> None:
     load = shared_load()
     load.start()
-    load.until(lambda: load.sent() >= 60)
+    load.until(lambda _: load.sent() >= 60)
     os.kill(load.source.workers[1].pid, signal.SIGKILL)
-    load.until(lambda: bool(load.news(WorkerNews.LEFT)))
+    load.until(lambda _: bool(load.news(WorkerNews.LEFT)))
     load.source.start_another()
-    load.until(lambda: bool(load.news(WorkerNews.JOINED_LATE)) and len(load.news(WorkerNews.TOOK_SHARE)) == 4)
+    load.until(lambda _: bool(load.news(WorkerNews.JOINED_LATE)) and len(load.news(WorkerNews.TOOK_SHARE)) == 4)
     (late,) = load.news(WorkerNews.JOINED_LATE)
-    load.until(lambda: load.sent(late.worker) > 20)
+    load.until(lambda _: load.sent(late.worker) > 20)
     load.stop()
 
     run = load.run
@@ -168,13 +147,13 @@ def test_what_a_worker_that_dies_does_not_send_is_counted_and_one_that_joins_lat
 def test_a_worker_that_hangs_is_heard_of_and_goes_on_with_its_share(shared_load) -> None:
     load = shared_load()
     load.start()
-    load.until(lambda: load.sent() >= 60)
+    load.until(lambda _: load.sent() >= 60)
     os.kill(load.source.workers[0].pid, signal.SIGSTOP)
-    load.until(lambda: bool(load.news(WorkerNews.LEFT)))
+    load.until(lambda _: bool(load.news(WorkerNews.LEFT)))
     os.kill(load.source.workers[0].pid, signal.SIGCONT)
-    load.until(lambda: len(load.news(WorkerNews.TOOK_SHARE)) == 4)
+    load.until(lambda _: len(load.news(WorkerNews.TOOK_SHARE)) == 4)
     sent = load.sent()
-    load.until(lambda: load.sent() >= sent + RATE)
+    load.until(lambda _: load.sent() >= sent + RATE)
     load.stop()
     assert load.run.not_sent > 0.5 * RATE  # a third of it, for seconds: what was due meanwhile is not sent all at once
     assert not load.run.workers[load.news(WorkerNews.LEFT)[0].worker - 1].late
@@ -185,7 +164,7 @@ def test_a_master_that_dies_ends_the_load(shared_load) -> None:
     load.start()
     assert load.source.master is not None
     os.kill(load.source.master.pid, signal.SIGKILL)
-    load.until(lambda: any(isinstance(fact, LoadDied) for fact in load.facts))
+    load.until(lambda _: any(isinstance(fact, LoadDied) for fact in load.facts))
     load.stop()
     assert all(worker.poll() is not None for worker in load.source.workers)
 
