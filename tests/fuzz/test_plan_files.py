@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowdrill.drilling.wiring import read_plan
+from flowdrill.drilling.runs import read_plan
 from flowdrill.edges.planfiles.manifests import read_manifests
 from flowdrill.edges.planfiles.reading import find_scenario, is_suite, read_advisories, read_drill, read_suite
 from flowdrill.edges.planfiles.yaml_lines import YamlText, parse_model

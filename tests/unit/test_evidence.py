@@ -22,7 +22,7 @@ from securesystemslib.signer import SSlibKey
 
 from flowdrill.analysis.attestation import PAYLOAD_TYPE, pre_authentication_encoding
 from flowdrill.cli.main import main
-from flowdrill.drilling.wiring import reported
+from flowdrill.drilling.runs import reported
 from flowdrill.edges.people.messages import LINK
 from flowdrill.edges.runfolder.archive import opened_run, write_archive
 from flowdrill.edges.runfolder.folder import RunFolder

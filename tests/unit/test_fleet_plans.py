@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from flowdrill.drilling.fleet_plans import FleetChoice, plan_for, refuse_unfit_for_many
-from flowdrill.drilling.wiring import run_plan
+from flowdrill.drilling.runs import RunWith, run_plan
 from flowdrill.edges.runfolder.earlier_run import newest_run
 from flowdrill.errors import PlanError
 from flowdrill.model.fleet_target import FleetService, FleetTarget
@@ -106,7 +106,7 @@ def test_names_are_put_in_without_a_fleet_too_and_a_service_s_are_not(written: W
         == "http://langflow-greeting.flowdrill-demo.svc"
     )
     with pytest.raises(PlanError, match="what is in braces is said by the Service"):
-        run_plan(plan_of(written("http://{cluster_ip}:{port}")), Cluster("staging", None), out=Path("nowhere"))
+        run_plan(plan_of(written("http://{cluster_ip}:{port}")), Cluster("staging", None), RunWith(Path("nowhere")))
 
 
 def test_a_name_in_braces_that_stands_for_nothing_is_named(written: Written) -> None:

@@ -18,7 +18,7 @@ import yaml
 from flowdrill.analysis.gate_verdict import gate_verdict
 from flowdrill.cli.main import _parser, main
 from flowdrill.commands.gates import gate
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.drill import Drill
@@ -46,7 +46,7 @@ class Carried:
     left: list[FinishedRun | FlowdrillError]
     plans: list[DrillFile] = field(default_factory=list)
 
-    def __call__(self, plan: DrillFile, where: Cluster, **_: Any) -> FinishedRun:
+    def __call__(self, plan: DrillFile, where: Cluster, *_: Any) -> FinishedRun:
         self.plans.append(plan)
         one = self.left.pop(0)
         if isinstance(one, FlowdrillError):
@@ -287,7 +287,7 @@ def test_as_a_containers_first_process_it_ends_by_a_signal_between_drills(folder
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     begun: list[str] = []
 
-    def told_to_end(plan: DrillFile, where: Cluster, **_: object) -> FinishedRun:
+    def told_to_end(plan: DrillFile, where: Cluster, *_: object) -> FinishedRun:
         begun.append(plan.drill.drill)
         signal.raise_signal(signal.SIGTERM)
         return PASSED
@@ -307,7 +307,7 @@ def test_each_run_of_it_is_posted_and_no_drill_inherits_the_webhook(
 ) -> None:
     inherited: list[str] = []
 
-    def carry_out(plan: DrillFile, where: Cluster, **_: object) -> FinishedRun:
+    def carry_out(plan: DrillFile, where: Cluster, *_: object) -> FinishedRun:
         inherited.extend(name for name in (URL_VARIABLE, KEY_VARIABLE) if name in os.environ)
         return PASSED
 

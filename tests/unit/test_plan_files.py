@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowdrill.drilling.wiring import read_plan
+from flowdrill.drilling.runs import read_plan
 from flowdrill.edges.planfiles.reading import find_scenario, read_drill
 from flowdrill.errors import PlanError
 

@@ -15,7 +15,7 @@ from flowdrill.cli.main import main
 from flowdrill.commands.afterwards import Afterwards
 from flowdrill.commands.repeats import summed_up
 from flowdrill.drilling.repeating import Repetition, repeated
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun, RunWith
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.edges.webhook.posting import webhook_of
 from flowdrill.engine.run import RunOutcome
@@ -23,6 +23,7 @@ from flowdrill.errors import DrillRefusedError, FlowdrillError, GuardActsError, 
 from flowdrill.model.events import End
 from flowdrill.model.result import Report, Verdict
 from flowdrill.model.status import Status
+from flowdrill.preparing.opening import Cluster
 from tests.unit.report.sample_parts import assessed
 from tests.unit.test_webhook_summary import receiver
 
@@ -56,13 +57,13 @@ def carried_out(*runs: FinishedRun | FlowdrillError, drill: Path = DRILL) -> tup
     """What is told of runs that end like these, and how many were carried out."""
     left = list(runs)
 
-    def carry_out(drill_file: Path, **_: object) -> FinishedRun:
+    def carry_out(drill_file: Path, *_: object) -> FinishedRun:
         one = left.pop(0)
         if isinstance(one, FlowdrillError):
             raise one
         return one
 
-    told = repeated(drill, len(runs), context="any", kubeconfig=None, out=Path("reports"), carry_out=carry_out)
+    told = repeated(drill, len(runs), Cluster("any", None), RunWith(Path("reports")), carry_out)
     return list(told), len(runs) - len(left)
 
 
@@ -103,7 +104,7 @@ def test_a_run_that_could_not_begin_is_tried_once_more() -> None:
 def test_a_plan_that_changes_meanwhile_is_not_run(tmp_path: Path) -> None:
     drill = tmp_path / "drill.yaml"
     drill.write_text(f"extends: {DRILL}\ndrill: mine\n")
-    runs = repeated(drill, 3, context="any", kubeconfig=None, out=tmp_path, carry_out=lambda *_, **__: HELD)
+    runs = repeated(drill, 3, Cluster("any", None), RunWith(tmp_path), lambda *_: HELD)
     assert next(runs).stops is None
     drill.write_text(f"extends: {DRILL}\ndrill: mine\nhold: 99s\n")
     told = next(runs)
@@ -115,7 +116,7 @@ def test_a_plan_that_changes_meanwhile_is_not_run(tmp_path: Path) -> None:
 
 def test_a_plan_that_is_not_the_approved_one_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(DrillRefusedError):
-        next(repeated(DRILL, 2, context="any", kubeconfig=None, out=tmp_path, approved=["sha256:" + "0" * 64]))
+        next(repeated(DRILL, 2, Cluster("any", None), RunWith(tmp_path, ["sha256:" + "0" * 64])))
 
 
 @pytest.mark.parametrize(

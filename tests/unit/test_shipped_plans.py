@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from flowdrill.analysis.access_needs import on_call_needs
-from flowdrill.drilling.wiring import read_plan
+from flowdrill.drilling.runs import read_plan
 from flowdrill.edges.kubernetes.provider_manifest import served_port
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.model.drill import Drill

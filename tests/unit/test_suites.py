@@ -9,7 +9,7 @@ import pytest
 
 from flowdrill.analysis.report_data import report_of
 from flowdrill.cli.main import main
-from flowdrill.drilling import wiring
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.edges.planfiles.reading import is_suite, read_drill, read_suite
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.engine.run import RunOutcome
@@ -81,10 +81,10 @@ def test_what_is_wrong_with_a_suite_is_named_before_anything_runs(written: Writt
         read_suite(written("s.yaml", text))
 
 
-def finished(verdict: Verdict, outcome: RunOutcome) -> wiring.FinishedRun:
+def finished(verdict: Verdict, outcome: RunOutcome) -> FinishedRun:
     golden = report_of(read_run(DRILLS.parent / "tests/golden/rollback-as-on-call"))
     result = golden.result.model_copy(update={"verdict": verdict})
-    return wiring.FinishedRun(Path("reports/x"), outcome, golden.model_copy(update={"result": result}))
+    return FinishedRun(Path("reports/x"), outcome, golden.model_copy(update={"result": result}))
 
 
 PASSED = finished(Verdict.PASS, RunOutcome(End.COMPLETED, "held"))
@@ -115,19 +115,19 @@ def test_a_suite_has_one_exit_code_and_stops_where_going_on_would_do_harm(
     written: Written,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    runs: tuple[wiring.FinishedRun | FlowdrillError, ...],
+    runs: tuple[FinishedRun | FlowdrillError, ...],
     code: int,
     carried_out: int,
 ) -> None:
     left = list(runs)
 
-    def carry_out(*_: object, **__: object) -> wiring.FinishedRun:
+    def carry_out(*_: object, **__: object) -> FinishedRun:
         one = left.pop(0)
         if isinstance(one, FlowdrillError):
             raise one
         return one
 
-    monkeypatch.setattr(wiring, "run_drill_file", carry_out)
+    monkeypatch.setattr("flowdrill.drilling.runs.run_drill_file", carry_out)
     names = ", ".join(["base.yaml"] * len(runs))
     path = written("s.yaml", f"suite: s\ndrills: [{names}]\n")
     assert main(["run", str(path), "--context", "any"]) == code

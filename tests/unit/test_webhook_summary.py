@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from flowdrill.cli.main import main
 from flowdrill.commands.notifying import notify, take_webhook
-from flowdrill.drilling import wiring
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE, Webhook, post, signature_of, webhook_of
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import WebhookError
@@ -231,7 +230,8 @@ def test_a_summary_that_nobody_takes_is_told_and_changes_nothing(capsys: pytest.
 def test_the_evidence_is_pushed_before_anybody_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "run_drill_file", lambda *_, **__: replace(finished_run(), folder=tmp_path / "gone"))
+    gone = replace(finished_run(), folder=tmp_path / "gone")
+    monkeypatch.setattr("flowdrill.commands.drills.run_drill_file", lambda *_: gone)
     with receiver(200) as (url, _):
         monkeypatch.setenv(URL_VARIABLE, url)
         main(["run", str(DRILL), "--context", "any", "--push-report"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from flowdrill.analysis.redaction import secret_texts
 from flowdrill.chaos.own_activities import refuse_missing
-from flowdrill.drilling.steered import SteeredRun
+from flowdrill.drilling.runs import RunWith
 from flowdrill.errors import PlanError
 from flowdrill.history.sealing import take_signing_key
 from flowdrill.preparing.drill_file import DrillFile, plan_of
@@ -26,7 +26,7 @@ class Asked:
 
     plan: DrillFile
     where: Cluster
-    run: SteeredRun
+    run: RunWith
     experiment: Json
     dry: bool = False
 
@@ -67,7 +67,7 @@ def asked_of(
     return Asked(
         plan=plan,
         where=Cluster(context, kubeconfig if context is not None else None, deploys=not dry),
-        run=SteeredRun(
+        run=RunWith(
             out=Path(arguments["out"] or "reports"),
             environ={**environ, **secrets},
             approved=tuple(approved),

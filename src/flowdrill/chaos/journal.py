@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flowdrill.analysis.redaction import cleaned, hide
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.durable_file import replace_durably
 from flowdrill.edges.runfolder.folder import CHAOS
 from flowdrill.edges.terminal.lines import visible

@@ -18,8 +18,7 @@ from flowdrill.chaos.asking import Asked
 from flowdrill.chaos.journal import Closing, keep_experiment, keep_journal, tell_result
 from flowdrill.chaos.leading import lead_to
 from flowdrill.chaos.own_activities import OwnActivities
-from flowdrill.drilling.steered import Pilot, SteeredRun, run_steered
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun, Pilot, RunWith, run_steered
 from flowdrill.edges.terminal.lines import line_of, visible
 from flowdrill.engine.facts import EndAsked, Step, StepAsked, Tell
 from flowdrill.engine.ports import Emit, Ports
@@ -43,11 +42,11 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 
-CarryOut = Callable[[DrillFile, Cluster, SteeredRun, Pilot, Callable[[str], None]], FinishedRun]
+CarryOut = Callable[[DrillFile, Cluster, RunWith, Pilot, Callable[[str], None]], FinishedRun]
 
 
 class Session:
-    """The pilot of one drill (drilling.steered). Its methods are called by chaoslib's threads, but for those that the
+    """The pilot of one drill (drilling.runs). Its methods are called by chaoslib's threads, but for those that the
     engine calls."""
 
     def __init__(self, asked: Asked, carry_out: CarryOut = run_steered) -> None:

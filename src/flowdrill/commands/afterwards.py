@@ -11,7 +11,7 @@ from pathlib import Path
 from flowdrill.commands.notifying import notify
 from flowdrill.commands.pushes import said_of
 from flowdrill.commands.telling import tell
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.edges.metrics.pushgateway import Pushgateway, push, pushgateway_at
 from flowdrill.edges.metrics.textfile import check_textfile_folder, write_textfile
 from flowdrill.edges.terminal.lines import visible

@@ -14,7 +14,7 @@ from flowdrill.commands.notifying import take_webhook
 from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
 from flowdrill.commands.telling import answered, tell
-from flowdrill.drilling import wiring
+from flowdrill.drilling.runs import RunWith, read_plan, run_drill_file, run_suite_file
 from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
@@ -23,6 +23,7 @@ from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.history.sealing import take_signing_key
 from flowdrill.preparing.authority import Told
+from flowdrill.preparing.opening import Cluster
 from flowdrill.report.result_json import render_result_json
 from flowdrill.report.schema import schema_text
 
@@ -43,15 +44,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         return run_repeated(options, key, told, afterwards)
     if is_suite(options.drill):
         return _run_suite(options, key, told, afterwards)
-    finished = wiring.run_drill_file(
-        options.drill,
-        context=options.context,
-        kubeconfig=options.kubeconfig,
-        out=options.out,
-        approved=options.approved,
-        signing_key=key,
-        told=told,
-    )
+    finished = run_drill_file(options.drill, *_asked(options, key, told))
     result = finished.report.result
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
     code = answered(text, code_of(finished))
@@ -60,21 +53,16 @@ def run(options: argparse.Namespace) -> ExitCode:
     return code if pushed or code.is_signal else ExitCode.ERROR
 
 
+def _asked(options: argparse.Namespace, key: SigningKey | None, told: Told) -> tuple[Cluster, RunWith]:
+    return Cluster(options.context, options.kubeconfig), RunWith(options.out, options.approved, key, told)
+
+
 def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told, afterwards: Afterwards) -> ExitCode:
     """One summary, and one exit code, for all."""
     if told.previous is not None:
         raise PlanError(f"{options.drill}: is a suite", "--previous takes one drill; without it each finds its own")
     codes, lines, results = [], [], []
-    runs = wiring.run_suite_file(
-        options.drill,
-        context=options.context,
-        kubeconfig=options.kubeconfig,
-        out=options.out,
-        approved=options.approved,
-        signing_key=key,
-        told=told,
-    )
-    for one in runs:
+    for one in run_suite_file(options.drill, *_asked(options, key, told)):
         if isinstance(one, FlowdrillError):
             tell(f"flowdrill: {visible(str(one))}")
             codes.append(ExitCode.ERROR)
@@ -99,7 +87,7 @@ def validate(options: argparse.Namespace) -> ExitCode:
         else:
             print(f"{options.drill}: valid: suite {suite.suite} of {len(drills)} drills")
         return ExitCode.PASS
-    drill, scenario = wiring.read_plan(options.drill)
+    drill, scenario = read_plan(options.drill)
     if options.json:
         print(json.dumps({"valid": True, "drill": drill.drill, "scenario": scenario.scenario}))
     else:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import tell
 from flowdrill.commands.verdict_codes import CODE_OF_VERDICT
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.edges.terminal.lines import visible
 
 # of several drills the one that counts: what could not be done, then what failed, then what nobody knows

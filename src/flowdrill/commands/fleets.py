@@ -17,8 +17,8 @@ from flowdrill.commands.finished_runs import tell_report_and_error
 from flowdrill.commands.telling import answered, tell
 from flowdrill.drilling.fleet_plans import FleetChoice
 from flowdrill.drilling.fleets import Fleet, FleetOrder, FleetRun, appeared_since, fleet_of, fleet_runs
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.drilling.side_by_side import Job, SideBySide
-from flowdrill.drilling.wiring import FinishedRun
 from flowdrill.durable_file import replace_durably
 from flowdrill.edges.planfiles.reading import is_suite
 from flowdrill.edges.signing.keys import SigningKey

@@ -17,7 +17,7 @@ from flowdrill.commands.notifying import take_webhook
 from flowdrill.commands.telling import tell
 from flowdrill.drilling.candidates import read_candidate
 from flowdrill.drilling.gating import CarryOut, GateOrder, GateRun, gate_result, gate_runs, read_gate
-from flowdrill.drilling.wiring import FinishedRun, run_plan
+from flowdrill.drilling.runs import FinishedRun, run_plan
 from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, PlanError

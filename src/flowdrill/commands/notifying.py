@@ -6,7 +6,7 @@ import time
 from collections.abc import MutableMapping
 
 from flowdrill.commands.telling import tell
-from flowdrill.drilling.wiring import FinishedRun
+from flowdrill.drilling.runs import FinishedRun
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.webhook.posting import KEY_VARIABLE, URL_VARIABLE, Webhook, post, webhook_of
 from flowdrill.errors import WebhookError

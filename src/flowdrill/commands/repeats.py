@@ -14,7 +14,7 @@ from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
 from flowdrill.commands.telling import answered, tell
 from flowdrill.drilling.repeating import Repetition, pooled, repeated, summary_folder, write_repeats
-from flowdrill.drilling.wiring import read_plan
+from flowdrill.drilling.runs import RunWith, read_plan
 from flowdrill.edges.planfiles.reading import is_suite
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
@@ -23,6 +23,7 @@ from flowdrill.model.claim import Claim, parse_claim
 from flowdrill.model.quantity import parse_ratio
 from flowdrill.model.repeats import Repeats
 from flowdrill.preparing.authority import Told
+from flowdrill.preparing.opening import Cluster
 from flowdrill.report.repeats_text import render_repeats_json, render_repeats_text
 
 _MOST_REPEATS = 1000
@@ -40,16 +41,8 @@ def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told
     if told.previous is not None:
         raise PlanError("--previous and --repeat do not fit", "leave it out: each run finds the one before it")
     began, drill = datetime.now(UTC), read_plan(options.drill)[0]
-    runs = repeated(
-        options.drill,
-        times,
-        context=options.context,
-        kubeconfig=options.kubeconfig,
-        out=options.out,
-        approved=options.approved,
-        signing_key=key,
-        told=told,
-    )
+    where, run_with = Cluster(options.context, options.kubeconfig), RunWith(options.out, options.approved, key, told)
+    runs = repeated(options.drill, times, where, run_with)
     folder = summary_folder(options.out, drill.drill, began)
     return summed_up(runs, times, folder, as_json=options.json, afterwards=afterwards)
 

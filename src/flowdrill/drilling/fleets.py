@@ -16,8 +16,8 @@ from flowdrill.cluster.lifecycle import running_cluster
 from flowdrill.cluster.state_folder import default_state_folder
 from flowdrill.drilling.fleet_plans import FleetChoice, plan_for, refuse_shared_urls, refuse_unfit_for_many
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
+from flowdrill.drilling.runs import FinishedRun, RunWith, run_plan
 from flowdrill.drilling.side_by_side import STOPPED_BESIDE, Job, NotBegun, Said, SideBySide, Work
-from flowdrill.drilling.wiring import FinishedRun, run_plan
 from flowdrill.edges.host.forked import Defect, Gone, Send, Stopped
 from flowdrill.edges.kubernetes.fleet_search import find_fleet
 from flowdrill.edges.runfolder.earlier_runs import latest_run
@@ -190,10 +190,8 @@ def _work(order: FleetOrder, fleet: Fleet, member: Member) -> Work:
         if skipped is not None:
             return FleetRun(_told(member, FleetOutcome.SKIPPED, (skipped,)))
         try:
-            run = run_plan(
-                plan, fleet.where, out=order.out, approved=order.approved, signing_key=order.signing_key,
-                told=replace(order.told, of_workload=True), see=see,
-            )  # fmt: skip
+            told = replace(order.told, of_workload=True)
+            run = run_plan(plan, fleet.where, RunWith(order.out, order.approved, order.signing_key, told), see=see)
         except TargetMissingError as error:
             return FleetRun(_told(member, FleetOutcome.NOT_RUN, (f"it is gone: {error.problem}",)))
         except FlowdrillError as error:

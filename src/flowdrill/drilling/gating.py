@@ -13,8 +13,8 @@ from flowdrill.analysis.gate_verdict import gate_verdict, holds
 from flowdrill.drilling.candidates import CandidateOrder, candidate_plan, rolled_back_to
 from flowdrill.drilling.gate_lanes import Lanes, refuse_copies
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
+from flowdrill.drilling.runs import FinishedRun, RunWith, run_plan
 from flowdrill.drilling.side_by_side import STOPPED_BESIDE, Job, NotBegun
-from flowdrill.drilling.wiring import FinishedRun, run_plan
 from flowdrill.edges.host.forked import Gone, Stopped
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
 from flowdrill.edges.signing.keys import SigningKey
@@ -64,10 +64,7 @@ class CarryOut(Protocol):
         self,
         plan: DrillFile,
         where: Cluster,
-        *,
-        out: Path,
-        approved: Sequence[str] = (),
-        signing_key: SigningKey | None = None,
+        run_with: RunWith,
     ) -> FinishedRun:
         """FlowdrillError when it cannot begin."""
 
@@ -225,7 +222,7 @@ def _done(step: GateStep, plan: DrillFile, ended: object) -> GateRun:
 
 def _one(step: GateStep, plan: DrillFile, where: Cluster, order: GateOrder, carry_out: CarryOut) -> GateRun:
     try:
-        run = carry_out(plan, where, out=order.out, approved=order.approved, signing_key=order.signing_key)
+        run = carry_out(plan, where, RunWith(order.out, order.approved, order.signing_key))
     except FlowdrillError as error:
         return GateRun(_told(step, plan, GateOutcome.ERROR, (error.problem, error.remedy)), error)
     result, outcome = run.report.result, run.outcome

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from flowdrill.analysis.repeats import PoolOrder, RecordedRun, repeats_of
 from flowdrill.analysis.report_data import report_of
-from flowdrill.cluster.lifecycle import RunningCluster
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
-from flowdrill.drilling.wiring import FinishedRun, run_drill_file
+from flowdrill.drilling.runs import FinishedRun, RunWith, run_drill_file
 from flowdrill.edges.runfolder.folder import write_durably
 from flowdrill.edges.runfolder.reading import read_run
-from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
 from flowdrill.errors import FlowdrillError, PlanError, RunFolderError
 from flowdrill.model.repeats import Repeats
-from flowdrill.preparing.authority import NOTHING_TOLD, Told, people_of
+from flowdrill.preparing.authority import people_of
 from flowdrill.preparing.drill_file import plan_of
 from flowdrill.preparing.embedded import embedded_cluster
 from flowdrill.preparing.opening import Cluster, permit_for
@@ -51,47 +49,29 @@ class CarryOut(Protocol):
     def __call__(
         self,
         drill_file: Path,
-        *,
-        context: str | None,
-        kubeconfig: str | None,
-        out: Path,
-        cluster: RunningCluster | None = None,
-        approved: Sequence[str] = (),
-        signing_key: SigningKey | None = None,
-        told: Told = NOTHING_TOLD,
+        where: Cluster,
+        run_with: RunWith,
     ) -> FinishedRun:
         """FlowdrillError when it cannot begin."""
 
 
-def repeated(  # noqa: PLR0913 - one run's, and how often
-    drill_file: Path,
-    times: int,
-    *,
-    context: str | None,
-    kubeconfig: str | None,
-    out: Path,
-    approved: Sequence[str] = (),
-    signing_key: SigningKey | None = None,
-    told: Told = NOTHING_TOLD,
-    carry_out: CarryOut = run_drill_file,
+def repeated(
+    drill_file: Path, times: int, where: Cluster, run_with: RunWith, carry_out: CarryOut = run_drill_file
 ) -> Iterator[Repetition]:
     """Carry out a drill so many times, on one embedded cluster where no context is named. It goes no further after a
     signal, a run that left anything behind or not as it was, two that could not begin, or a change of the plan.
     PlanError before anything is done when the drill cannot be used, DrillRefusedError when it is not allowed."""
-    where, in_a_row = Cluster(context, kubeconfig), 0
+    in_a_row, approved = 0, run_with.approved
     plan = plan_of(drill_file)
     digest = permit_for(plan, where, approved, approval_asked=True).plan_digest
-    people_of(plan.drill, told)
+    people_of(plan.drill, run_with.told)
     console = console_of_run()
     with settled(console), ExitStack() as stack:
-        cluster = None if context is not None else stack.enter_context(embedded_cluster(say_on(console)))
+        running = None if where.context is not None else stack.enter_context(embedded_cluster(say_on(console)))
         for number in range(1, times + 1):
             try:
                 _check_unchanged(drill_file, where, approved, digest)
-                run = carry_out(
-                    drill_file, context=context, kubeconfig=kubeconfig, out=out, cluster=cluster, approved=approved,
-                    signing_key=signing_key, told=told,
-                )  # fmt: skip
+                run = carry_out(drill_file, replace(where, running=running), run_with)
             except FlowdrillError as error:
                 in_a_row += 1
                 stops = _why_not_again(error, in_a_row)

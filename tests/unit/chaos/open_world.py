@@ -14,8 +14,7 @@ from typing import Any, cast
 from flowdrill.chaos.asking import Asked
 from flowdrill.chaos.configured import put_session
 from flowdrill.chaos.session import Session
-from flowdrill.drilling.steered import Pilot, SteeredRun
-from flowdrill.drilling.wiring import FinishedRun, reported
+from flowdrill.drilling.runs import FinishedRun, Pilot, RunWith, reported
 from flowdrill.edges.runfolder.folder import OUTCOMES, RunFolder
 from flowdrill.engine.facts import Fact, RecordsArrived
 from flowdrill.engine.run import run
@@ -52,7 +51,7 @@ class Theatre:
         self.world = World(drill=drill_of(**{**DRILL, **self.drill}), time=PacedTime(), step_seconds=0.1)
 
     def carry_out(
-        self, plan: DrillFile, where: Cluster, asked: SteeredRun, pilot: Pilot, say: Callable[[str], None]
+        self, plan: DrillFile, where: Cluster, asked: RunWith, pilot: Pilot, say: Callable[[str], None]
     ) -> FinishedRun:
         """What `run_steered` does, with fakes."""
         if self.refuses is not None:
@@ -87,7 +86,7 @@ class Theatre:
 def before_experiment_control(context: dict[str, Any], configuration: dict[str, Any], **_: Any) -> None:
     theatre = context["theatre"]
     plan = cast("DrillFile", SimpleNamespace(drill=theatre.world.drill))
-    run_with = SteeredRun(out=theatre.out, hidden=theatre.hidden)
+    run_with = RunWith(out=theatre.out, hidden=theatre.hidden)
     experiment = {name: value for name, value in context.items() if name != "theatre"}
     asked = Asked(plan, Cluster(None, None), run_with, experiment, dry=context.get("dry") is not None)
     theatre.session = Session(asked, theatre.carry_out)
