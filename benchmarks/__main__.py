@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: tables here, records in `benchmarks/results/`, and the results' part of the page.
+"""All benchmarks, in turn: tables here, records in `benchmarks/results/`, and the results in `docs/benchmarks.md`.
 
     python benchmarks [--smoke] [--more] [NAME ...]
 

@@ -29,6 +29,6 @@ def as_measured(record: Record) -> str:
     beside = "; beside " + ", ".join(f"{name} {version}" for name, version in found.versions) if found.versions else ""
     return (
         f"{markdown(record)}\n<sub>{record.day}, flowdrill {record.flowdrill}{beside}; {machine.processor}, "
-        f"{machine.cores} cores, {machine.memory_gigabytes:g} GB, {machine.system}, Python {machine.python}, load average "
-        f"{machine.load_before:g} before it began; {record.took_seconds:g} s.</sub>\n"
+        f"{machine.cores} cores, {machine.memory_gigabytes:g} GB, {machine.system}, Python {machine.python}, "
+        f"load average {machine.load_before:g} before it began; {record.took_seconds:g} s.</sub>\n"
     )
