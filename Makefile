@@ -51,15 +51,15 @@ drill: $(VENV)/.ready $(LFX)/.ready
 # longest come first.
 test: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
-		-m "not kubernetes and not registry and not prometheus and not catalogue and not slow and not alone and not drills and not endurance"
+		-m "not kubernetes and not registry and not prometheus and not catalogue and not slow and not alone and not drills and not benchmarks and not endurance"
 
 # What every Kubernetes must do is waiting for kubelets: three at a time, each in a namespace of its own. Then small drills that are
-# killed and disturbed, two at a time. Then, one after the other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
+# killed and disturbed, and every benchmark for a moment, two at a time. Then, one after the other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
 test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python FLOWDRILL_LANGFLOW_PYTHON=$(CURDIR)/$(SERVER)/bin/python \
 		tests/with-test-kit sh -ec ' \
 		$(BIN)/pytest -n 3 --dist worksteal -m "kubernetes and not endurance" tests/contract; \
-		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "drills and not kubernetes and not endurance"; \
+		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "(drills or benchmarks) and not kubernetes and not endurance"; \
 		$(BIN)/pytest --ignore tests/contract -m "(kubernetes or registry or prometheus or catalogue or slow or alone) and not endurance"'
 
 # What is too much for every change. One part after the other, and all of them: what fails in one says nothing of the next.
