@@ -1,4 +1,4 @@
-"""What benchmarks have in common: goals, tables, records, the page, and a program that is stopped with all it started."""
+"""What benchmarks have in common: goals, tables, records, the page, and a program that is stopped with all it began."""
 
 from __future__ import annotations
 
