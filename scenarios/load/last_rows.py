@@ -1,5 +1,5 @@
-"""Locust's CSV files with the last of what happened: Locust writes them once a second, and not when it ends. To wait for
-the next time would cost every drill a second."""
+"""Locust's CSV files with the last of what happened: Locust writes them once a second, and not when it ends. To wait
+for the next time would cost every drill a second."""
 
 from __future__ import annotations
 
