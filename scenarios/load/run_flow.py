@@ -20,7 +20,8 @@ from pathlib import Path
 import gevent
 import gevent.event
 import gevent.socket
-from locust import FastHttpUser, events, stats, task
+from last_rows import write_last_rows
+from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 from sending import EXHAUSTED, Sender, die_of, end_with, give_up, read_settings
@@ -72,6 +73,7 @@ if SETTINGS.harness_pid is not None:
     end_with(SETTINGS.harness_pid)
 PIPE = RecordPipe(SETTINGS.records_fd)
 STOPPING = gevent.event.Event()
+write_last_rows()
 
 
 def _keep_sample(line: str) -> None:
@@ -110,9 +112,8 @@ def _end_on_error(exception: Exception, **_: object) -> None:
 
 @events.quitting.add_listener
 def _finish(environment: Environment, **_: object) -> None:
-    """On SIGTERM: no new requests, a little time for those under way, then Locust's own files get their last rows."""
+    """On SIGTERM: no new requests, a little time for those under way, then Locust ends."""
     STOPPING.set()
     SENDER.under_way.join(timeout=SETTINGS.stop_grace_seconds)
     PIPE.wait_empty(SETTINGS.stop_grace_seconds)
-    gevent.sleep(1.1 * stats.CSV_STATS_INTERVAL_SEC)  # Locust writes its CSV files once in that time, not at the end
     environment.process_exit_code = 0  # bad answers are results, not errors

@@ -22,7 +22,8 @@ from typing import Any
 import gevent
 import gevent.event
 import gevent.socket
-from locust import FastHttpUser, events, stats, task
+from last_rows import write_last_rows
+from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
@@ -61,6 +62,7 @@ if SETTINGS.harness_pid is not None:
 SHARES = SETTINGS.workers
 OBJECTIVE_NS = seconds_to_ns(SETTINGS.latency_objective_seconds)
 STOPPING = gevent.event.Event()
+write_last_rows()
 
 
 class RunFlow(FastHttpUser):
@@ -399,7 +401,6 @@ def _begin(environment: Environment, **_: object) -> None:
 
         def finish(environment: Environment, **_: object) -> None:
             master.finish()
-            gevent.sleep(1.1 * stats.CSV_STATS_INTERVAL_SEC)  # Locust writes its CSV files once in that time
             environment.process_exit_code = 0  # bad answers are results, not errors
 
         environment.events.quitting.add_listener(finish)  # the last to be added is called first

@@ -9,9 +9,8 @@ import os
 from flowdrill.commands.afterwards import Afterwards, afterwards_of, carry_on
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.finished_runs import code_of, tell_report_and_error, worst_of
-from flowdrill.commands.fleets import refuse_without_selector, run_fleet
+from flowdrill.commands.fleet_options import refuse_without_selector
 from flowdrill.commands.notifying import take_webhook
-from flowdrill.commands.repeats import run_repeated
 from flowdrill.commands.scheduled import ended_by_calendar
 from flowdrill.commands.telling import answered, tell
 from flowdrill.drilling.runs import RunWith, read_plan, run_drill_file, run_suite_file
@@ -38,9 +37,13 @@ def run(options: argparse.Namespace) -> ExitCode:
         return ended
     told = Told(options.ran_by, options.approved_by, options.previous)
     if options.selector is not None:
+        from flowdrill.commands.fleets import run_fleet  # noqa: PLC0415 - what one drill does not need
+
         return run_fleet(options, key, told, afterwards)
     refuse_without_selector(options)
     if options.repeat is not None:
+        from flowdrill.commands.repeats import run_repeated  # noqa: PLC0415 - the same
+
         return run_repeated(options, key, told, afterwards)
     if is_suite(options.drill):
         return _run_suite(options, key, told, afterwards)

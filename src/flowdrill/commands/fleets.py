@@ -46,17 +46,6 @@ _CODES = {
 _MOST_AT_ONCE = 64
 _NOT_ENDED = "the fleet did not come to its end"
 _RENDERERS = {"fleet.json": render_fleet_json, "fleet.md": render_fleet_markdown, "fleet.xml": render_fleet_junit}
-_FOR_FLEETS = ("parallel", "namespace", "all_namespaces", "url", "fail_fast")
-
-
-def refuse_without_selector(options: argparse.Namespace) -> None:
-    """PlanError when something was asked that only `--selector` makes sense of."""
-    given = next((name for name in _FOR_FLEETS if getattr(options, name, None) not in (None, False)), None)
-    if given is not None:
-        raise PlanError(
-            f"--{given.replace('_', '-')} says nothing without --selector",
-            "name the workloads, such as --selector app=langflow; see docs/fleet.md",
-        )
 
 
 def run_fleet(options: argparse.Namespace, key: SigningKey | None, told: Told, afterwards: Afterwards) -> ExitCode:

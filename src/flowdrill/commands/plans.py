@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 
 from flowdrill.commands.exit_codes import ExitCode
-from flowdrill.commands.fleets import choice_of, refuse_without_selector
+from flowdrill.commands.fleet_options import refuse_without_selector
+from flowdrill.commands.fleets import choice_of
 from flowdrill.commands.telling import tell
 from flowdrill.drilling.candidates import read_candidate
 from flowdrill.drilling.fleets import FleetOrder, fleet_of

@@ -18,7 +18,6 @@ from flowdrill.errors import PlanError, RunFolderError
 from flowdrill.history.evidence_stores import Opened, PushedToS3, Reached, opened_store, push_to
 from flowdrill.history.pushing import Pushed
 from flowdrill.history.run_looks import Look, looks_at
-from flowdrill.history.run_reports import read_report
 from flowdrill.model.drill import RegistryAccess
 
 _SHOWN = ("started", "verdict", "drill", "name")
@@ -36,6 +35,8 @@ def push(options: argparse.Namespace) -> ExitCode:
     if options.to is None and reached != Reached():
         problem = "--plain-http, --ca-file and --endpoint-url are for the store of --to"
         raise PlanError(problem, "the registry of the stable image is reached as the run's plan says, `registry:`")
+    from flowdrill.history.run_reports import read_report  # noqa: PLC0415 - a drill, which pushes, too, needs it later
+
     result = read_report(options.run_folder).result
     done = push_to(options.to, reached, options.run_folder, result, report_only=options.report_only)
     text = json.dumps(asdict(done), indent=2) if options.json else said_of(done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,6 @@ from flowdrill.engine.ports import Emit
 from flowdrill.engine.run import RunOutcome
 from flowdrill.errors import FlowdrillError, GuardActsError, NotRestoredError, RunFolderError
 from flowdrill.history.ledgers import note_verified
-from flowdrill.history.run_reports import write_reports
 from flowdrill.history.sealing import seal
 from flowdrill.model.drill import Drill
 from flowdrill.model.result import Report
@@ -142,6 +142,7 @@ def _run(
             RunFolder.create(run_with.out, drill, plan.found.scenario, started, hidden, plan.controls) as folder,
             looks_on as view,
         ):
+            threading.Thread(target=_import_reports, name="imports", daemon=True).start()
             order = replace(order_of(plan, here.workload, started, permit), audit=facts)
             outcome = carry_out(order, here, folder, view, pilot, see)
         if pilot is not None:
@@ -154,6 +155,8 @@ def _run(
 
 def reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Report:
     """Write a run's reports and its digests, and return what they say."""
+    from flowdrill.history.run_reports import write_reports  # noqa: PLC0415 - see _import_reports
+
     try:
         report = write_reports(folder)
         goes_on = isinstance(outcome.error, (GuardActsError, NotRestoredError))  # the guard may, and adds to the folder
@@ -163,6 +166,12 @@ def reported(folder: Path, outcome: RunOutcome, key: SigningKey | None) -> Repor
             raise outcome.error from error
         raise
     return report
+
+
+def _import_reports() -> None:
+    """Import what writes reports, a sixth of all that a drill needs, while preflight looks and the load starts: before
+    anything is measured, and not before the run begins or after it has ended."""
+    import flowdrill.history.run_reports  # noqa: F401, PLC0415
 
 
 def read_plan(drill_file: Path) -> tuple[Drill, Scenario]:

@@ -41,6 +41,7 @@ class ControlChannel:
         self._stopping = threading.Event()
         self._folder: str | None = None
         self._thread: threading.Thread | None = None
+        self._listening: socket.socket | None = None
 
     def see(self, event: Event) -> None:
         """Follow the run: when it broke the workload, and when it began to put it back."""
@@ -57,6 +58,7 @@ class ControlChannel:
             self._remove()
             tell(SourceTold(time.monotonic_ns(), _NAME, f"cannot be opened: {error.strerror or error}"))
             return
+        self._listening = listening
         self._thread = threading.Thread(target=self._serve, args=(listening, tell), name="control", daemon=True)
         self._thread.start()
 
@@ -64,6 +66,9 @@ class ControlChannel:
         """Stop listening, and remove the socket and the link. Harmless when not listening."""
         self._stopping.set()
         if self._thread is not None:
+            if self._listening is not None:
+                with suppress(OSError):  # the thread has ended by itself
+                    self._listening.shutdown(socket.SHUT_RDWR)  # wakes it at once
             self._thread.join(2 * _CONNECTION_SECONDS)
             self._thread = None
         self._remove()
@@ -100,6 +105,8 @@ class ControlChannel:
                 except TimeoutError:
                     continue
                 except OSError as error:
+                    if self._stopping.is_set():
+                        return  # it was shut down
                     tell(SourceTold(time.monotonic_ns(), _NAME, f"no longer listens: {error.strerror or error}"))
                     return
                 with connection:
