@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv pip install --quiet
 LANGFLOW := 1.13.0
 
-.PHONY: help image drill test test-all endurance fuzz check fix bench schemas catalogue golden constraints clean
+.PHONY: help image drill test test-all endurance fuzz check fix bench bench-more schemas catalogue golden constraints clean
 help:
 	@echo "make drill      a whole drill with real LangFlow, on a Kubernetes of its own: no cluster needed"
 	@echo "make test       unit tests, and all tests that need no cluster (a few minutes)"
@@ -16,7 +16,7 @@ help:
 	@echo "make endurance  what takes hours: every scenario, a hundred kills, the embedded cluster's tests on the real one"
 	@echo "make fuzz       ten thousand examples of every fuzz test (about an hour)"
 	@echo "make check      ruff, mypy --strict, import-linter"
-	@echo "make bench      the benchmarks"
+	@echo "make bench      the benchmarks, side by side with their peers (a quarter of an hour)"
 	@echo "make fix        let ruff mend and format"
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -51,15 +51,15 @@ drill: $(VENV)/.ready $(LFX)/.ready
 # longest come first.
 test: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder \
-		-m "not kubernetes and not registry and not prometheus and not catalogue and not slow and not alone and not drills and not endurance"
+		-m "not kubernetes and not registry and not prometheus and not catalogue and not slow and not alone and not drills and not benchmarks and not endurance"
 
 # What every Kubernetes must do is waiting for kubelets: three at a time, each in a namespace of its own. Then small drills that are
-# killed and disturbed, two at a time. Then, one after the other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
+# killed and disturbed, and every benchmark for a moment, two at a time. Then, one after the other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
 test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python FLOWDRILL_LANGFLOW_PYTHON=$(CURDIR)/$(SERVER)/bin/python \
 		tests/with-test-kit sh -ec ' \
 		$(BIN)/pytest -n 3 --dist worksteal -m "kubernetes and not endurance" tests/contract; \
-		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "drills and not kubernetes and not endurance"; \
+		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "(drills or benchmarks) and not kubernetes and not endurance"; \
 		$(BIN)/pytest --ignore tests/contract -m "(kubernetes or registry or prometheus or catalogue or slow or alone) and not endurance"'
 
 # What is too much for every change. One part after the other, and all of them: what fails in one says nothing of the next.
@@ -90,16 +90,10 @@ fix: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready
+# Side by side with their peers, those that are installed: docs/benchmarks.md. `make bench-more`: also what has no peer.
+bench bench-more: $(VENV)/.ready $(LFX)/.ready
 	$(UV) --python $(BIN)/python --constraint constraints.txt --group bench
-	$(BIN)/python benchmarks/harness_cost.py
-	$(BIN)/python benchmarks/cluster_speed.py
-	$(BIN)/python benchmarks/broken_image.py
-	$(BIN)/python benchmarks/retained_images.py
-	$(BIN)/python benchmarks/decision_to_patch.py
-	$(BIN)/python benchmarks/site_of_runs.py
-	$(BIN)/python benchmarks/big_run.py
-	$(BIN)/python benchmarks/outcome_bins.py
+	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/python benchmarks $(if $(filter bench-more,$@),--more)
 
 schemas: $(VENV)/.ready
 	for name in drill scenario suite result preflight plan advisories controls replay repeats compare gate fleet evidence; do $(BIN)/flowdrill schema $$name > schemas/$$name.v1.json; done

@@ -77,7 +77,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 @pytest.fixture(
     params=[
         pytest.param("embedded", marks=pytest.mark.drills),
-        pytest.param("real", marks=pytest.mark.kubernetes),
+        pytest.param("real", marks=[pytest.mark.kubernetes, pytest.mark.endurance]),
     ]
 )
 def ground(request: pytest.FixtureRequest) -> Ground:

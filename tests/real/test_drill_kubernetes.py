@@ -153,6 +153,7 @@ def test_a_broken_image_is_detected_rolled_back_measured_and_reported_also_anew_
     assert {name: (folder / name).read_bytes() for name in names} == before
 
 
+@pytest.mark.endurance
 def test_a_statefulset_is_drilled_the_same_way(
     lab: Lab, statefulset: str, plan: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_noisy_baseline_is_inconclusive_and_leaves_everything_untouched(
     assert_untouched(lab, *DEPLOYMENT, generation)
 
 
+@pytest.mark.endurance
 def test_a_signal_in_mid_drill_restores_and_reports(
     lab: Lab, deployment: str, plan: Callable[..., Path], tmp_path: Path
 ) -> None:

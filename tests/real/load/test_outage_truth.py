@@ -11,7 +11,7 @@ from flowdrill.analysis.outcomes import outcomes_of
 from flowdrill.model.instant import Instant
 from flowdrill.model.outcome import Record
 
-FLIPS = 100
+FLIPS = 50  # `benchmarks/outage_error.py` has 200, beside what others would have measured
 LATENCY_OBJECTIVE_NS = 2 * 10**9
 
 
@@ -41,7 +41,7 @@ def test_the_bounds_hold_the_truth(flow_server, new_load, rate, mean_seconds):
         f"\n{rate} requests/s: bounds held {held}/{FLIPS}, error median {median_ns / 1e6:.2f} ms, "
         f"largest {max(errors_ns) / 1e6:.2f} ms, interval {1e3 / rate:.0f} ms"
     )
-    assert held >= 0.99 * FLIPS
+    assert held == FLIPS
     assert median_ns <= 1e9 / rate
 
 
