@@ -34,6 +34,7 @@ from proof.program import run_claim, say
 
 CLAIM = Claim("retained_images", "2,000 images in 20 repositories: still there?", "skopeo inspect --raw")
 SKOPEO = "skopeo"
+AT_A_TIME = (8, 32)
 DELAYS_MILLISECONDS = (0, 20)
 LOOKING = Path(__file__).parent / "image_stage" / "looking.py"
 
@@ -43,6 +44,15 @@ class Size:
     images: int
     repositories: int
     sample: int  # how many of them skopeo looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What flowdrill's process is given: a file with the references, and the authority of the registry."""
+
+    listed: Path
+    authority: Path
+    images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ def measured(options: argparse.Namespace) -> Found:
         case = f"{milliseconds} ms away, each way" if milliseconds else "on loopback"
         say(case)
         measures += measures_of(case, rounds_of(size, options.rounds, milliseconds, with_skopeo=has_skopeo))
-    scaled = f"skopeo looked at {size.sample} of the {size.images} images: its seconds are told for all of them."
+    scaled = f"skopeo looked at {size.sample} of the {size.images:,} images: its seconds are told for all of them."
     skipped = () if has_skopeo else (f"{SKOPEO}: no such program on PATH (Debian's package of that name)",)
     versions = ((PROGRAM, version(PROGRAM, 2)), *(((SKOPEO, version(SKOPEO, 2)),) if has_skopeo else ()))
     return Found(tuple(measures), skipped, (scaled,) if has_skopeo else (), versions)
@@ -77,38 +87,36 @@ def version(program: str, word: int) -> str:
 
 
 def rounds_of(size: Size, rounds: int, milliseconds: float, *, with_skopeo: bool) -> list[Round]:
-    chance = random.Random(CLAIM.seed)  # noqa: S311 - which images are in the sample is no secret
+    chance = random.Random(CLAIM.seed)
+    found = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = fill(folder / "storage", size.images, size.repositories)
         with registry(folder) as near, delayed(near, milliseconds) as address:
             references = [f"{address}/{repository}@{digest}" for repository, digest in made]
-            listed = folder / "references"
-            listed.write_text("\n".join(references))
-            found = []
+            asked = Asked(folder / "references", folder / "ca.crt", size.images)
+            asked.listed.write_text("\n".join(references))
             for number in range(rounds):
-                sample = chance.sample(references, size.sample)
-                look = lambda: by_flowdrill(listed, folder / "ca.crt", size.images)  # noqa: E731 - of this round
-                ask = lambda at: by_skopeo(sample, at) * size.images / size.sample  # noqa: E731, B023
-                found.append(one_round(look, ask if with_skopeo else None, ours_first=number % 2 == 0))
+                sample = chance.sample(references, size.sample) if with_skopeo else []
+                found.append(one_round(asked, sample, ours_first=number % 2 == 0))
                 say(f"  round {number + 1} of {rounds}")
     return found
 
 
-def one_round(look: Callable[[], dict[str, float]], ask: Callable[[int], float] | None, *, ours_first: bool) -> Round:
-    ours = look() if ours_first else None
-    theirs = {} if ask is None else {at: ask(at) for at in (8, 32)}
-    ours = ours or look()
+def one_round(asked: Asked, sample: list[str], *, ours_first: bool) -> Round:
+    ours = by_flowdrill(asked) if ours_first else None
+    theirs = {at: by_skopeo(sample, at) * asked.images / len(sample) for at in AT_A_TIME if sample}
+    ours = ours or by_flowdrill(asked)
     return Round(ours["process_seconds"], ours["seconds"], ours["peak_megabytes"], theirs)
 
 
-def by_flowdrill(listed: Path, authority: Path, images: int) -> dict[str, float]:
-    command = [sys.executable, str(LOOKING), str(listed), str(authority)]
+def by_flowdrill(asked: Asked) -> dict[str, float]:
+    command = [sys.executable, str(LOOKING), str(asked.listed), str(asked.authority)]
     began = time.monotonic()
     ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     took = time.monotonic() - began
     said: dict[str, float] = json.loads(ran.stdout)
-    assert said["retained"] == images, said
+    assert said["retained"] == asked.images, said
     return {**said, "process_seconds": took}
 
 
@@ -134,11 +142,11 @@ def measures_of(case: str, rounds: list[Round]) -> list[Measure]:
         Measure(case, "flowdrill, peak memory", "MB", over(lambda one: one.peak_megabytes), Goal(at_most=100)),
     ]
     for at in rounds[0].skopeo:
+        seconds = tuple(one.skopeo[at] for one in rounds)
+        times = tuple(one.skopeo[at] / one.flowdrill for one in rounds)
         goal = Goal(at_least=10) if at == 8 else None
-        measures += [
-            Measure(case, f"skopeo, {at} at a time", "s", over(lambda one: one.skopeo[at])),  # noqa: B023 - called now
-            Measure(case, f"as fast as skopeo x {at}", "times", over(lambda one: one.skopeo[at] / one.flowdrill), goal),  # noqa: B023
-        ]
+        measures.append(Measure(case, f"skopeo, {at} at a time", "s", seconds))
+        measures.append(Measure(case, f"as fast as skopeo x {at}", "times", times, goal))
     return measures
 
 

@@ -130,7 +130,7 @@ class Transport:
 
 
 class _Trust:
-    """Whose certificates are trusted. The system's are read once they are needed: it takes longer than some requests."""
+    """Whose certificates are trusted. The system's are read once needed: it takes longer than some requests."""
 
     def __init__(self, ca_file: str | None) -> None:
         self._lock = threading.Lock()
