@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import urllib3
@@ -30,7 +30,7 @@ class HungUpError(ConnectionError):
 class HeadConnections:
     """Connections to any number of servers. Any number of threads may ask at once, each on a connection of its own."""
 
-    def __init__(self, tls: ssl.SSLContext, *, connect_seconds: float, read_seconds: float) -> None:
+    def __init__(self, tls: Callable[[], ssl.SSLContext], *, connect_seconds: float, read_seconds: float) -> None:
         self._tls = tls
         self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
         self._lock = threading.Lock()
@@ -80,7 +80,7 @@ class HeadConnections:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if parts.scheme == "https":
-                connection = self._tls.wrap_socket(connection, server_hostname=parts.hostname)
+                connection = self._tls().wrap_socket(connection, server_hostname=parts.hostname)
             connection.settimeout(self._read_seconds)
         except BaseException:
             connection.close()

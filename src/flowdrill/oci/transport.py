@@ -50,13 +50,13 @@ class Transport:
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._plain_http = plain_http
-        self._tls = _trust(ca_file)
+        self._trust = _Trust(ca_file)
         self._has_ca = ca_file is not None
         self._pause_seconds = pause_seconds
-        self._pools: dict[str | None, urllib3.PoolManager] = {}  # by proxy
+        self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}  # by proxy, and whether with TLS
         self._pool_of_origin: dict[str, urllib3.PoolManager] = {}
         self._new_pool = threading.Lock()
-        self._heads = HeadConnections(self._tls, connect_seconds=_CONNECT_SECONDS, read_seconds=read_seconds)
+        self._heads = HeadConnections(self._trust.context, connect_seconds=_CONNECT_SECONDS, read_seconds=read_seconds)
         self._timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds)
 
     def base_url(self, host: str) -> str:
@@ -115,17 +115,32 @@ class Transport:
             pool = self._pool_of_origin.get(origin)
             if pool is None:
                 self._refuse_unasked_plain_http(url)
-                pool = self._pool_of_origin[origin] = self._pool_by(proxy_for(url))
+                pool = self._pool_of_origin[origin] = self._pool_by(proxy_for(url), origin.startswith("https:"))
             return pool
 
-    def _pool_by(self, proxy: str | None) -> urllib3.PoolManager:
-        if proxy not in self._pools:
-            self._pools[proxy] = (
-                urllib3.ProxyManager(proxy, ssl_context=self._tls, maxsize=CONNECTIONS)
+    def _pool_by(self, proxy: str | None, secure: bool) -> urllib3.PoolManager:
+        if (proxy, secure) not in self._pools:
+            tls = self._trust.context() if secure or proxy else None
+            self._pools[proxy, secure] = (
+                urllib3.ProxyManager(proxy, ssl_context=tls, maxsize=CONNECTIONS)
                 if proxy
-                else urllib3.PoolManager(ssl_context=self._tls, maxsize=CONNECTIONS)
+                else urllib3.PoolManager(ssl_context=tls, maxsize=CONNECTIONS)
             )
-        return self._pools[proxy]
+        return self._pools[proxy, secure]
+
+
+class _Trust:
+    """Whose certificates are trusted. The system's are read once needed: it takes longer than some requests."""
+
+    def __init__(self, ca_file: str | None) -> None:
+        self._lock = threading.Lock()
+        self._context = None if ca_file is None else _trusting(ca_file)  # a bad file is told at once
+
+    def context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._context is None:
+                self._context = ssl.create_default_context()
+            return self._context
 
 
 def proxy_for(url: str) -> str | None:
@@ -141,16 +156,15 @@ _ASK_PLAIN = (
 )
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
+def _trusting(ca_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:  # ssl.SSLError is one too
-            raise RegistryError(
-                f"{ca_file}: cannot be used as a certificate authority: {error.strerror or error}",
-                "Give the path of a PEM file: `registry.ca_file` in the drill, or `--ca-file`.",
-            ) from error
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:  # ssl.SSLError is one too
+        raise RegistryError(
+            f"{ca_file}: cannot be used as a certificate authority: {error.strerror or error}",
+            "Give the path of a PEM file: `registry.ca_file` in the drill, or `--ca-file`.",
+        ) from error
     return context
 
 

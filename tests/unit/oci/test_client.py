@@ -7,13 +7,14 @@ import shutil
 import ssl
 import subprocess
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from flowdrill.errors import ImageMissingError, RegistryError
-from flowdrill.oci.client import open_registry
+from flowdrill.oci.client import Request, open_registry
 from flowdrill.oci.digest import digest_of
 from flowdrill.oci.manifests import OCI_MANIFEST, Descriptor
 from flowdrill.oci.repository import Repository
@@ -196,6 +197,20 @@ def test_a_registry_without_tls_is_explained(registry: LoopbackRegistry, certifi
         with pytest.raises(RegistryError, match="does not speak TLS") as caught:
             ask()
         assert "registry.plain_http: true" in caught.value.remedy
+
+
+def test_the_systems_authorities_are_read_only_for_tls(
+    registry: LoopbackRegistry, certificate: tuple[Path, Path]
+) -> None:
+    client = open_registry(registry.address)
+    for ask in (Repository(client, "app").tags, lambda: Repository(client, "app").has_manifest("1")):
+        with suppress(RegistryError):
+            ask()
+    assert client._transport._trust._context is None
+    assert open_registry(registry.address, ca_file=str(certificate[0]))._transport._trust._context is not None
+    with suppress(RegistryError):  # nobody speaks TLS there
+        client.fetch(Request("GET", f"https://{registry.address}/v2/", "it", ()))
+    assert client._transport._trust._context is not None
 
 
 def test_a_custom_certificate_authority_is_trusted_and_only_when_given(certificate: tuple[Path, Path]) -> None:

@@ -60,7 +60,7 @@ class Server:
 @contextmanager
 def served(*answers: bytes | None) -> Iterator[tuple[Server, HeadConnections]]:
     server = Server(*answers)
-    heads = HeadConnections(ssl.create_default_context(), connect_seconds=5, read_seconds=5)
+    heads = HeadConnections(ssl.create_default_context, connect_seconds=5, read_seconds=5)
     try:
         yield server, heads
     finally:
@@ -126,6 +126,6 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
     ],
 )  # fmt: skip
 def test_only_plain_requests_are_sent_so(url: str, *, suits: bool) -> None:
-    heads = HeadConnections(ssl.create_default_context(), connect_seconds=5, read_seconds=5)
+    heads = HeadConnections(ssl.create_default_context, connect_seconds=5, read_seconds=5)
     assert heads.suits(url, {"Accept": "x"}) is suits
     assert not heads.suits(url, {"Accept": "x\r\ny: z"})

@@ -1,0 +1,1 @@
+"""What the benchmarks of images stand on: registries, proxies before them, and other tools for images."""
