@@ -7,10 +7,10 @@ loopback; the embedded cluster has, in the same process, its controllers, a node
 certificates while it starts: the comparison is generous to the peer.
 
 Each round starts both, one after the other, in alternating order, and takes the time to the first 200 of /readyz, and
-the resident memory then; those of the last round stay. They are filled with 1,000 ConfigMaps, and in each round, in alternating order, 200
-patches of one of them are sent over one connection, and 10 changes are heard by 100 watchers, each with a connection of
-its own; the client is as lean as can be, and the same. At the end, memory again, of the peer also with its controllers
-and its scheduler; and 200 Deployments of 2 processes each roll out on the embedded cluster.
+the resident memory then; those of the last round stay. They are filled with 1,000 ConfigMaps, and in each round, in
+alternating order, 200 patches of one of them are sent over one connection, and 10 changes are heard by 100 watchers,
+each with a connection of its own; the client is as lean as can be, and the same. At the end, memory again, of the peer
+also with its controllers and its scheduler; and 200 Deployments of 2 processes each roll out on the embedded cluster.
 
 Goals, of the medians of the rounds' ratios, embedded / real: start <= 1/10, memory <= 1/5, a patch's median <= 2.
 
@@ -37,9 +37,10 @@ from api_speed.fan_out import FanOut, Watchers
 from api_speed.patches import Latency, fill, patch_latency, wait_for_account
 from api_speed.roll_out import roll_out
 from api_speed.side_by_side import compared, in_turns
-from flowdrill.cluster.base_image import push_base_image
 from proof.measure import Claim, Found, Goal, Measure
 from proof.program import run_claim, say
+
+from flowdrill.cluster.base_image import push_base_image
 
 CLAIM = Claim(
     "cluster_speed",

@@ -1,4 +1,4 @@
-"""Watchers of one kind of object, each with a connection of its own: after a change, how long until all have heard of it.
+"""Watchers of one kind of object, each with a connection of its own: when have all heard of a change.
 
 All of them wait in one selector; what is read is only searched for the new value, so that the client is the same small
 cost on every server.
@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from api_servers.connection import MERGE_PATCH, Address, Connection
+
 from api_speed.patches import MAPS, turn_to
 
 _LIMIT_SECONDS = 30.0

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from api_servers.connection import Connection
+
 from api_speed.patches import SPACE
 
 _LIMIT_SECONDS = 180
