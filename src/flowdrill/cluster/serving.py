@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import uvicorn
 
 _GRACE_SECONDS = 2
+_TLS_BUFFER_BYTES = 32 * 1024  # a TLS record has at most 16 KB; asyncio's own 256 KB for each watch are most of memory
 
 
 class _Server(uvicorn.Server):
@@ -26,6 +28,8 @@ class _Server(uvicorn.Server):
 async def serving(app: Any, listening: socket.socket, certificates: Path | None = None) -> AsyncIterator[None]:
     """Serve an ASGI application on a listening socket for as long as the context lasts; with TLS when there are
     certificates (`server.crt`, `server.key`). Requests under way get two seconds to end."""
+    if certificates:
+        asyncio.sslproto.SSLProtocol.max_size = _TLS_BUFFER_BYTES  # of each connection, from its beginning to its end
     server = _Server(
         uvicorn.Config(
             app,
