@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ def run_claim(claim: Claim, measured: Callable[[argparse.Namespace], Found], abo
     `measured` gets the options: `rounds`, and `smoke`: as little as shows that it runs, whose numbers say nothing.
     """
     options = options_of(about, rounds)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is taken down on the way out
     machine, began = this_machine(), time.monotonic()
     found = measured(options)
     took = round(time.monotonic() - began, 1)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 END_SECONDS = 20  # what a program may take to end when it is told to
 
@@ -26,8 +27,16 @@ def stop_group(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
-            process.wait(END_SECONDS)
+            wait_for_its_end(process, END_SECONDS)
         except ProcessLookupError:
+            process.wait()
             return
-        except subprocess.TimeoutExpired:
-            continue
+
+
+def wait_for_its_end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Return after so many seconds; ProcessLookupError as soon as nothing of its group is left."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        process.poll()  # what has ended and was not asked is still of the group
+        os.killpg(process.pid, 0)
+        time.sleep(0.05)
