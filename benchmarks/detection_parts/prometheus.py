@@ -26,7 +26,7 @@ def _ratio(window: str) -> str:
 RULES = [
     {"alert": "OverAMinute", "expr": f"{_ratio('1m')} > 0.05", "for": "1m"},
     # 14.4 times the budget of 99.9 %: Google's SRE Workbook, chapter 5
-    {"alert": "FastBurn", "expr": f"{_ratio('1h')} > 14.4 * 0.001 and {_ratio('5m')} > 14.4 * 0.001"},
+    {"alert": "FastBurn", "expr": f"{_ratio('1h')} > 0.0144 and {_ratio('5m')} > 0.0144"},
 ]
 FIRST_SECONDS = 3900  # of Prometheus' time, at the first evaluation of `Clocks`: more than an hour of health before it
 _LAST_SECONDS = FIRST_SECONDS + FAILS_SECONDS + 2 * EVERY_SECONDS
