@@ -24,8 +24,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,22 +95,22 @@ class Watched:
 
 def measured(options: argparse.Namespace) -> Found:
     say("record healthy streams")
-    recordings = recorded((20, 100), 2) if options.smoke else recorded(tuple(KINDS), SECONDS_RECORDED)
-    say("replay")
-    watched = [one for recording in recordings for one in watched_in(recording, options.rounds)]
-    prometheus = fired_in_prometheus(watched)
-    measures = [
-        measure
-        for recording in recordings
-        for kind in KINDS[recording.requests_per_second]
-        for measure in of_kind(recording.requests_per_second, kind, watched, prometheus)
-    ]
-    say("noise")
-    slots = (20_000, 5_000) if options.smoke else (NOISE_SLOTS, BURST_SLOTS)
-    noise = [*of_noise(slots[0]), *of_longer_bursts(slots[1])]
+    recordings = recorded((20,), 2) if options.smoke else recorded(tuple(KINDS), SECONDS_RECORDED)
+    with ProcessPoolExecutor(2) as pool:  # nothing is timed here
+        say("replay, and noise beside it")
+        noise = noise_begun(pool, *((20_000, 5_000) if options.smoke else (NOISE_SLOTS, BURST_SLOTS)))
+        watched = [one for recording in recordings for one in watched_in(recording, options.rounds)]
+        prometheus = fired_in_prometheus(watched)
+        of_failures = [
+            measure
+            for recording in recordings
+            for kind in KINDS[recording.requests_per_second]
+            for measure in of_kind(recording.requests_per_second, kind, watched, prometheus)
+        ]
+        of_noise = [measure for rows in noise for measure in rows()]
     missing = "promtool: no such program on PATH (Debian's package prometheus): its rules were not evaluated"
     return Found(
-        measures=(*measures, *noise),
+        measures=(*of_failures, *of_noise),
         skipped=() if PROMTOOL else (missing,),
         notes=NOTES,
         versions=(("promtool", promtool_version()),) if PROMTOOL else (),
@@ -226,12 +226,18 @@ def against_the_least(case: str, rate: int, share: float, normal: float, rounds:
 # --- noise
 
 
-def of_noise(slots: int) -> list[Measure]:
-    """Bursts of one slot, for which the guarantee holds; one process for each rate."""
-    noises = [noise_of(slots, rate // 10, 1, CLAIM.seed) for rate in NOISE_RATES]
-    with ProcessPoolExecutor(len(noises)) as pool:
-        found = list(pool.map(false_alarms, noises))
-    return [row for rate, one in zip(NOISE_RATES, found, strict=True) for row in noise_rows(rate, slots, one)]
+def noise_begun(pool: Executor, slots: int, burst_slots: int) -> list[Callable[[], list[Measure]]]:
+    """Bursts of one slot, for which the guarantee holds; then, beyond it, longer ones: as much noise, but what is bad
+    in one slot is bad in the next. Each returned callable waits for its rows."""
+    found: list[Callable[[], list[Measure]]] = []
+    for rate in NOISE_RATES:
+        alarms = pool.submit(false_alarms, noise_of(slots, rate // 10, 1, CLAIM.seed))
+        found.append(lambda rate=rate, alarms=alarms: noise_rows(rate, slots, alarms.result()))
+    for burst in LONGER_BURSTS:
+        noise = noise_of(burst_slots, min(NOISE_RATES) // 10, burst, CLAIM.seed)
+        ours = pool.submit(our_false_alarms, noise)
+        found.append(lambda burst=burst, noise=noise, ours=ours: [alarms_a_burst(burst, noise, ours.result())])
+    return found
 
 
 def noise_rows(rate: int, slots: int, found: FalseAlarms) -> list[Measure]:
@@ -243,14 +249,6 @@ def noise_rows(rate: int, slots: int, found: FalseAlarms) -> list[Measure]:
         Measure(case, f"{EACH_SECOND}: checks that failed", "", (found.checks,)),
         Measure(case, f"{READINESS}: false alarms", "", (found.readiness,)),
     ]
-
-
-def of_longer_bursts(slots: int) -> list[Measure]:
-    """Beyond the guarantee: as much noise, but what is bad in one slot is bad in the next."""
-    noises = [noise_of(slots, min(NOISE_RATES) // 10, burst, CLAIM.seed) for burst in LONGER_BURSTS]
-    with ProcessPoolExecutor(2) as pool:
-        alarms = list(pool.map(our_false_alarms, noises))
-    return [alarms_a_burst(*one) for one in zip(LONGER_BURSTS, noises, alarms, strict=True)]
 
 
 def alarms_a_burst(slots: int, noise: Noise, alarms: int) -> Measure:
