@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from flowdrill.model.instant import NS_PER_SECOND
+from flowdrill.model.instant import NS_PER_SECOND, ns_to_seconds
 
 _MOST_EXTRAPOLATED = 1.1  # of the distance between samples; Prometheus' own number
 
@@ -157,22 +157,25 @@ def ratio_of_increases(window: SampledWindow, *, bad_before: bool) -> float | No
     0, and is not extrapolated to below.
 
     Both counters are scraped at the same instants, so that the extrapolation to the window's ends cancels out but for
-    that. Source: `extrapolatedRate` in Prometheus' promql/functions.go.
+    that. It is computed all the same, in Prometheus' units and order: a ratio of exactly the limit is rounded above it
+    at times, and fires then. Source: `extrapolatedRate` in Prometheus' promql/functions.go.
     """
     first, last = window.first, window.last
     total, bad = last.total - first.total, last.bad - first.bad
     if total <= 0:
         return None
-    sampled = float(last.at_ns - first.at_ns)
+    sampled = ns_to_seconds(last.at_ns - first.at_ns)
+    length = ns_to_seconds(window.end_ns - window.start_ns)
     apart = sampled / (window.count - 1)
-    to_start = _extrapolated(first.at_ns - window.start_ns, apart)
-    to_end = _extrapolated(window.end_ns - last.at_ns, apart)
+    to_start = _extrapolated(ns_to_seconds(first.at_ns - window.start_ns), apart)
+    to_end = _extrapolated(ns_to_seconds(window.end_ns - last.at_ns), apart)
     bad_to_start = to_start
     if bad > 0 and not bad_before:
-        bad_to_start = min(to_start, sampled * first.bad / bad)
-    return bad * (sampled + bad_to_start + to_end) / (total * (sampled + to_start + to_end))
+        bad_to_start = min(to_start, sampled * (first.bad / bad))
+    bad_rate = bad * ((sampled + bad_to_start + to_end) / sampled / length)
+    return bad_rate / (total * ((sampled + to_start + to_end) / sampled / length))
 
 
-def _extrapolated(gap_ns: int, apart_ns: float) -> float:
+def _extrapolated(gap_seconds: float, apart_seconds: float) -> float:
     """How far a window's end is believed to look like its samples."""
-    return apart_ns / 2 if gap_ns >= _MOST_EXTRAPOLATED * apart_ns else float(gap_ns)
+    return apart_seconds / 2 if gap_seconds >= _MOST_EXTRAPOLATED * apart_seconds else gap_seconds

@@ -187,6 +187,17 @@ def test_a_counter_that_began_at_zero_is_not_extrapolated_to_below() -> None:
     assert counter.bad_ratio(60 * S, 60 * S) == pytest.approx((20 * (40 + 0 + 10)) / (40 * (40 + 10 + 10)))
 
 
+@pytest.mark.parametrize(("bad", "fires"), [(43, True), (45, False)])
+def test_a_ratio_of_exactly_the_limit_is_rounded_as_prometheus_rounds_it(bad: int, fires: bool) -> None:
+    """promtool says the same of these counters: `rate(bad[1m]) / rate(all[1m]) > 0.05` holds for 43 of 860 alone."""
+    counter = Scraped([60 * S], Before(0, 20.0, 0.02), scrape_ns=15 * S, scrape_at_ns=4 * S)
+    counter.count(30 * S, bad=False, requests=19 * bad)
+    counter.count(40 * S, bad=True, requests=bad)
+    ratio = counter.bad_ratio(60 * S, 60 * S)
+    assert ratio == pytest.approx(0.05)
+    assert (ratio > 0.05) is fires
+
+
 def test_two_samples_are_needed() -> None:
     counter = Scraped([60 * S], Before(0), scrape_ns=40 * S, scrape_at_ns=30 * S)
     counter.count(20 * S, bad=True)
