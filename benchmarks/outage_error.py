@@ -23,17 +23,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from flow_load import continuous_hypothesis, health_poll
+from flow_load import continuous_hypothesis
 from flow_load.continuous_hypothesis import ContinuousHypothesis
 from flow_load.health_poll import HealthPoll
-from flow_load.measured_outage import Measured, Watched, measured
+from flow_load.measured_outage import Measured, Peer, Watched, measured
 from flow_load.outages import TrueOutage, downtimes, true_outages
 from flow_load.recorded_load import RecordedLoad
 from flow_load.service import FlowService
@@ -45,8 +45,6 @@ CLAIM = Claim(
     "Outage error: measured length against the service's own clock",
     "Chaos Toolkit's continuous hypothesis at 1 s, and a 2 s health poll as Krkn's",
 )
-PROBE = "Chaos Toolkit, every 1 s"
-POLL = "Krkn's poll, every 2 s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +68,14 @@ SMOKE = ((Course(20, 1, 1, 1.0, peers=True), Course(100, 1, 1, 1.0, peers=True),
 
 def watched(course: Course, seed: int, rounds: int, begin: threading.Barrier) -> Watched:
     """One service from its start to its end, with all who watch it. When it fails, no other waits for it."""
-    chaos = course.peers and continuous_hypothesis.PROGRAM.exists()
+    watching = [peer for peer in Peer if course.peers and peer not in not_installed()]
     with tempfile.TemporaryDirectory() as path, ExitStack() as at_failure:
         at_failure.callback(begin.abort)
         folder = Path(path)
         with ExitStack() as stack:
             service = stack.enter_context(FlowService())
             load = stack.enter_context(RecordedLoad(service.url, course.rate, folder / "load", timeout="10s"))
-            probe = stack.enter_context(ContinuousHypothesis(service.url, folder)) if chaos else None
-            poll = stack.enter_context(HealthPoll(service.url)) if course.peers else None
+            peers = {peer: stack.enter_context(watch(peer, service, folder)) for peer in watching}
             begin.wait()
             time.sleep(1)  # what the start of the others has held up is over
             truth = tuple(flipped(service, course, 1000 * seed + turn) for turn in range(rounds))
@@ -86,9 +83,16 @@ def watched(course: Course, seed: int, rounds: int, begin: threading.Barrier) ->
         return Watched(
             truth=truth,
             records=tuple(load.records),
-            probe=downtimes(probe.checks) if probe else None,
-            poll=downtimes(poll.checks) if poll else None,
+            peers={peer: downtimes(one.checks) for peer, one in peers.items()},
         )
+
+
+def watch(peer: Peer, service: FlowService, folder: Path) -> ContinuousHypothesis | HealthPoll:
+    return ContinuousHypothesis(service.url, folder) if peer is Peer.CHAOS_TOOLKIT else HealthPoll(service.url)
+
+
+def not_installed() -> tuple[Peer, ...]:
+    return () if continuous_hypothesis.PROGRAM.exists() else (Peer.CHAOS_TOOLKIT,)
 
 
 def flipped(service: FlowService, course: Course, seed: int) -> tuple[TrueOutage, ...]:
@@ -118,27 +122,26 @@ def all_watched(batch: Sequence[Course], seed: int, rounds: int) -> Iterator[tup
 
 def found(options: argparse.Namespace) -> Found:
     told: dict[int, list[list[Measured]]] = {}
-    lags_ms: dict[int, list[float]] = {}
+    lags_ms: dict[int, list[tuple[float, ...]]] = {}
     for batch in SMOKE if options.smoke else BATCHES:
         say(f"{' and '.join(f'{one.rate} requests/s x {one.services}' for one in batch)}, {options.rounds} rounds")
         for course, seen in all_watched(batch, CLAIM.seed, options.rounds):
             rounds = told.setdefault(course.rate, [[] for _ in range(options.rounds)])
             for turn, outages in enumerate(measured(seen)):
                 rounds[turn].extend(outages)
-            lags_ms.setdefault(course.rate, []).append(seen.lag_p99_ms)
-    measures = [one for rate in sorted(told) for one in measures_of(rate, told[rate], lags_ms[rate])]
-    return Found(tuple(measures), skipped=tuple(skipped()), notes=NOTES, versions=tuple(versions()))
+            lags_ms.setdefault(course.rate, []).append(seen.lags_p99_ms)
+    measures: list[Measure] = []
+    for rate, rounds in sorted(told.items()):
+        measures += own_measures(rounds, lags_ms[rate], rate)
+        measures += beside_peers(rounds, rate)
+    skipped = ("Chaos Toolkit: no `chaos` beside this Python (pip install chaostoolkit).",) if not_installed() else ()
+    return Found(tuple(measures), skipped=skipped, notes=NOTES, versions=tuple(versions()))
 
 
 NOTES = (
     "Outages at 500 requests/s last 0.3 to 0.7 s: neither peer watches there.",
     "Krkn's own code lets a downtime begin with the second failing poll; here it begins with the first.",
 )
-
-
-def skipped() -> Iterator[str]:
-    if not continuous_hypothesis.PROGRAM.exists():
-        yield "Chaos Toolkit: no `chaos` beside this Python (pip install chaostoolkit)."
 
 
 def versions() -> Iterator[tuple[str, str]]:
@@ -149,36 +152,57 @@ def versions() -> Iterator[tuple[str, str]]:
             continue
 
 
-def measures_of(rate: int, rounds: Sequence[Sequence[Measured]], lags_ms: Sequence[float]) -> Iterator[Measure]:
-    """A rate's rows."""
-    case, interval_ms = f"{rate} requests/s", 1000 / rate
+def own_measures(rounds: Sequence[Sequence[Measured]], lags_ms: Sequence[Sequence[float]], rate: int) -> list[Measure]:
+    """A rate's rows of the product alone. `lags_ms`: a service's, round by round."""
+    case, interval_ms = case_of(rate), 1000 / rate
     held = tuple(100 * statistics.mean(one.held for one in outages) for outages in rounds)
-    errors = [median_ms(one.error_ns for one in outages) for outages in rounds]
-    widths = [median_ms(one.width_ns for one in outages) for outages in rounds]
-    yield Measure(case, f"bounds hold the truth, of {len(rounds[0])} outages a round", "%", held, Goal(at_least=99))
-    yield Measure(case, "median error", "request intervals", tuple(e / interval_ms for e in errors), Goal(at_most=1))
-    yield Measure(case, "median error", "ms", tuple(errors))
-    yield Measure(case, "median width of the bounds", "ms", tuple(widths))
-    yield Measure(case, "requests left late, p99 of each service", "ms", tuple(lags_ms))
-    for name, of in ((PROBE, Measured.probe_error), (POLL, Measured.poll_error)):
-        peers = [[error for one in outages if (error := of(one)) is not None] for outages in rounds]
-        if not peers[0]:
+    errors, worst = errors_ms(rounds), tuple(max(of_round) for of_round in zip(*lags_ms, strict=True))
+    in_intervals = tuple(one / interval_ms for one in errors)
+    return [
+        Measure(case, f"bounds hold the truth, of {len(rounds[0])} outages a round", "%", held, Goal(at_least=99)),
+        Measure(case, "median error", "request intervals", in_intervals, Goal(at_most=1)),
+        Measure(case, "median error", "ms", errors),
+        Measure(case, "median width of the bounds", "ms", widths_ms(rounds)),
+        Measure(case, "requests left late, p99 of the worst service", "ms", worst),
+    ]
+
+
+def beside_peers(rounds: Sequence[Sequence[Measured]], rate: int) -> Iterator[Measure]:
+    """A rate's rows of those peers that watched."""
+    case, ours = case_of(rate), errors_ms(rounds)
+    for peer in Peer:
+        theirs = [[one.error_of(peer) for one in outages if peer in one.seen_ns] for outages in rounds]
+        if not theirs[0]:
             continue
-        theirs = [median_ms(error.ns for error in errors_of) for errors_of in peers]
-        goal = Goal(at_least=50) if rate == 100 and name == PROBE else None
-        yield Measure(case, f"{name}: median error", "ms", tuple(theirs))
-        yield Measure(
-            case, f"{name}: not seen at all", "%", tuple(100 * statistics.mean(e.unseen for e in p) for p in peers)
-        )
-        yield Measure(
-            case, f"{name}: its error / ours", "times", tuple(t / e for t, e in zip(theirs, errors, strict=True)), goal
-        )
-    if peers[0]:
-        bounds_ms = 2000 * continuous_hypothesis.INTERVAL_SECONDS
-        yield Measure(case, "two intervals of 1 s / width of our bounds", "times", tuple(bounds_ms / w for w in widths))
+        errors = tuple(median_ms(one.ns for one in of_round) for of_round in theirs)
+        unseen = tuple(100 * statistics.mean(one.unseen for one in of_round) for of_round in theirs)
+        goal = Goal(at_least=50) if (rate, peer) == (100, Peer.CHAOS_TOOLKIT) else None
+        yield Measure(case, f"{peer.value}: median error", "ms", errors)
+        yield Measure(case, f"{peer.value}: not seen at all", "%", unseen)
+        yield Measure(case, f"{peer.value}: its error / ours", "times", ratios(errors, ours), goal)
+        if peer is Peer.CHAOS_TOOLKIT:
+            bounds_ms = [2000 * continuous_hypothesis.INTERVAL_SECONDS] * len(rounds)
+            narrower = ratios(bounds_ms, widths_ms(rounds))
+            yield Measure(case, f"{peer.value}: two of its intervals / width of our bounds", "times", narrower)
 
 
-def median_ms(spans_ns: Iterator[int]) -> float:
+def case_of(rate: int) -> str:
+    return f"{rate} requests/s"
+
+
+def errors_ms(rounds: Sequence[Sequence[Measured]]) -> tuple[float, ...]:
+    return tuple(median_ms(one.error_ns for one in outages) for outages in rounds)
+
+
+def widths_ms(rounds: Sequence[Sequence[Measured]]) -> tuple[float, ...]:
+    return tuple(median_ms(one.width_ns for one in outages) for outages in rounds)
+
+
+def ratios(above: Sequence[float], below: Sequence[float]) -> tuple[float, ...]:
+    return tuple(one / other for one, other in zip(above, below, strict=True))
+
+
+def median_ms(spans_ns: Iterable[int]) -> float:
     return statistics.median(spans_ns) / 1e6
 
 

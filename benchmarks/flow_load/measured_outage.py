@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
+from flow_load.departures import Window, departures_of
 from flow_load.outages import Downtime, TrueOutage, seen_ns
 from flowdrill.analysis.outage import failing_window
 from flowdrill.analysis.outage_columns import failure_in
 from flowdrill.analysis.outcome_columns import OutcomeColumns, outcomes_in
 from flowdrill.analysis.recorded_outcomes import known_columns
-from flowdrill.analysis.requests_sent import schedule_lag_p99_ns
 from flowdrill.model.instant import NS_PER_SECOND, Span
 from flowdrill.model.outcome import Record
 
@@ -18,19 +19,24 @@ LATENCY_OBJECTIVE_NS = 2 * NS_PER_SECOND  # the default of `load.latency_objecti
 _CLEAN = 0.0  # the ratio of bad answers in a service's good phases
 
 
+class Peer(Enum):
+    CHAOS_TOOLKIT = "Chaos Toolkit, every 1 s"
+    KRKN = "Krkn's poll, every 2 s"
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A service's outages, round by round; the records of the product's load; what peers saw (None: none watched)."""
+    """A service's outages, round by round; the records of the product's load; what those peers saw that watched."""
 
     truth: tuple[tuple[TrueOutage, ...], ...]
     records: Sequence[Record]
-    probe: tuple[Downtime, ...] | None
-    poll: tuple[Downtime, ...] | None
+    peers: Mapping[Peer, tuple[Downtime, ...]]
 
     @property
-    def lag_p99_ms(self) -> float:
-        """How late its requests left."""
-        return (schedule_lag_p99_ns(self.records) or 0) / 1e6
+    def lags_p99_ms(self) -> tuple[float, ...]:
+        """How late its requests left, round by round."""
+        departures = departures_of(self.records)
+        return tuple(departures.lag_p99_ms(Window(one[0].from_ns, one[-1].until_ns)) for one in self.truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,11 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One outage: its true length, the product's span (None: not seen), and how long peers saw it."""
+    """One outage: its true length, the product's span (None: not seen), and how long each peer saw it."""
 
     true_ns: int
     span: Span | None
-    probe_ns: int | None
-    poll_ns: int | None
+    seen_ns: Mapping[Peer, int]
 
     @property
     def held(self) -> bool:
@@ -64,14 +69,10 @@ class Measured:
         """What the product's bounds leave open; all of it where it saw nothing."""
         return self.span.longest_ns - self.span.shortest_ns if self.span else self.true_ns
 
-    def probe_error(self) -> Error | None:
-        return self._error(self.probe_ns)
-
-    def poll_error(self) -> Error | None:
-        return self._error(self.poll_ns)
-
-    def _error(self, seen: int | None) -> Error | None:
-        return None if seen is None else Error(abs(seen - self.true_ns), unseen=seen == 0)
+    def error_of(self, peer: Peer) -> Error:
+        """A peer that did not see it is wrong by all of it."""
+        seen = self.seen_ns[peer]
+        return Error(abs(seen - self.true_ns), unseen=seen == 0)
 
 
 def measured(watched: Watched) -> Iterator[tuple[Measured, ...]]:
@@ -83,8 +84,7 @@ def measured(watched: Watched) -> Iterator[tuple[Measured, ...]]:
             Measured(
                 true_ns=outage.length_ns,
                 span=measured_span(outage, known),
-                probe_ns=None if watched.probe is None else seen_ns(outage, watched.probe),
-                poll_ns=None if watched.poll is None else seen_ns(outage, watched.poll),
+                seen_ns={peer: seen_ns(outage, seen) for peer, seen in watched.peers.items()},
             )
             for outage in outages
         )
