@@ -1,4 +1,4 @@
-"""The small flow service of the tests, in a process of its own: what it does is commanded, and told by its own clock."""
+"""The small flow service of the tests, a process of its own: what it does is commanded, and told by its own clock."""
 
 from __future__ import annotations
 
