@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +48,15 @@ class Departures:
     due_ns: NDArray[np.int64]
     left_ns: NDArray[np.int64]
 
-    def lag_p99_ms(self, window: Window) -> float:
-        """How late those left that were due in a window, 99th percentile."""
+    def lag_p99_ms(self, window: Window) -> float | None:
+        """How late those left that were due in a window, 99th percentile; None when none of them has left."""
         due = self._due_in(window)
         lag_ns = percentile(np.sort(self.left_ns[due] - self.due_ns[due]).tolist(), 0.99)
-        assert lag_ns is not None, "nothing left that was due in this window"
-        return lag_ns / 1e6
+        return None if lag_ns is None else lag_ns / 1e6
+
+    def lags_p99_ms(self, windows: Iterable[Window]) -> tuple[float, ...]:
+        """Those of windows in which any was due that has left."""
+        return tuple(lag for window in windows if (lag := self.lag_p99_ms(window)) is not None)
 
     def left_out(self, schedule: Schedule, window: Window) -> tuple[int, int]:
         """How many of the requests that were due in a window had not left at its end; and how many were due."""

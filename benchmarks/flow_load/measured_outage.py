@@ -36,7 +36,7 @@ class Watched:
     def lags_p99_ms(self) -> tuple[float, ...]:
         """How late its requests left, round by round."""
         departures = departures_of(self.records)
-        return tuple(departures.lag_p99_ms(Window(one[0].from_ns, one[-1].until_ns)) for one in self.truth)
+        return departures.lags_p99_ms(Window(one[0].from_ns, one[-1].until_ns) for one in self.truth)
 
 
 @dataclass(frozen=True, slots=True)
