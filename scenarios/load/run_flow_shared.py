@@ -10,7 +10,6 @@ are Locust's own; what the master writes to the harness is `flowdrill.model.load
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 import socket
@@ -27,7 +26,7 @@ from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
-from sending import EXHAUSTED, Sender, die_of, end_with, give_up, read_settings
+from sending import EXHAUSTED, Sender, die_of, end_with, give_up, look_through_new_objects_only, read_settings
 
 from flowdrill.analysis.binning import Binner
 from flowdrill.analysis.clock_bounds import offset_bounds
@@ -156,8 +155,7 @@ class ShareOfLoad:
             self._share = share
             self._first = self._next = max(0, math.ceil(self._place_of(self._now_ns())))
         if self._keeper is None:
-            gc.collect()
-            gc.freeze()  # what Locust has loaded stays: looking through it again would hold up the schedule for 15 ms
+            look_through_new_objects_only()
             self._keeper = gevent.spawn(self._keep_schedule)
             self._keeper.link_exception(die_of)
             gevent.spawn(self._report_each_slot).link_exception(die_of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -21,6 +22,7 @@ from flowdrill.errors import LoadError, PlanError
 from flowdrill.model.outcome import Reason
 
 API_KEY = "a-key-nobody-may-read"  # what `new_load` gives in FLOW_KEY
+UNCOLLECTED = Path(__file__).with_name("uncollected.py")
 LOCUST_FILE = Path(__file__).parents[3] / "scenarios" / "load" / "run_flow.py"
 
 
@@ -97,6 +99,19 @@ def test_an_unanswered_request_ends_at_the_time_limit(flow_server, new_load):
     load.start()
     load.until(lambda load: load.count(Reason.NO_ANSWER) >= 5)
     assert all(record.finished_ns - record.sent_ns > 290_000_000 for record in load.finished)
+
+
+@pytest.mark.parametrize("mode", ["good", "error", "close", "hang"])
+def test_no_request_leaves_cycles_for_the_garbage_collector(flow_server, new_load, mode):
+    load = new_load(
+        flow_server.url, 200, UNCOLLECTED, latency_objective="200ms", timeout="300ms", requests_per_connection=2
+    )
+    load.start()
+    flow_server.command(mode)
+    load.until(lambda load: len(load.finished) >= 200)
+    load.stop()
+    told = re.search(r"objects in cycles: (\d+)", (load.folder / "locust.log").read_text())
+    assert int(told[1]) < 100  # some are Locust's own
 
 
 def test_a_service_that_refuses_connections_is_a_result_and_no_error(new_load):
