@@ -99,6 +99,13 @@ def test_the_page_gets_each_record_between_its_marks_and_keeps_the_rest(tmp_path
     assert with_results(once, tmp_path) == once
 
 
+def test_the_page_has_a_line_for_each_benchmark_that_says_what_was_missed(tmp_path: Path) -> None:
+    (tmp_path / "lag.json").write_text(as_json(RECORD), "utf-8")
+    page = with_results("<!-- short -->\n<!-- end -->\n<!-- results: lag -->\n<!-- end -->\n", tmp_path)
+    missed = "20 requests/s: times as fast: 9 times, ≥ 10 was the goal"
+    assert page.splitlines()[3] == f"| Lag | a peer | 1 of 2 | {missed} |"
+
+
 def test_the_page_shows_what_is_recorded() -> None:
     page = PAGE.read_text("utf-8")
     assert with_results(page, PAGE.parents[1] / "benchmarks" / "results") == page, "python benchmarks writes both"
