@@ -7,9 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-from flowdrill import __version__
 from proof.machine import this_machine
 from proof.measure import Claim, Found
 from proof.record import Record, as_json
@@ -25,7 +25,7 @@ def run_claim(claim: Claim, measured: Callable[[argparse.Namespace], Found], abo
     machine, began = this_machine(), time.monotonic()
     found = measured(options)
     took = round(time.monotonic() - began, 1)
-    record = Record(claim, found, machine, __version__, f"{datetime.now(UTC):%Y-%m-%d}", took, options.smoke)
+    record = Record(claim, found, machine, version("flowdrill"), f"{datetime.now(UTC):%Y-%m-%d}", took, options.smoke)
     print(table(record), end="")
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
