@@ -38,7 +38,6 @@ CLAIM = Claim("watching_cost", "Cost of watching", "plain Locust FastHttpUser; L
 RATE = 100.0  # requests/s of each: five of them, with their servers, leave two cores half idle
 WINDOW_SECONDS, SETTLE_SECONDS, START_SECONDS = 8.0, 1.0, 60.0
 PLAIN_GOAL, CSV_GOAL = Goal(at_least=0.94), Goal(at_least=1.0)
-UNDER_WAY = 20  # requests whose answer was not there when Locust was told to stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ NUMBERS, START = itertools.count(), time.monotonic()
 
 
 class PlainUser(FastHttpUser):
-    """One of RATE / EACH, which take turns. With `constant_throughput` all of them send at the same instant, ten times a
-    second: that costs half as much, and is another load."""
+    """One of RATE / EACH, which take turns. With `constant_throughput` all of them send at the same instant, ten times
+    a second: that costs half as much, and is another load."""
 
     host = os.environ["PLAIN_URL"]
 
