@@ -1,8 +1,9 @@
 """What the analysis of a very long run costs: one aggregation over its outcomes beside DuckDB and Polars, and a report.
 
 Synthetic runs of 1,000,000 and 10,000,000 requests in three hours are put into the frame of a recorded one: a baseline,
-an outage of one of three replicas, a recovery, a little noise, some requests that hang. Asked is, for each second: good,
-bad by reason, p50 and p95 of the latency, from the records of the run: each answer joined to its request, and decided.
+an outage of one of three replicas, a recovery, a little noise, some requests that hang. Asked is, for each second:
+good, bad by reason, p50 and p95 of the latency, from the records of the run: each answer joined to its request, and
+decided.
 DuckDB and Polars (its lazy scan, and the engine that streams) do the same with the same records as Parquet; and once
 more, as a harder measure, with outcomes that are joined, decided and in order already. All give the same numbers, or
 the benchmark fails. Each runs in a process of its own, in turns; memory is what a process had at its peak above what it
@@ -12,8 +13,8 @@ had with all its modules loaded. All may use every processor: DuckDB and Polars 
 
 100,000,000 requests (6 GB of records, as much Parquet, and minutes to make both) are measured once with `--greatest`.
 
-Goals: at most DuckDB's time from the records, and an eighth of its memory from either. The report: under 10 s and 300 MB, its HTML
-under 2 MB.
+Goals: at most DuckDB's time from the records, and an eighth of its memory from either. The report: at most 10 s
+and 300 MB, its HTML 2 MB.
 
     python benchmarks/analysis_at_scale.py [--rounds 3] [--greatest] [--smoke]
 

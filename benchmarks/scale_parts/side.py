@@ -16,13 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scale_parts.prepare import question_of
-
 from flowdrill.analysis.recorded_outcomes import RecordedOutcomes
 from flowdrill.analysis.time_columns import time_columns
 from flowdrill.edges.runfolder.reading import read_run
 from flowdrill.model.instant import NS_PER_SECOND
 from flowdrill.model.outcome import Reason
+from scale_parts.prepare import question_of
 
 Row = tuple[int | None, ...]
 BAD = tuple(one.value for one in Reason if one.value)
