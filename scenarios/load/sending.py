@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import gevent
 import gevent.ssl
-from gevent.event import AsyncResult
+from gevent.hub import Waiter
 from locust import FastHttpUser
 from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
 from locust.exception import CatchResponseError
@@ -117,7 +117,7 @@ class Sender:
         self._tls = gevent.ssl.create_default_context() if settings.url.startswith("https:") else None
         self._open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._open_files))
-        self._idle: list[AsyncResult] = []  # of each greenlet that waits for a request: the last one is used first
+        self._idle: list[Waiter] = []  # of each greenlet that waits for a request: the last one is used first
         self._greenlets = 0
 
     @property
@@ -128,7 +128,7 @@ class Sender:
     def send(self, user: FastHttpUser, sequence: int, due_ns: int) -> None:
         """Let a request leave; `user` is whom Locust's statistics take it for."""
         if self._idle:
-            self._idle.pop().set((sequence, due_ns))
+            gevent.get_hub().loop.run_callback(self._idle.pop().switch, (sequence, due_ns))
             return
         if self._greenlets >= MAX_IN_FLIGHT:
             give_up(f"{MAX_IN_FLIGHT} requests are open at once; lower load.requests_per_second or load.timeout")
@@ -148,7 +148,7 @@ class Sender:
             last = served + 1 == self._settings.requests_per_connection
             closed = self._send(session, sequence, due_ns, last=last)
             served = 0 if closed else served + 1
-            order = AsyncResult()
+            order = Waiter()
             self._idle.append(order)
             sequence, due_ns = order.get()
 
