@@ -39,6 +39,7 @@ EXHAUSTED = 3  # exit code: this machine, not the service, cannot go on
 _NEW_CONNECTIONS_THAT_USE_UP_PORTS = 150
 _PR_SET_PDEATHSIG = 1
 _CLOSE = {"Connection": "close"}
+_MOST_IDLE = 1000  # greenlets with their sessions: after a hang there may be ten times as many, and no use for them
 
 
 def read_settings() -> LoadSettings:
@@ -148,6 +149,10 @@ class Sender:
             last = served + 1 == self._settings.requests_per_connection
             closed = self._send(session, sequence, due_ns, last=last)
             served = 0 if closed else served + 1
+            if len(self._idle) == _MOST_IDLE:
+                session.client.close()
+                self._greenlets -= 1
+                return
             order = Waiter()
             self._idle.append(order)
             sequence, due_ns = order.get()
