@@ -13,8 +13,8 @@ had with all its modules loaded. All may use every processor: DuckDB and Polars 
 
 100,000,000 requests (6 GB of records, as much Parquet, and minutes to make both) are measured once with `--greatest`.
 
-Goals: at most DuckDB's time from the records, and an eighth of its memory from either. The report: at most 10 s
-and 300 MB, its HTML 2 MB.
+Goals: at most DuckDB's time and an eighth of its memory, from the records; of 10,000,000 an eighth of what it needs with
+them joined before, too. The report: at most 10 s and 300 MB, its HTML 2 MB.
 
     python benchmarks/analysis_at_scale.py [--rounds 3] [--greatest] [--smoke]
 
@@ -89,7 +89,7 @@ def of_size(requests: int, sides: list[str], rounds: int, *, report: bool) -> li
                 reports.append(report_cost(folder))
     digests = {one.rows for told in costs.values() for one in told}
     assert len(digests) == 1, "they found different things"
-    return [*measures_of(f"{requests:,} requests", costs), *report_measures(f"report of {requests:,}", reports)]
+    return [*measures_of(requests, costs), *report_measures(f"report of {requests:,}", reports)]
 
 
 def here(module: str, *arguments: str) -> str:
@@ -101,7 +101,8 @@ def here(module: str, *arguments: str) -> str:
     ).stdout
 
 
-def measures_of(case: str, costs: dict[str, list[Cost]]) -> Iterator[Measure]:
+def measures_of(requests: int, costs: dict[str, list[Cost]]) -> Iterator[Measure]:
+    case = f"{requests:,} requests"
     for side, told in costs.items():
         yield Measure(case, f"{side}: time", "s", tuple(one.seconds for one in told))
         yield Measure(case, f"{side}: processors' time", "s", tuple(one.cpu_seconds for one in told))
@@ -109,7 +110,8 @@ def measures_of(case: str, costs: dict[str, list[Cost]]) -> Iterator[Measure]:
     for side, told in costs.items():
         if side != OURS:
             pairs = list(zip(costs[OURS], told, strict=True))
-            goals = (TIME_GOAL if side == "DuckDB" else None, MEMORY_GOAL if side.startswith("DuckDB") else None)
+            same, before = side == "DuckDB", side == "DuckDB, joined before"
+            goals = TIME_GOAL if same else None, MEMORY_GOAL if same or (before and requests >= SIZES[-1]) else None
             times = tuple(mine.seconds / its.seconds for mine, its in pairs)
             memory = tuple(mine.megabytes / its.megabytes for mine, its in pairs)
             yield Measure(case, f"flowdrill / {side}: time", "times", times, goals[0])
