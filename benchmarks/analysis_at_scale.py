@@ -13,8 +13,8 @@ had with all its modules loaded. All may use every processor: DuckDB and Polars 
 
 100,000,000 requests (6 GB of records, as much Parquet, and minutes to make both) are measured once with `--greatest`.
 
-Goals: at most DuckDB's time and an eighth of its memory, from the records; of 10,000,000 an eighth of what it needs with
-them joined before, too. The report: at most 10 s and 300 MB, its HTML 2 MB.
+Goals: at most DuckDB's time and an eighth of its memory, from the records; at 10,000,000 an eighth of its memory with
+outcomes joined before, too. The report: at most 10 s and 300 MB, its HTML 2 MB.
 
     python benchmarks/analysis_at_scale.py [--rounds 3] [--greatest] [--smoke]
 
