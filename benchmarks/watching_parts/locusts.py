@@ -31,6 +31,7 @@ PLAIN_USER = Path(__file__).with_name("plain_user.py")
 KEPT = 1_000_000  # requests that one connection serves
 USER_RATE = 10.0  # requests/s of one plain user: `plain_user.EACH`
 STOP_SECONDS = 20.0
+UNDER_WAY = 20  # requests whose answer was not there when Locust was told to stop, at most
 
 
 class Way(Enum):
@@ -78,6 +79,9 @@ def running(way: Way, rate: float, *, kept: bool, folder: Path) -> Iterator[Runn
         plan = plan_of(url, rate, kept=kept)
         with _ours(plan, server, folder) if way is Way.OURS else _plain(way, plan, server, folder) as started:
             yield started
+        if started.watched is not None:
+            told, arrived = started.watched(), len(started.arrived_ns())
+            assert arrived - UNDER_WAY <= told <= arrived, f"{way.value}: told of {told} requests of {arrived}"
     finally:
         server.communicate()
 

@@ -69,3 +69,7 @@ if "PLAIN_ROWS" in os.environ:
         ROWS.writerow((start_time, request_type, name, response_time, response_length, exception))
         if FLUSH:
             FILE.flush()
+
+    @events.quit.add_listener
+    def write_the_rest(**_: object) -> None:
+        FILE.flush()
