@@ -1,10 +1,10 @@
 """What the harness itself costs while a drill's load runs, and how fresh the outcomes are that it decides on.
 
 Real Locust sends 50 requests/s to a small server on loopback; this process does what `flowdrill run` does with the
-records: read the pipe, write outcomes.bin, keep the book of requests, feed the detector. Goals: under 10 % of one core,
-under 150 MB, outcomes within 5 ms (99th percentile).
+records: read the pipe, write outcomes.bin, keep the book of requests, feed the detector. Goals: at most 10 % of one
+core and 150 MB, outcomes within 5 ms (99th percentile).
 
-    python benchmarks/harness_cost.py [--seconds 20] [--rate 50] [--smoke]
+    python benchmarks/harness_cost.py [--rounds 3] [--smoke]
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+
+from proof.measure import Claim, Found, Goal, Measure
+from proof.program import run_claim, say
 
 import flowdrill.drilling.wiring  # noqa: F401  (a real run has everything loaded, Kubernetes' client too)
 from flowdrill.analysis.detector import SequentialDetector, threshold_for
@@ -32,6 +37,8 @@ from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import RecordKind
 from flowdrill.model.scenario import Detector
 
+CLAIM = Claim("harness_cost", "What the harness costs during a drill", "its limits")
+RATE, SECONDS = 50.0, 10.0
 ROOT = Path(__file__).parents[1]
 SERVER = ROOT / "tests" / "real" / "load" / "flow_server.py"
 
@@ -40,8 +47,6 @@ SERVER = ROOT / "tests" / "real" / "load" / "flow_server.py"
 class Cost:
     """One measurement."""
 
-    requests_per_second: float
-    seconds: float
     requests: int
     good: int
     cpu_percent_of_one_core: float
@@ -98,8 +103,6 @@ def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
     to_engine = [at - r.finished_ns for at, _, r in finished]
     lag = [r.sent_ns - r.intended_ns for r in sent]
     return Cost(
-        requests_per_second=rate,
-        seconds=elapsed,
         requests=len(sent),
         good=sum(not outcome.bad for outcome in lookout.outcomes),
         cpu_percent_of_one_core=100 * cpu / elapsed,
@@ -120,27 +123,40 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--rate", type=float, default=50)
-    parser.add_argument("--smoke", action="store_true", help="3 s, only to see that it runs")
-    arguments = parser.parse_args()
+def measured(options: argparse.Namespace) -> Found:
+    costs = []
+    for number in range(options.rounds):
+        say(f"round {number + 1}")
+        costs.append(one_round(3.0 if options.smoke else SECONDS))
+    assert all(one.requests > 0 and one.good > 0 for one in costs)
+
+    def told(name: str, unit: str, value: Callable[[Cost], float], at_most: float | None = None) -> Measure:
+        goal = None if at_most is None else Goal(at_most=at_most)
+        return Measure(f"{RATE:g} requests/s", name, unit, tuple(value(one) for one in costs), goal)
+
+    return Found(
+        (
+            told("of one core", "%", lambda one: one.cpu_percent_of_one_core, 10),
+            told("memory of the process", "MB", lambda one: one.rss_megabytes, 150),
+            told("answer to record here, p50", "ms", lambda one: one.finished_to_arrived_p50_ms),
+            told("answer to record here, p99", "ms", lambda one: one.finished_to_arrived_p99_ms, 5),
+            told("answer to engine, p50", "ms", lambda one: one.finished_to_engine_p50_ms),
+            told("answer to engine, p99", "ms", lambda one: one.finished_to_engine_p99_ms),
+            told("sent after its instant, p99", "ms", lambda one: one.schedule_lag_p99_ms),
+        ),
+        versions=(("Locust", version("locust")),),
+    )
+
+
+def one_round(seconds: float) -> Cost:
     server = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         url = f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}"
         with tempfile.TemporaryDirectory() as folder:
-            cost = measured_cost(url, arguments.rate, 3 if arguments.smoke else arguments.seconds, Path(folder))
+            return measured_cost(url, RATE, seconds, Path(folder))
     finally:
         server.communicate()
-    goals = {"cpu_percent_of_one_core": 10, "rss_megabytes": 150, "finished_to_arrived_p99_ms": 5}
-    for name, value in asdict(cost).items():
-        goal = f"  (goal: under {goals[name]})" if name in goals else ""
-        print(f"{name.replace('_', ' '):<28} {value:>10.2f}{goal}")
-    print(json.dumps(asdict(cost)))
-    assert cost.requests > 0
-    assert cost.good > 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=3))

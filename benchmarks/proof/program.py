@@ -17,12 +17,19 @@ from proof.record import Record, as_json
 from proof.table import table
 
 
-def run_claim(claim: Claim, measured: Callable[[argparse.Namespace], Found], about: str | None, rounds: int) -> int:
+def run_claim(
+    claim: Claim,
+    measured: Callable[[argparse.Namespace], Found],
+    about: str | None,
+    rounds: int,
+    more_options: Callable[[argparse.ArgumentParser], None] = lambda _: None,
+) -> int:
     """Measure as the command line says; return the exit code: 1 when a goal was missed.
 
-    `measured` gets the options: `rounds`, and `smoke`: as little as shows that it runs, whose numbers say nothing.
+    `measured` gets the options: `rounds`, and `smoke`: as little as shows that it runs, whose numbers say nothing; and
+    what `more_options` adds.
     """
-    options = options_of(about, rounds)
+    options = options_of(about, rounds, more_options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is taken down on the way out
     machine, began = this_machine(), time.monotonic()
     found = measured(options)
@@ -35,12 +42,15 @@ def run_claim(claim: Claim, measured: Callable[[argparse.Namespace], Found], abo
     return 1 if record.missed else 0
 
 
-def options_of(about: str | None, rounds: int) -> argparse.Namespace:
-    """The options every benchmark has."""
+def options_of(
+    about: str | None, rounds: int, more_options: Callable[[argparse.ArgumentParser], None]
+) -> argparse.Namespace:
+    """The options every benchmark has, and one's own."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"how often everything is measured: {rounds}")
     parser.add_argument("--smoke", action="store_true", help="only see that it runs: its numbers say nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found there")
+    more_options(parser)
     options = parser.parse_args()
     if options.smoke:
         options.rounds = 1

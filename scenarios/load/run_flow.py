@@ -95,9 +95,9 @@ class RunFlow(FastHttpUser):
         start_ns = time.monotonic_ns()
         for sequence in itertools.count():
             due_ns = start_ns + round(sequence * 1e9 / SETTINGS.requests_per_second)
-            gevent.sleep(0)  # also when late, requests under way get their turn
-            while (wait_ns := due_ns - time.monotonic_ns()) > 0 and not STOPPING.is_set():
-                STOPPING.wait(wait_ns / 1e9)
+            gevent.sleep(max(0, due_ns - time.monotonic_ns()) / 1e9)  # also when late, others get their turn
+            while (wait_ns := due_ns - time.monotonic_ns()) > 0:  # a timer may be early
+                gevent.sleep(wait_ns / 1e9)
             if STOPPING.is_set():
                 raise StopUser
             SENDER.send(self, sequence, due_ns)
@@ -112,6 +112,6 @@ def _end_on_error(exception: Exception, **_: object) -> None:
 def _finish(environment: Environment, **_: object) -> None:
     """On SIGTERM: no new requests, a little time for those under way, then Locust ends."""
     STOPPING.set()
-    SENDER.under_way.join(timeout=SETTINGS.stop_grace_seconds)
+    SENDER.wait_answers(SETTINGS.stop_grace_seconds)
     PIPE.wait_empty(SETTINGS.stop_grace_seconds)
     environment.process_exit_code = 0  # bad answers are results, not errors

@@ -211,7 +211,7 @@ class ShareOfLoad:
     def _finish(self, **_: object) -> None:
         """No new requests, a little time for those under way, then what is left to tell."""
         STOPPING.set()
-        self._sender.under_way.join(timeout=SETTINGS.stop_grace_seconds)
+        self._sender.wait_answers(SETTINGS.stop_grace_seconds)
         if self._keeper is not None:
             self._report()
         self._runner.send_message("flowdrill-done", {})

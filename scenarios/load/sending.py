@@ -20,12 +20,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import gevent
-import gevent.pool
 import gevent.ssl
+from gevent.hub import Waiter
 from gevent.resolver.blocking import Resolver as InPlaceResolver
 from locust import FastHttpUser
 from locust.contrib.fasthttp import FastHttpSession, ResponseContextManager
@@ -44,6 +43,8 @@ EXHAUSTED = 3  # exit code: this machine, not the service, cannot go on
 _NEW_CONNECTIONS_THAT_USE_UP_PORTS = 150
 _PR_SET_PDEATHSIG = 1
 _NEVER = 2**31 - 1
+_CLOSE = {"Connection": "close"}
+_MOST_IDLE = 1000  # greenlets with their sessions: after a hang there may be ten times as many, and no use for them
 
 
 def read_settings() -> LoadSettings:
@@ -132,8 +133,8 @@ class Samples:
 
 
 class Sender:
-    """Sends requests, each in a greenlet and a session of its own, so that none waits for another. A session holds one
-    connection."""
+    """Sends requests, each in a greenlet and a session that no other has meanwhile, so that none waits for another. A
+    session holds one connection."""
 
     def __init__(self, settings: LoadSettings, tell: Callable[[Record], None], sample: Callable[[str], None]) -> None:
         """`tell` is given two records a request, at once: it must not block."""
@@ -153,21 +154,50 @@ class Sender:
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._open_files))
         if is_address(urlsplit(settings.url).hostname):
             gevent.get_hub().resolver = InPlaceResolver()  # a thread for what takes no time costs a tenth of a request
-        self._idle: list[tuple[FastHttpSession, int]] = []  # sessions to use again, with the requests they have served
-        self.under_way = gevent.pool.Group()
+        self._idle: list[Waiter] = []  # of each greenlet that waits for a request: the last one is used first
+        self._greenlets = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests have no answer yet."""
+        return self._greenlets - len(self._idle)
 
     def send(self, user: FastHttpUser, sequence: int, due_ns: int) -> None:
         """Let a request leave; `user` is whom Locust's statistics take it for."""
-        if len(self.under_way) >= MAX_IN_FLIGHT:
+        if self._idle:
+            gevent.get_hub().loop.run_callback(self._idle.pop().switch, (sequence, due_ns))
+            return
+        if self._greenlets >= MAX_IN_FLIGHT:
             give_up(f"{MAX_IN_FLIGHT} requests are open at once; lower load.requests_per_second or load.timeout")
-        self.under_way.spawn(self._send, user, sequence, due_ns).link_exception(die_of)
+        self._greenlets += 1
+        gevent.spawn(self._keep_sending, user, sequence, due_ns).link_exception(die_of)
 
-    def _send(self, user: FastHttpUser, sequence: int, due_ns: int) -> None:
-        session, served = self._idle.pop() if self._idle else (self._new_session(user), 0)
-        last = served + 1 == self._settings.requests_per_connection
-        sent = Record(RecordKind.SENT, Reason.GOOD, 0, sequence, due_ns, time.monotonic_ns(), 0)
-        self._tell(sent)
-        headers = {"Connection": "close"} if last else {}
+    def wait_answers(self, timeout_seconds: float) -> None:
+        """Return once no request is under way, or after the timeout."""
+        with gevent.Timeout(timeout_seconds, False):
+            while self.in_flight:
+                gevent.sleep(0.005)
+
+    def _keep_sending(self, user: FastHttpUser, sequence: int, due_ns: int) -> None:
+        """Send one request after the other in this greenlet, which is dear to make anew for each of them."""
+        session, served = self._new_session(user), 0
+        while True:
+            last = served + 1 == self._settings.requests_per_connection
+            closed = self._send(session, sequence, due_ns, last=last)
+            served = 0 if closed else served + 1
+            if len(self._idle) == _MOST_IDLE:
+                session.client.close()
+                self._greenlets -= 1
+                return
+            order = Waiter()
+            self._idle.append(order)
+            sequence, due_ns = order.get()
+
+    def _send(self, session: FastHttpSession, sequence: int, due_ns: int, *, last: bool) -> bool:
+        """Send a request, tell of it, and return whether its connection is closed now."""
+        sent_ns = time.monotonic_ns()
+        self._tell(Record(RecordKind.SENT, Reason.GOOD, 0, sequence, due_ns, sent_ns, 0))
+        headers = _CLOSE if last else None
         with gevent.Timeout(self._settings.timeout_seconds) as limit:
             answer = session.request(
                 "POST", self._request.path, data=self._request.body, headers=headers, catch_response=True
@@ -177,20 +207,17 @@ class Sender:
             reason = self._reason(answer, error, timed_out=not limit.pending)
         if error is not None:
             without_frames(error)
-        finished = replace(
-            sent, kind=RecordKind.FINISHED, reason=reason, http_status=answer.status_code, finished_ns=finished_ns
-        )
+        finished = Record(RecordKind.FINISHED, reason, answer.status_code, sequence, due_ns, sent_ns, finished_ns)
         self._tell(finished)
         if last or error:
-            session.client.close()
-        else:
-            self._idle.append((session, served + 1))
+            session.client.close()  # the next request of this session opens another
         with answer:  # leaving tells Locust's own statistics
             if reason is Reason.GOOD:
                 answer.success()
             else:
                 self._samples.keep(finished, b"" if error else answer.content or b"", repr(error) if error else "")
                 answer.failure(CatchResponseError(f"{reason.name.lower()} {answer.status_code or ''}".strip()))
+        return bool(last or error)
 
     def _new_session(self, user: FastHttpUser) -> FastHttpSession:
         beyond_limit = self._settings.timeout_seconds + 1  # the time limit of a request is kept in one place, in _send

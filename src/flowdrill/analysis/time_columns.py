@@ -59,7 +59,9 @@ class _Open:
     latencies: list[Ages]
 
     def column(self) -> TimeColumn:
-        reasons, latencies = np.concatenate(self.reasons), np.sort(np.concatenate(self.latencies))
+        whole = len(self.reasons) == 1
+        reasons = self.reasons[0] if whole else np.concatenate(self.reasons)
+        latencies = np.sort(self.latencies[0] if whole else np.concatenate(self.latencies))
         return TimeColumn(
             self.index,
             tuple(np.bincount(reasons, minlength=len(Reason)).tolist()),
@@ -72,8 +74,9 @@ def _pieces(part: OutcomeColumns, start_ns: np.int64, width_ns: int) -> Iterator
     """Yield each column's share of a part: its index, the reasons, and how long answers took."""
     index = (part.known_ns - start_ns) // width_ns
     took = part.answered | (part.reason == Reason.TOO_SLOW)
+    all_took = bool(took.all())
     cuts = [0, *(np.flatnonzero(index[1:] != index[:-1]) + 1).tolist(), len(part)]
     for first, last in pairwise(cuts):
         if first < last:
-            ages, which = part.age_ns[first:last], took[first:last]
-            yield int(index[first]), part.reason[first:last], ages if which.all() else ages[which]
+            ages = part.age_ns[first:last]
+            yield int(index[first]), part.reason[first:last], ages if all_took else ages[took[first:last]]

@@ -1,0 +1,1 @@
+"""What `analysis_at_scale.py` runs in processes of their own."""

@@ -1,0 +1,1 @@
+"""The processes that `watching_cost.py` puts side by side."""
