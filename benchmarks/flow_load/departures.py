@@ -12,7 +12,7 @@ from flowdrill.analysis.percentile import percentile
 from flowdrill.model.outcome import Record, RecordKind
 from flowdrill.model.record_columns import record_chunks
 
-_JUST_DUE_NS = 100_000_000  # what is due so shortly before a window's end may leave after it, and is not left out
+_JUST_DUE_NS = 1_000_000_000  # what is due so shortly before a window's end may leave after it: late, not left out
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import numpy as np
 from flow_load.departures import Departures, Schedule
 from flow_load.service import FLOW_PATH
 
-USERS_PER_REQUEST_A_SECOND = 10
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
@@ -23,9 +22,10 @@ _STOP_SECONDS = 30.0
 class PacedLoad:
     """Sends from its beginning to its end; `departures` are there afterwards."""
 
-    def __init__(self, url: str, rate: int, folder: Path) -> None:
+    def __init__(self, url: str, rate: int, folder: Path, *, users_each: int) -> None:
+        """`users_each`: for each request a second."""
         folder.mkdir()
-        users = rate * USERS_PER_REQUEST_A_SECOND
+        users = rate * users_each
         lead_ns = 1_000_000_000 + users * 1_000_000  # as long as it takes to make them all
         orders = {"url": url, "path": FLOW_PATH, "per_second": rate, "users": users, "lead_ns": lead_ns}
         self._orders = {**orders, "folder": str(folder)}

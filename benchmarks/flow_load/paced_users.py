@@ -1,9 +1,9 @@
 """A Locust file with nothing but Locust's own means to keep a rate: users with `constant_throughput`.
 
-Each sends a request every ten seconds, so that there are ten users for each request a second, as Locust's own example
-has it ("500 task iterations per second … constant_throughput(0.1) with 5000 users"). They begin one after the other, as
-evenly as the rate is: user u's request n is number u + n · users of a schedule without bursts. Locust alone would have
-all users of a second send at once.
+With ten users for each request a second, each sends one every ten seconds, as in Locust's own example ("500 task
+iterations per second … constant_throughput(0.1) with 5000 users"). They begin one after the other, as evenly as the
+rate is: user u's request n is number u + n · users of a schedule without bursts. Locust alone would have all users of
+a second send at once.
 
 It is told what to do in PACED_USERS (see `paced_load.py`), writes when the schedule begins to `begins`, and at its end
 each request's number and instant to `departures`.
