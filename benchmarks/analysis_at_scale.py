@@ -13,8 +13,8 @@ had with all its modules loaded. All may use every processor: DuckDB and Polars 
 
 100,000,000 requests (6 GB of records, as much Parquet, and minutes to make both) are measured once with `--greatest`.
 
-Goals: at most DuckDB's time and an eighth of its memory, from the records; at 10,000,000 an eighth of its memory with
-outcomes joined before, too. The report: at most 10 s and 300 MB, its HTML 2 MB.
+Goals: at most DuckDB's time and an eighth of its memory, from the records; an eighth of its memory with outcomes
+joined before, too. The report: at most 10 s and 300 MB, its HTML 2 MB.
 
     python benchmarks/analysis_at_scale.py [--rounds 3] [--greatest] [--smoke]
 
@@ -57,6 +57,13 @@ class ReportCost:
     html_megabytes: float
 
 
+NOTES = (
+    "flowdrill reads the run's folder, with its events and plan, and checks the digests of all records: a sixth of its "
+    "time for a million requests. What weighs there, too, is that each of 11,700 seconds is a column of its own, of 85 "
+    "requests. Its memory hardly grows with the run: what it always needs weighs most in a small one.",
+)
+
+
 def measured(options: argparse.Namespace) -> Found:
     """All sizes, in rounds."""
     missing = [name for name in ("duckdb", "polars", "pyarrow") if importlib.util.find_spec(name) is None]
@@ -69,6 +76,7 @@ def measured(options: argparse.Namespace) -> Found:
     return Found(
         tuple(measures),
         skipped=tuple(f"{name}: not installed (dependency group bench)" for name in missing),
+        notes=NOTES,
         versions=tuple((peer, version(peer.lower())) for peer in peers),
     )
 
@@ -111,7 +119,7 @@ def measures_of(requests: int, costs: dict[str, list[Cost]]) -> Iterator[Measure
         if side != OURS:
             pairs = list(zip(costs[OURS], told, strict=True))
             same, before = side == "DuckDB", side == "DuckDB, joined before"
-            goals = TIME_GOAL if same else None, MEMORY_GOAL if same or (before and requests >= SIZES[-1]) else None
+            goals = TIME_GOAL if same else None, MEMORY_GOAL if same or before else None
             times = tuple(mine.seconds / its.seconds for mine, its in pairs)
             memory = tuple(mine.megabytes / its.megabytes for mine, its in pairs)
             yield Measure(case, f"flowdrill / {side}: time", "times", times, goals[0])

@@ -68,7 +68,7 @@ class Round:
 def measured(options: argparse.Namespace) -> Found:
     if shutil.which(PROGRAM) is None:
         return Found((), (f"everything: no {PROGRAM} program on PATH (Debian's package of that name)",))
-    size = Size(20, 2, 10) if options.smoke else Size(2000, 20, 200)
+    size = Size(20, 2, 10) if options.smoke else Size(2000, 20, 120)
     has_skopeo = shutil.which(SKOPEO) is not None
     measures: list[Measure] = []
     for milliseconds in DELAYS_MILLISECONDS:
