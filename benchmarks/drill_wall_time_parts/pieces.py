@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+from flowdrill.analysis.worst_case import WARM_UP_SECONDS
 from flowdrill.model.events import BaselineHeld, Event, ImageSet, Phase, PhaseStarted, Purpose, RecoveryHeld, RunEnded
 from flowdrill.model.instant import ns_to_seconds, seconds_to_ns
 
@@ -73,7 +74,8 @@ def _boundaries(events: tuple[Event, ...], told: Told) -> list[tuple[str, int]]:
         ("Python's start, imports, plan" + ("" if cluster else ", connections"), told.cluster_ns or started_ns),
         *([(OWN_CLUSTER, told.deploying_ns or 0), (FIRST_ROLLOUT, started_ns)] if cluster else []),
         ("preflight, the undo, the guard's start", _phase(events, Phase.BASELINE)),
-        ("the load's start and warm-up", window.earliest_ns),
+        ("the load's start", window.earliest_ns - seconds_to_ns(WARM_UP_SECONDS)),
+        ("the warm-up, which no baseline counts", window.earliest_ns),
         (WINDOW, window.latest_ns),
         ("from the baseline to the break", broken.earliest_ns),
         (BROKEN, impact_ns),

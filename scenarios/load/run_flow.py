@@ -1,7 +1,8 @@
 """The Locust file: sends requests to one flow on a schedule, and tells the harness of each at once.
 
 The harness starts it (`flowdrill run`); its orders come in the environment variable FLOWDRILL_LOAD, see
-`flowdrill.model.load_settings`. Request n leaves at t0 + n / rate, whatever became of the earlier ones: what a hung
+`flowdrill.model.load_settings`. Once all is loaded, it waits for a byte on its standard input, and only then lets
+Locust begin. Request n leaves at t0 + n / rate, whatever became of the earlier ones: what a hung
 service does to its users is measured, and no request waits for another (no coordinated omission).
 
 Each request leaves two records (`flowdrill.model.outcome`) in the harness's pipe: SENT when it starts to connect,
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -115,3 +117,12 @@ def _finish(environment: Environment, **_: object) -> None:
     SENDER.wait_answers(SETTINGS.stop_grace_seconds)
     PIPE.wait_empty(SETTINGS.stop_grace_seconds)
     environment.process_exit_code = 0  # bad answers are results, not errors
+
+
+def _await_go() -> None:
+    """Return when the harness wants requests, which is later than it starts this process."""
+    if not os.read(sys.stdin.fileno(), 1):
+        os._exit(EXHAUSTED)  # the harness is gone: nobody may be left under load
+
+
+_await_go()

@@ -26,20 +26,26 @@ class FakeLoad:
         self._tell: Tell | None = None
         self.records: list[Record] = []
         self.fails_to_start = False
+        self.ready = False  # processes are there, and must be ended
         self._held: list[Callable[[], None]] | None = None  # while it stands still: what it would have done
 
     @property
     def running(self) -> bool:
         return self._tell is not None
 
+    def get_ready(self) -> None:
+        self.ready = True
+
     def start(self, tell: Tell) -> None:
         if self.fails_to_start:
             raise LoadError("Locust did not start", "see locust.log")
+        self.ready = True
         self._tell = tell
         self._time.after(0, lambda: self._send(self._time.now_ns()))
 
     def stop(self) -> None:
         self._tell = None
+        self.ready = False
 
     def evidence(self) -> tuple[tuple[str, str], ...]:
         return (("load/bad-answers.jsonl", "bad answers"),) if self._sequence else ()

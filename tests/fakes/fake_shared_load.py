@@ -33,8 +33,15 @@ class FakeSharedLoad:
         return self._inner.running
 
     @property
+    def ready(self) -> bool:
+        return self._inner.ready
+
+    @property
     def records(self) -> list[Record]:
         return []
+
+    def get_ready(self) -> None:
+        self._inner.get_ready()
 
     def start(self, tell: Tell) -> None:
         self._tell = tell

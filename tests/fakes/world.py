@@ -237,7 +237,7 @@ class World:
             "change cause": self.workload.change_cause is not None,
             "provider": self.provider is not None and self.provider.there and self.provider.modes[-1] != "ok",
             "lock": self.workload.undo is not None,
-            "load": self.load.running,
+            "load": self.load.ready,
             "images": self.registry.digests != {STABLE_DIGEST},
             "started provider": self.provider is not None and bool(self.provider.starts) and self.provider.there,
         }

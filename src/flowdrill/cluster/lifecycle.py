@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flowdrill.cluster.certificates import make_certificates
 from flowdrill.cluster.state_folder import Settings, StateFolder, no_room
 from flowdrill.errors import ClusterError
 
@@ -143,6 +142,8 @@ def stop_cluster(folder: StateFolder, *, keep: bool = False) -> bool:
 
 def _create(folder: StateFolder, wanted: Settings) -> None:
     """Make the folder and its certificates: here, so that the cluster's own process never loads cryptography."""
+    from flowdrill.cluster.certificates import make_certificates  # noqa: PLC0415 - not where a cluster is up already
+
     folder.create(wanted)
     make_certificates(folder.certificates)
 

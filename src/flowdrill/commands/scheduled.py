@@ -11,7 +11,7 @@ from flowdrill.analysis.calendar import Turn, turn_of
 from flowdrill.commands.exit_codes import ExitCode
 from flowdrill.commands.telling import answered, tell
 from flowdrill.edges.host.waiting import wait_or_signal
-from flowdrill.edges.planfiles.reading import is_suite
+from flowdrill.edges.planfiles.reading import is_suite, read_drill
 from flowdrill.edges.runfolder.earlier_runs import latest_run
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import PlanError
@@ -57,7 +57,6 @@ def _turn(drill: Drill, options: argparse.Namespace, drawn: float) -> Turn:
 def _warn(options: argparse.Namespace) -> None:
     if is_suite(options.drill):
         return
-    drill = plan_of(options.drill).drill
-    turn = _turn(drill, options, drawn=0.0)
+    turn = _turn(read_drill(options.drill), options, drawn=0.0)
     if not turn.may_begin:
         tell(f"flowdrill: warning: by its calendar the drill would not begin now: {visible(turn.why)}")

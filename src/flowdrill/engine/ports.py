@@ -44,6 +44,11 @@ class Inbox(Protocol):
 class Load(Protocol):
     """The load generator, in processes of its own."""
 
+    def get_ready(self) -> None:
+        """Do already what sends no request, so that `start` takes less time. Returns at once and raises nothing: what
+        fails is told by `start`, which needs no call of this. `stop` ends what it has begun."""
+        ...
+
     def start(self, tell: Tell) -> None:
         """Start sending requests; from now on tell their records. LoadError when it does not start."""
         ...

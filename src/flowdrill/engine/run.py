@@ -103,6 +103,7 @@ def _drill(
 ) -> RunOutcome:
     try:
         tell.phase(Phase.PREFLIGHT)
+        ports.load.get_ready()
         cleared = preflight(order, ports, tell)
         await_step(Step.START, ports, lookout, tell)
         _register_undo(order, cleared, ports, tell, progress)

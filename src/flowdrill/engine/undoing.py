@@ -54,6 +54,7 @@ def undo_run(order: RunOrder, ports: Ports, lookout: Lookout, tell: Narrator, pr
     undo = progress.undo
     progress.activities.stop()
     if undo is None:
+        ports.load.stop()  # it may have got ready
         return Undone()
     tell.phase(Phase.RESTORE)
     try:

@@ -4,6 +4,8 @@ run folder. `python -m flowdrill.standing_in.guarding --in-cluster …` is what 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import signal
 import sys
 import time
@@ -155,6 +157,7 @@ def _log(text: str) -> None:
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # Python looks through everything before it ends, and the harness waits for that end
     try:
         sys.exit(main_in_cluster(sys.argv[1:]) if "--in-cluster" in sys.argv else main(Path(sys.argv[1])))
     except FlowdrillError as error:

@@ -24,7 +24,8 @@ def kill_the_harness(arena: Arena, instant: Instant) -> None:
     with _hit(arena, instant) as drill:
         killed = drill.kill_harness()
         assert_as_before(arena, drill, "the harness", killed)
-        if drill.end is None and any(one["event"] == "undo registered" for one in drill.events):
+        registered = any(one["event"] == "undo registered" for one in drill.events)
+        if registered and drill.end is None and not gave_back(arena, drill):
             assert_guard_restored(arena, drill)
         assert_cut_off_unless_ended(drill)
 
@@ -112,6 +113,12 @@ def assert_as_before(arena: Arena, drill: RunningDrill, whose: str, since: float
     assert not problems, "\n".join((*problems, drill.told(), arena.writes_told(drill)))
     both = both_acting(arena.writes(drill))
     assert not both, "\n".join((*both, arena.writes_told(drill), drill.told()))
+
+
+def gave_back(arena: Arena, drill: RunningDrill) -> bool:
+    """Whether the harness has given its Lease back: then all is put back, and it may have dismissed its guard."""
+    own = [one for one in arena.writes(drill) if one.process == drill.pid]
+    return bool(own) and own[-1].is_of_the_lease and own[-1].verb == "delete"
 
 
 def assert_guard_restored(arena: Arena, drill: RunningDrill) -> None:

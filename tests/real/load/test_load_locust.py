@@ -138,6 +138,41 @@ def test_the_api_key_is_sent_and_written_nowhere(flow_server, new_load):
     assert [path for path, content in written.items() if API_KEY.encode() in content] == []
 
 
+def test_locust_that_got_ready_sends_nothing_until_it_is_started(flow_server, new_load):
+    load = new_load(flow_server.url, 100)
+    load.load.get_ready()
+    load.load.get_ready()
+    await_waiting(load.load._process.pid)
+    started_ns = time.monotonic_ns()
+    load.start()
+    load.until(lambda load: len(load.finished) >= 5)
+    load.stop()
+    assert load.sent[0].sequence == 0
+    assert load.sent[0].intended_ns > started_ns
+    assert len(flow_server.ask("report")["connection_of"]) == len(load.sent)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_load_that_only_got_ready_is_ended_and_leaves_nothing(flow_server, new_load, tmp_path, waits):
+    load = new_load(flow_server.url, 100)
+    load.load.get_ready()
+    pid = load.load._process.pid
+    if waits:
+        await_waiting(pid)
+    load.stop()
+    assert not runs(pid)
+    assert flow_server.ask("report")["connection_of"] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_death_of_a_locust_that_got_ready_is_told_when_it_is_started(flow_server, new_load):
+    load = new_load(flow_server.url, 100)
+    load.load.get_ready()
+    os.kill(load.load._process.pid, signal.SIGKILL)
+    with pytest.raises(LoadError, match=r"sent no request \(exit code -9\)"):
+        load.start()
+
+
 def test_the_death_of_locust_is_told(flow_server, new_load):
     load = new_load(flow_server.url, 50)
     load.start()
@@ -156,18 +191,21 @@ from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.model.load_plan import LoadPlan
 plan = LoadPlan.model_validate_json(sys.argv[1])
-folder, locust_file = map(Path, sys.argv[2:])
+folder, locust_file = map(Path, sys.argv[2:4])
 load = LocustLoad(plan, environ=os.environ, folder=folder, locust_file=locust_file, clock=MonotonicClock())
-load.start(lambda fact: None)
+load.get_ready()
+if sys.argv[4] == "started":
+    load.start(lambda fact: None)
 print(load._process.pid, flush=True)
 sys.stdin.read()
 """
 
 
-def test_locust_dies_with_the_harness_long_before_its_next_request(flow_server, tmp_path):
+@pytest.mark.parametrize("how_far", ["ready", "started"])
+def test_locust_dies_with_the_harness_long_before_its_next_request(flow_server, tmp_path, how_far):
     plan = {"url": flow_server.url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": 0.001}
     with subprocess.Popen(
-        [sys.executable, "-c", HARNESS, json.dumps(plan), str(tmp_path), str(LOCUST_FILE)],
+        [sys.executable, "-c", HARNESS, json.dumps(plan), str(tmp_path), str(LOCUST_FILE), how_far],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as harness:
@@ -178,6 +216,20 @@ def test_locust_dies_with_the_harness_long_before_its_next_request(flow_server, 
     while runs(locust):
         assert time.monotonic() < deadline, "Locust outlived the harness"
         time.sleep(0.05)
+
+
+def await_waiting(pid: int) -> None:
+    """Return once Locust has loaded everything: it needs no more CPU time."""
+    deadline, before = time.monotonic() + 30, -1
+    while (used := cpu_ticks(pid)) != before or used < 20:
+        assert time.monotonic() < deadline, "Locust does not come to wait"
+        before = used
+        time.sleep(0.5)
+
+
+def cpu_ticks(pid: int) -> int:
+    """Of user time, in hundredths of a second."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
 
 
 def runs(pid: int) -> bool:

@@ -40,7 +40,7 @@ from flowdrill.model.images import PreparedImage
 from flowdrill.model.result import Verdict
 from flowdrill.model.status import Status
 from flowdrill.model.undo import Undo
-from flowdrill.model.workload import WorkloadKind
+from flowdrill.model.workload import WorkloadKind, WorkloadSnapshot
 from tests.fakes.fake_load import FakeLoad
 from tests.fakes.fake_registry import BROKEN_DIGEST
 from tests.fakes.world import STABLE, TAGGED, World, drill_of
@@ -221,6 +221,20 @@ def test_broken_pods_that_never_become_ready_do_not_block_the_restore_of_a_state
     assert any("deleted pod" in note.text for note in world.all_of(Noted))
 
 
+def test_the_load_gets_ready_while_preflight_looks_and_sends_nothing_yet() -> None:
+    world, seen = World(), []
+    snapshot = world.workload.snapshot
+
+    def looked() -> WorkloadSnapshot:
+        seen.append((world.load.ready, world.load.running))
+        return snapshot()
+
+    world.workload.snapshot = looked  # type: ignore[method-assign]
+    world.run()
+    assert seen[0] == (True, False)
+    assert not world.load.ready
+
+
 def test_a_workload_that_cannot_be_put_back_keeps_its_undo_and_says_how_to_do_it_by_hand() -> None:
     world = World(drill=drill_of(rollback={"limit": "5s"}))
     world.time.after(16.5, lambda: world.workload.forbid.add(None))
@@ -232,7 +246,7 @@ def test_a_workload_that_cannot_be_put_back_keeps_its_undo_and_says_how_to_do_it
     assert "kubectl" in outcome.error.remedy
     assert world.workload.undo is not None
     assert BROKEN_DIGEST in world.registry.digests, "pods that still run it may have to pull it again"
-    assert not world.load.running
+    assert not world.load.ready
 
 
 def test_what_the_registry_will_not_delete_is_said() -> None:
@@ -390,7 +404,8 @@ def refused(world: World, error: type[Exception], said: str) -> None:
     assert world.workload.patches == []
     assert BROKEN_DIGEST not in world.registry.digests
     assert world.workload.undo == held
-    assert not world.load.running
+    assert not world.load.ready
+    assert world.load.records == []
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,9 @@ class FrameLoad:
         self._clock_told: ClockTold | None = None
         self._samples = 0
 
+    def get_ready(self) -> None:
+        """Do nothing: a master's workers join when it starts, and what they measure of its clock must be fresh."""
+
     def start(self, tell: Tell) -> None:
         """Start sending; returns once the first report has come. LoadError with Locust's last words when none does."""
         try:

@@ -34,8 +34,9 @@ _LAST_WORDS_BYTES = 4096
 class LocustLoad:
     """Runs the Locust file with one plan; everything it writes lands in the run folder.
 
-    PlanError when the API key's variable holds none. Locust dies with the thread that called `start` (Linux's parent
-    death signal), so that thread must live as long as the load.
+    PlanError when the API key's variable holds none. Locust waits for a byte on its standard input before it does
+    anything at all. It dies with the thread that started it (Linux's parent death signal), so the thread that calls
+    `get_ready` and `start` must live as long as the load.
     """
 
     def __init__(
@@ -49,28 +50,31 @@ class LocustLoad:
         self._locust_file = locust_file.resolve()
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
+        self._records_end = -1  # of the pipe; the reader's, once that runs
         self._reader: threading.Thread | None = None
         self._stopping = threading.Event()
         self._first_record = threading.Event()
         self._settled = threading.Event()  # the first record has come, or none ever will
 
+    def get_ready(self) -> None:
+        """Start Locust, which loads what it needs, and waits. Where that fails, `start` tries it again and tells."""
+        with suppress(OSError):
+            (self._folder / LOCUST_FOLDER).mkdir(parents=True, exist_ok=True)
+            self._spawn_once()
+
     def start(self, tell: Tell) -> None:
         """Start sending; returns once the first record has come. LoadError with Locust's last words when none does."""
         outcomes = self._new_outcome_file()
-        records_end, locusts_end = os.pipe()
         try:
-            process = self._spawn(locusts_end)
+            process = self._spawn_once()
         except OSError as error:
-            os.close(records_end)
             outcomes.close()
             raise LoadError(f"Locust cannot be started: {error}", f"Check {sys.executable}.") from error
-        finally:
-            os.close(locusts_end)
-        self._process = process
         self._reader = threading.Thread(
-            target=self._read, args=(process, records_end, outcomes, tell), name="locust records", daemon=True
+            target=self._read, args=(process, self._records_end, outcomes, tell), name="locust records", daemon=True
         )
         self._reader.start()
+        self._let_go(process)
         self._settled.wait(_START_SECONDS)
         if not self._first_record.is_set():
             self.stop()
@@ -81,7 +85,7 @@ class LocustLoad:
 
     def stop(self) -> None:
         """Stop Locust, by force if it takes too long, and return once its last record has been told."""
-        if self._process is None or self._reader is None:
+        if self._process is None:
             return
         self._stopping.set()
         self._process.terminate()
@@ -91,7 +95,10 @@ class LocustLoad:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._reader.join()
+        if self._reader is not None:
+            self._reader.join()
+        else:
+            self._forget(self._process)
         self._process = self._reader = None
 
     def evidence(self) -> tuple[tuple[str, str], ...]:
@@ -114,6 +121,35 @@ class LocustLoad:
             raise RunFolderError(f"{error.filename}: {error.strerror}", "Give a folder that can be written.") from error
         return outcomes
 
+    def _spawn_once(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._records_end, locusts_end = os.pipe()
+            try:
+                self._process = self._spawn(locusts_end)
+            except OSError:
+                os.close(self._records_end)
+                raise
+            finally:
+                os.close(locusts_end)
+        return self._process
+
+    def _let_go(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):  # it has ended already: the reader sees that
+                process.stdin.write(b"\n")
+                process.stdin.close()
+
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Leave nothing of a load that was never started, unless Locust has said something."""
+        os.close(self._records_end)
+        if process.stdin is not None:
+            process.stdin.close()
+        log = self._folder / LOG_FILE
+        with suppress(OSError):
+            if not log.stat().st_size:
+                log.unlink()
+                (self._folder / LOCUST_FOLDER).rmdir()
+
     def _spawn(self, records_fd: int) -> subprocess.Popen[bytes]:
         own = self._folder / LOCUST_FOLDER
         settings = settings_of(self._plan, records_fd, os.getpid(), own / SAMPLES_FILE)
@@ -123,7 +159,7 @@ class LocustLoad:
                 [*command, "--headless", "--only-summary", "--users", "1", "--spawn-rate", "1"],
                 env=environ_of(settings, self._environ),
                 cwd=own,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # for the byte that it waits for
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=(records_fd,),
