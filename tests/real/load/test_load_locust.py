@@ -95,6 +95,12 @@ def test_answers_are_judged_and_locusts_own_statistics_agree(flow_server, new_lo
     assert all(sample["body"] or sample["error"] or sample["http_status"] for sample in samples)
 
 
+def test_locusts_files_have_their_last_rows_though_it_does_not_close_them(tmp_path):
+    program = Path(__file__).with_name("rows_at_quit.py")
+    told = subprocess.run([sys.executable, program, tmp_path], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1].startswith(",Aggregated,1,0,")
+
+
 def test_an_unanswered_request_ends_at_the_time_limit(flow_server, new_load):
     load = new_load(flow_server.url, 20, latency_objective="200ms", timeout="300ms")
     flow_server.command("hang")
