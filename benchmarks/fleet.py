@@ -13,7 +13,7 @@ once, divided among them) of `flowdrill run` and of the drills' processes forked
 it and Locust are processes of their own and counted by themselves. Peaks, in megabytes (1e6). Goals: at most 1.3 times
 the ideal, under 300 MB, everything restored.
 
-    python benchmarks/fleet.py [--namespaces 10] [--workloads 4] [--parallel 4] [--smoke]
+    python benchmarks/fleet.py [--rounds 1] [--namespaces 10] [--workloads 4] [--parallel 4] [--smoke] [--json FILE]
 """
 
 from __future__ import annotations
@@ -26,34 +26,35 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the services are those of the tests
 
+from proof.measure import Claim, Found, Goal, Measure
+from proof.program import run_claim, say
+
 from flowdrill.analysis.lanes import scheduled, shortest_possible
 from tests.real.fleet_stage import FleetStage, fleet_stage
 
+CLAIM = Claim("fleet", "A fleet of forty workloads", "its ideal")
 LOOK_SECONDS = 0.5
 KINDS = {"locust": "locust", "flowdrill.standing_in.guarding": "guards"}
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    workloads: int
-    parallel: int
+class Round:
+    """One fleet, from its start to its end."""
+
     passed: int
     restored: int
     wall_seconds: float
     ideal_seconds: float
-    times_the_ideal: float
     bound_seconds: float
     alone_seconds: float
-    harness_peak_megabytes: float
-    guards_peak_megabytes: float
-    locust_peak_megabytes: float
-    everything_peak_megabytes: float
+    peak_megabytes: dict[str, float]
 
 
 def carried_out(stage: FleetStage, parallel: int) -> tuple[float, Counter[str]]:
@@ -98,28 +99,22 @@ def proportional_bytes(folder: Path) -> int:
     raise ValueError(folder)
 
 
-def measured(namespaces: int, workloads: int, parallel: int) -> Measured:
+def one_round(namespaces: int, workloads: int, parallel: int) -> Round:
     with tempfile.TemporaryDirectory() as folder, fleet_stage(Path(folder), [workloads] * namespaces) as stage:
         alone = alone_seconds(stage)
         wall, peaks = carried_out(stage, parallel)
         told = stage.result()
         assert stage.problems() == [], stage.problems()
     drills = [(one["namespace"], one["seconds"] or 0.0) for one in told["drills"]]
-    ideal = scheduled(drills, parallel)
-    return Measured(
-        workloads=len(drills),
-        parallel=parallel,
+    assert len(drills) == namespaces * workloads, f"{len(drills)} drills"
+    return Round(
         passed=sum(one["outcome"] == "pass" for one in told["drills"]),
         restored=sum(one["restored"] is True for one in told["drills"]),
         wall_seconds=wall,
-        ideal_seconds=ideal,
-        times_the_ideal=wall / ideal,
+        ideal_seconds=scheduled(drills, parallel),
         bound_seconds=shortest_possible(drills, parallel),
         alone_seconds=scheduled([(space, alone) for space, _ in drills], parallel),
-        harness_peak_megabytes=peaks["harness"] / 1e6,
-        guards_peak_megabytes=peaks["guards"] / 1e6,
-        locust_peak_megabytes=peaks["locust"] / 1e6,
-        everything_peak_megabytes=peaks["everything"] / 1e6,
+        peak_megabytes={kind: peaks[kind] / 1e6 for kind in ("harness", "guards", "locust", "everything")},
     )
 
 
@@ -135,22 +130,40 @@ def alone_seconds(stage: FleetStage) -> float:
     return float(json.loads(done.stdout)["drills"][0]["seconds"])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def measured(options: argparse.Namespace) -> Found:
+    os.environ.pop("KUBECONFIG", None)
+    many = (2, 1, 2) if options.smoke else (options.namespaces, options.workloads, options.parallel)
+    rounds = []
+    for number in range(options.rounds):
+        say(f"round {number + 1}")
+        rounds.append(one_round(*many))
+    workloads = many[0] * many[1]
+
+    def told(name: str, unit: str, value: Callable[[Round], float], goal: Goal | None = None) -> Measure:
+        return Measure(f"{workloads} workloads, {many[2]} at once", name, unit, tuple(map(value, rounds)), goal)
+
+    return Found(
+        (
+            told("restored", "workloads", lambda one: one.restored, Goal(at_least=workloads)),
+            told("passed", "workloads", lambda one: one.passed),
+            told("wall", "s", lambda one: one.wall_seconds),
+            told("ideal", "s", lambda one: one.ideal_seconds),
+            told("wall / ideal", "times", lambda one: one.wall_seconds / one.ideal_seconds, Goal(at_most=1.3)),
+            told("bound of any order", "s", lambda one: one.bound_seconds),
+            told("ideal, were each as one alone", "s", lambda one: one.alone_seconds),
+            told("harness, peak memory", "MB", lambda one: one.peak_megabytes["harness"], Goal(at_most=300)),
+            told("guards, peak memory", "MB", lambda one: one.peak_megabytes["guards"]),
+            told("locust, peak memory", "MB", lambda one: one.peak_megabytes["locust"]),
+            told("all of them, peak memory", "MB", lambda one: one.peak_megabytes["everything"]),
+        )
+    )
+
+
+def options_too(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespaces", type=int, default=10)
     parser.add_argument("--workloads", type=int, default=4, help="in each namespace")
     parser.add_argument("--parallel", type=int, default=4)
-    parser.add_argument("--smoke", action="store_true", help="two workloads, only to see that it runs")
-    options = parser.parse_args()
-    os.environ.pop("KUBECONFIG", None)
-    many = (2, 1, 2) if options.smoke else (options.namespaces, options.workloads, options.parallel)
-    found = measured(*many)
-    goals = {"times_the_ideal": 1.3, "harness_peak_megabytes": 300}
-    for name, value in asdict(found).items():
-        goal = f"  (goal: at most {goals[name]})" if name in goals else ""
-        print(f"{name.replace('_', ' '):<28} {value:>10.2f}{goal}")
-    print(json.dumps(asdict(found)))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=1, more_options=options_too))

@@ -22,7 +22,7 @@ from flowdrill.edges.host.clock import MonotonicClock
 
 INTERVAL_SECONDS = 1.0
 PROGRAM = Path(sys.executable).with_name("chaos")
-_START_SECONDS = 60.0
+_START_SECONDS, _END_SECONDS = 60.0, 30.0
 
 
 class ContinuousHypothesis:
@@ -47,7 +47,11 @@ class ContinuousHypothesis:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._holds_method)
-        self._process.wait(30)
+        try:
+            self._process.wait(_END_SECONDS)
+        finally:
+            self._process.kill()  # nothing of one that has ended
+            self._process.wait()
 
     def _once_the_method_reads(self) -> int:
         deadline = time.monotonic() + _START_SECONDS

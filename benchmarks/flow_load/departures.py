@@ -59,7 +59,8 @@ class Departures:
         return tuple(lag for window in windows if (lag := self.lag_p99_ms(window)) is not None)
 
     def left_out(self, schedule: Schedule, window: Window) -> tuple[int, int]:
-        """How many of the requests that were due in a window had not left at its end; and how many were due."""
+        """How many of the requests that were due in a window had not left at its end; and how many were due. Not
+        those of its last second."""
         due = Window(window.from_ns, window.until_ns - _JUST_DUE_NS)
         gone = np.count_nonzero(self._due_in(due) & (self.left_ns < window.until_ns))
         wanted = schedule.due_within(due)

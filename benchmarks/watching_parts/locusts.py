@@ -135,7 +135,10 @@ def _plain(way: Way, plan: LoadPlan, server: subprocess.Popen[str], folder: Path
         yield Running(way, process.pid, server, (lambda: _rows(rows)) if "PLAIN_ROWS" in orders else None)
     finally:
         process.send_signal(signal.SIGTERM)
-        code = process.wait(STOP_SECONDS)
+        try:
+            code = process.wait(STOP_SECONDS)
+        finally:
+            process.kill()  # nothing of one that has ended
     assert code == 0, f"{way.value}: exit code {code}, a request failed: {(folder / 'locust.log').read_text()}"
 
 

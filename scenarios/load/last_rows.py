@@ -4,15 +4,21 @@ for the next time would cost every drill a second."""
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from locust import stats
+from locust.env import Environment
 
 
 class WithLastRows(stats.StatsCSVFileWriter):
     """Locust's own, and everything once more at the end."""
 
-    def close_files(self) -> None:
-        """Write what Locust writes each second, then close; Locust calls this when everything else has ended."""
+    def __init__(self, environment: Environment, *others: Any) -> None:
+        super().__init__(environment, *others)
+        environment.events.quit.add_listener(self._write_last_rows)  # when all has ended; older ones close no files
+
+    def _write_last_rows(self, **_: object) -> None:
+        """Write what Locust writes each second."""
         for file, writer, columns, write_rows in (
             (
                 self.requests_csv_filehandle,
@@ -32,8 +38,9 @@ class WithLastRows(stats.StatsCSVFileWriter):
             writer.writerow(columns)
             write_rows(writer)
             file.truncate()
+            file.flush()
         self._stats_history_data_rows(self.stats_history_csv_writer, time.time())
-        super().close_files()
+        self.stats_history_flush()
 
 
 def write_last_rows() -> None:

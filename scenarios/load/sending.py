@@ -32,7 +32,13 @@ from locust.exception import CatchResponseError
 
 from flowdrill.analysis.answers import judged_answer, request_for
 from flowdrill.analysis.redaction import redact
-from flowdrill.model.load_settings import LOAD_VARIABLE, MAX_IN_FLIGHT, LoadSettings, load_settings_from_json
+from flowdrill.model.load_settings import (
+    LOAD_VARIABLE,
+    MAX_IN_FLIGHT,
+    MOST_PER_SECOND,
+    LoadSettings,
+    load_settings_from_json,
+)
 from flowdrill.model.outcome import Reason, Record, RecordKind
 
 _SAMPLES_PER_REASON = 5
@@ -43,7 +49,12 @@ EXHAUSTED = 3  # exit code: this machine, not the service, cannot go on
 _NEW_CONNECTIONS_THAT_USE_UP_PORTS = 150
 _PR_SET_PDEATHSIG = 1
 _NEVER = 2**31 - 1
-_CLOSE = {"Connection": "close"}
+_KEEP = {
+    "Accept-Encoding": "identity"
+}  # of each request: where it names none, Locust puts in its own, in place of ours
+_CLOSE = {**_KEEP, "Connection": "close"}
+# A plan may ask for MAX_IN_FLIGHT exactly, and what leaves late ends late: there is room for a second of it.
+_MOST_OPEN = MAX_IN_FLIGHT + MOST_PER_SECOND
 _MOST_IDLE = 1000  # greenlets with their sessions: after a hang there may be ten times as many, and no use for them
 
 
@@ -145,7 +156,6 @@ class Sender:
         self._headers = {
             "Content-Type": "application/json",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",
             **({"x-api-key": key} if key else {}),
         }
         # One context for all connections: making one reads the whole file of certificate authorities (SSL_CERT_FILE).
@@ -167,8 +177,8 @@ class Sender:
         if self._idle:
             gevent.get_hub().loop.run_callback(self._idle.pop().switch, (sequence, due_ns))
             return
-        if self._greenlets >= MAX_IN_FLIGHT:
-            give_up(f"{MAX_IN_FLIGHT} requests are open at once; lower load.requests_per_second or load.timeout")
+        if self._greenlets >= _MOST_OPEN:
+            give_up(f"{_MOST_OPEN} requests are open at once; lower load.requests_per_second or load.timeout")
         self._greenlets += 1
         gevent.spawn(self._keep_sending, user, sequence, due_ns).link_exception(die_of)
 
@@ -197,7 +207,7 @@ class Sender:
         """Send a request, tell of it, and return whether its connection is closed now."""
         sent_ns = time.monotonic_ns()
         self._tell(Record(RecordKind.SENT, Reason.GOOD, 0, sequence, due_ns, sent_ns, 0))
-        headers = _CLOSE if last else None
+        headers = _CLOSE if last else _KEEP
         with gevent.Timeout(self._settings.timeout_seconds) as limit:
             answer = session.request(
                 "POST", self._request.path, data=self._request.body, headers=headers, catch_response=True

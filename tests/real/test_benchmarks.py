@@ -45,6 +45,13 @@ def test_a_benchmark_runs_to_its_end(program: Path, tmp_path: Path) -> None:
     assert all(math.isfinite(value) for value in values)
 
 
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda one: one.stem)
+def test_a_benchmark_says_what_it_is_and_takes_the_options_of_all(program: Path) -> None:
+    told = subprocess.run([sys.executable, str(program), "--help"], capture_output=True, text=True, check=True).stdout
+    assert {"--rounds", "--smoke", "--json"} <= set(re.findall(r"--[a-z]+", told))
+    assert len(told) > 500
+
+
 def test_a_broken_image_moves_only_what_is_new(tmp_path: Path) -> None:
     record = smoke(ROOT / "benchmarks" / "broken_image.py", tmp_path)
     moved = {one.name: one.median for one in record.found.measures if one.unit == "kB"}

@@ -43,6 +43,11 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def test_what_every_drill_needs_at_its_end_is_loaded_before_the_forks() -> None:
+    asked = "import sys, flowdrill.drilling.side_by_side; sys.exit('flowdrill.history.run_reports' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
 def test_never_two_that_share_and_never_more_than_asked_for(tmp_path: Path) -> None:
     told = output("short", tmp_path)
     running: set[str] = set()

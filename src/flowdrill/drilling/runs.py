@@ -142,7 +142,7 @@ def _run(
             RunFolder.create(run_with.out, drill, plan.found.scenario, started, hidden, plan.controls) as folder,
             looks_on as view,
         ):
-            threading.Thread(target=_import_reports, name="imports", daemon=True).start()
+            threading.Thread(target=_import_reports, name="imports").start()  # no daemon: none may end half imported
             order = replace(order_of(plan, here.workload, started, permit), audit=facts)
             outcome = carry_out(order, here, folder, view, pilot, see)
         if pilot is not None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import flowdrill.history.run_reports  # noqa: F401 - each drill needs it at its end: loaded once, shared by all forks
 from flowdrill.analysis.lanes import next_of
 from flowdrill.edges.host.forked import Defect, Forked, Gone, Send, Stopped, forked, signals_passed_on, waited
 from flowdrill.errors import RunFolderError

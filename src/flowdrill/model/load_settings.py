@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from flowdrill.model.route import Route
 
 LOAD_VARIABLE = "FLOWDRILL_LOAD"
-# More requests than this are never open at once: each one needs a socket, and most hosts allow a process no more.
+# A plan may not ask for more open requests than this: each one needs a socket, and most hosts allow a process few more.
 MAX_IN_FLIGHT = 10_000
 MOST_PER_SECOND = 1000  # that one process sends on time, and tells of
 

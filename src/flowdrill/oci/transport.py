@@ -115,7 +115,7 @@ class Transport:
             pool = self._pool_of_origin.get(origin)
             if pool is None:
                 self._refuse_unasked_plain_http(url)
-                pool = self._pool_of_origin[origin] = self._pool_by(proxy_for(url), origin.startswith("https:"))
+                pool = self._pool_of_origin[origin] = self._pool_by(proxy_for(url), urlsplit(url).scheme == "https")
             return pool
 
     def _pool_by(self, proxy: str | None, secure: bool) -> urllib3.PoolManager:

@@ -54,6 +54,7 @@ class State:
         self.connection_of: list[int] = []
         self.keys: set[str] = set()
         self.paths: set[str] = set()
+        self.encodings: set[str] = set()
         self.waiting: list[Connection] = []
         self.connections = itertools.count()
 
@@ -73,7 +74,8 @@ class State:
             tell({"start_ns": start_ns, "flips_ns": self.flips_ns})
         elif command == "report":
             seen = {"arrived_ns": self.arrived_ns, "connection_of": self.connection_of}
-            tell({**seen, "keys": sorted(self.keys), "paths": sorted(self.paths)})
+            seen_once = {"keys": self.keys, "paths": self.paths, "encodings": self.encodings}
+            tell({**seen, **{name: sorted(values) for name, values in seen_once.items()}})
         else:
             self.mode = command
             for connection in self.waiting:
@@ -104,6 +106,7 @@ class Connection(asyncio.Protocol):
         self.key = headers.get("x-api-key", "")
         self.state.keys.add(self.key)
         self.state.paths.add(lines[0])
+        self.state.encodings.add(headers.get("accept-encoding", ""))
         self.state.arrived_ns.append(time.monotonic_ns())
         self.state.connection_of.append(self.number)
         self.answer()

@@ -23,6 +23,7 @@ from flowdrill.model.outcome import Reason
 
 API_KEY = "a-key-nobody-may-read"  # what `new_load` gives in FLOW_KEY
 UNCOLLECTED = Path(__file__).with_name("uncollected.py")
+FEW_OPEN = Path(__file__).with_name("few_open.py")
 LOCUST_FILE = Path(__file__).parents[3] / "scenarios" / "load" / "run_flow.py"
 
 
@@ -54,6 +55,7 @@ def test_every_request_has_a_connection_of_its_own(flow_server, new_load):
     assert len(seen["connection_of"]) == len(load.sent)
     assert max(Counter(seen["connection_of"]).values()) == 1
     assert seen["paths"] == ["POST /flows/echo/run HTTP/1.1"]
+    assert seen["encodings"] == ["identity"]
 
 
 def test_connections_are_renewed_after_the_wanted_number_of_requests(flow_server, new_load):
@@ -93,12 +95,27 @@ def test_answers_are_judged_and_locusts_own_statistics_agree(flow_server, new_lo
     assert all(sample["body"] or sample["error"] or sample["http_status"] for sample in samples)
 
 
+def test_locusts_files_have_their_last_rows_though_it_does_not_close_them(tmp_path):
+    program = Path(__file__).with_name("rows_at_quit.py")
+    told = subprocess.run([sys.executable, program, tmp_path], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1].startswith(",Aggregated,1,0,")
+
+
 def test_an_unanswered_request_ends_at_the_time_limit(flow_server, new_load):
     load = new_load(flow_server.url, 20, latency_objective="200ms", timeout="300ms")
     flow_server.command("hang")
     load.start()
     load.until(lambda load: load.count(Reason.NO_ANSWER) >= 5)
     assert all(record.finished_ns - record.sent_ns > 290_000_000 for record in load.finished)
+
+
+def test_a_hang_at_the_very_limit_of_a_plan_is_lived_through(flow_server, new_load):
+    load = new_load(flow_server.url, 200, FEW_OPEN, latency_objective="200ms", timeout="300ms")
+    load.start()
+    flow_server.command("hang")
+    load.until(lambda load: load.count(Reason.NO_ANSWER) >= 150)
+    load.stop()
+    assert not any(isinstance(fact, LoadDied) for fact in load.facts)
 
 
 @pytest.mark.parametrize("mode", ["good", "error", "close", "hang"])

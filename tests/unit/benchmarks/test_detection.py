@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from detection import OURS, Round, alarms_of
 from detection_parts.noise import noise_of, our_false_alarms
 from detection_parts.optimum import cusum_requests, cusum_seconds, slots_to_first_order
 from detection_parts.polls import noticed_ns
@@ -70,6 +71,12 @@ def test_a_stream_fails_from_one_instant_on(kind: Kind) -> None:
 def test_a_probe_must_fail_so_often_in_a_row() -> None:
     assert noticed_ns(lambda at_ns: at_ns >= 25 * S, 3 * S, 10, 100 * S, 3) == 53 * S
     assert noticed_ns(lambda at_ns: at_ns % (20 * S) == 3 * S, 3 * S, 10, 100 * S, 2) is None
+
+
+def test_one_false_alarm_in_all_rounds_misses_the_goal() -> None:
+    rounds = [Round({OURS: None})] * 12
+    assert not alarms_of("none", OURS, rounds).missed
+    assert alarms_of("none", OURS, [*rounds, Round({OURS: 7.0})]).missed
 
 
 def test_bursts_take_as_many_requests_however_long_they_are() -> None:
