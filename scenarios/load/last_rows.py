@@ -15,7 +15,7 @@ class WithLastRows(stats.StatsCSVFileWriter):
 
     def __init__(self, environment: Environment, *others: Any) -> None:
         super().__init__(environment, *others)
-        environment.events.quit.add_listener(self._write_last_rows)  # when all has ended; older ones close no files
+        environment.events.quit.add_listener(self._write_last_rows)  # when all has ended; an error there ends nothing
 
     def _write_last_rows(self, **_: object) -> None:
         """Write what Locust writes each second."""

@@ -1,4 +1,4 @@
-"""Ends as Locust ends that closes no files: by its event `quit`. Prints what is in the file of requests then."""
+"""Ends as a Locust that closes no files: by its event `quit`. Prints what is in the file of requests then."""
 
 import os
 import sys
