@@ -44,6 +44,11 @@ $(SERVER)/.ready: constraints-langflow.txt $(VENV)/.ready
 	$(UV) --python $(SERVER)/bin/python --constraint constraints-langflow.txt langflow-base
 	@touch $@
 
+# What benchmarks compare with.
+$(VENV)/.peers: $(VENV)/.ready
+	$(UV) --python $(BIN)/python --constraint constraints.txt --group bench
+	@touch $@
+
 drill: $(VENV)/.ready $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/flowdrill run drills/edge-missing.yaml
 
@@ -55,7 +60,7 @@ test: $(VENV)/.ready $(LFX)/.ready
 
 # What every Kubernetes must do is waiting for kubelets: three at a time, each in a namespace of its own. Then small drills that are
 # killed and disturbed, and every benchmark for a moment, two at a time. Then, one after the other, what keeps the processors busy and minds when it comes late: drills with LangFlow.
-test-all: $(VENV)/.ready $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
+test-all: $(VENV)/.peers $(LFX)/.ready $(FLOWS)/.ready $(SERVER)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python FLOWDRILL_LANGFLOW_PYTHON=$(CURDIR)/$(SERVER)/bin/python \
 		tests/with-test-kit sh -ec ' \
 		$(BIN)/pytest -n 3 --dist worksteal -m "kubernetes and not endurance" tests/contract; \
@@ -91,8 +96,7 @@ fix: $(VENV)/.ready
 	$(BIN)/ruff format .
 
 # Side by side with their peers, those that are installed: docs/benchmarks.md. `make bench-more`: also what has no peer.
-bench bench-more: $(VENV)/.ready $(LFX)/.ready
-	$(UV) --python $(BIN)/python --constraint constraints.txt --group bench
+bench bench-more: $(VENV)/.peers $(LFX)/.ready
 	FLOWDRILL_LFX_PYTHON=$(CURDIR)/$(LFX)/bin/python $(BIN)/python benchmarks $(if $(filter bench-more,$@),--more)
 
 schemas: $(VENV)/.ready
