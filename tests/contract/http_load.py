@@ -25,6 +25,9 @@ class HttpLoad:
         self._clock: threading.Thread | None = None
         self.records: list[Record] = []
 
+    def get_ready(self) -> None:
+        pass
+
     def start(self, tell: Tell) -> None:
         self._clock = threading.Thread(target=self._send_all, args=(tell,), daemon=True)
         self._clock.start()
