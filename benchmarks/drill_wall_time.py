@@ -40,7 +40,7 @@ CLAIM = Claim(
     "A whole drill's wall time",
     "the sum of what cannot be shortened",
 )
-ROUNDS = 3
+ROUNDS = 2
 GOAL = Goal(at_most=2.0)
 WHY = (
     "most of the rest is Python importing what the harness needs (a third or more of that makes the classes of its "

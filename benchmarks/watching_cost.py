@@ -14,7 +14,7 @@ each must have told of as many as its server saw. What the harness itself uses i
 Goals: at least 0.94 times as many requests per CPU second as the plain user; more than with CSV rows, and more than
 with Locust's own CSV files.
 
-    python benchmarks/watching_cost.py [--rounds 3] [--smoke]
+    python benchmarks/watching_cost.py [--rounds 2] [--smoke]
 """
 
 from __future__ import annotations
@@ -113,4 +113,4 @@ def measures_of(case: str, rounds: list[dict[Way, Window]]) -> Iterator[Measure]
 
 
 if __name__ == "__main__":
-    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=3))
+    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=2))
