@@ -80,7 +80,7 @@ def test_bounds_from_bins_hold_those_from_records_where_clocks_are_one(seed: int
 def test_bounds_hold_the_truth_whatever_the_clocks_do_within_theirs(seed: int, rate: int) -> None:
     rng = random.Random(seed)
     down_ns, up_ns = rng.randrange(1_000 * MS, 1_800 * MS), rng.randrange(3_000 * MS, 4_000 * MS)
-    # bins of clocks 3 s apart may be merged, and say nothing of 3 s: the stream goes on long enough to be sure of its end
+    # bins of clocks 3 s apart may be merged, and say nothing of 3 s: the stream goes on for longer
     requests = outage_of(rng, rate, [(down_ns, up_ns)], 11_000 * MS)
     clocks = []
     for _ in range(3):
