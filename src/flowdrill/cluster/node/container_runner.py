@@ -5,32 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import itertools
-import shutil
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from flowdrill.cluster.api.resource_types import Json
+from flowdrill.cluster.node.container_commands import ContainerCommands
 from flowdrill.cluster.node.container_plan import ContainerPlanner
 from flowdrill.cluster.node.environment import ConfigError
 from flowdrill.cluster.node.images import InvalidImageNameError, PulledImage, PullError
 from flowdrill.cluster.node.keeper_client import ProcessPlan, Running, StartError
 from flowdrill.cluster.node.limits import LOOK_SECONDS, held_bytes, limit_of
-from flowdrill.cluster.node.logs import last_words
-from flowdrill.cluster.node.path_mapping import mapping_for
 from flowdrill.cluster.node.pod_context import PodContext
 from flowdrill.cluster.node.pod_status import ContainerState
-from flowdrill.cluster.node.probes import Prober, probing
+from flowdrill.cluster.node.probes import probing
 from flowdrill.cluster.node.workshop import Workshop
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _FIRST_BACK_OFF, _LONGEST_BACK_OFF = 10.0, 300.0
 _FORGIVEN_AFTER_SECONDS = 600.0
 _CONFIG_RETRY_SECONDS = 2.0
-_OUTPUT = 4096  # bytes of a probe's or hook's output that are shown
 _OUT_OF_MEMORY = "OOMKilled"
-_NUMBERS = itertools.count(1)
 
 
 class ContainerRunner:
@@ -43,7 +38,7 @@ class ContainerRunner:
         self._policy = policy
         self._planner = ContainerPlanner(shop, context, container, self._event)
         self._running: Running | None = None
-        self._plan: ProcessPlan | None = None
+        self._commands = ContainerCommands(shop, context, container, self._event)
         self._is_out_of_memory = False
         self._ending: asyncio.Task[None] | None = None  # because a probe failed
         self._stopping = False
@@ -83,7 +78,7 @@ class ContainerRunner:
         end = asyncio.get_running_loop().time() + grace_seconds
         hook = (self._container.get("lifecycle") or {}).get("preStop")
         if hook and grace_seconds > 0:
-            hooked = asyncio.create_task(self._hook(hook, "FailedPreStopHook"))
+            hooked = asyncio.create_task(self._commands.hook(hook, "FailedPreStopHook"))
             first: set[asyncio.Future[Any]] = {hooked, running.ended}
             await asyncio.wait(first, timeout=grace_seconds, return_when=asyncio.FIRST_COMPLETED)
             hooked.cancel()
@@ -167,7 +162,7 @@ class ContainerRunner:
 
     async def _one_life(self, plan: ProcessPlan, image: PulledImage) -> int | None:
         """Start the process and wait for its end; return its exit code, None when the pod ended first."""
-        self._plan, self._is_out_of_memory, self._ending = plan, False, None
+        self._commands.plan, self._is_out_of_memory, self._ending = plan, False, None
         self.state.image_id = image.image_id
         self._event("Normal", "Created", f"Created container {self.state.name}")
         began = self._stamp()
@@ -208,7 +203,7 @@ class ContainerRunner:
         return found
 
     async def _after_start(self, hook: Json, running: Running) -> None:
-        if not await self._hook(hook, "FailedPostStartHook"):
+        if not await self._commands.hook(hook, "FailedPostStartHook"):
             self._shop.keeper.signal(running, signal.SIGKILL)
 
     async def _watch_memory(self, running: Running, limit: int) -> None:
@@ -222,8 +217,7 @@ class ContainerRunner:
     async def _probe(self, running: Running) -> None:
         """Probe as long as it runs: until it has started, only that; then whether it lives and is ready."""
         container = self._container
-        ports = {one["name"]: one["containerPort"] for one in container.get("ports") or () if one.get("name")}
-        prober = Prober(self._context.address, ports, self._command)
+        prober = self._commands.prober()
         startup = container.get("startupProbe")
         if startup:
             started = asyncio.Event()
@@ -274,42 +268,6 @@ class ContainerRunner:
                 self._event("Warning", "Unhealthy", f"{kind} probe failed: {message}")
 
         return failed
-
-    async def _hook(self, hook: Json, reason: str) -> bool:
-        """Run a lifecycle hook; return whether it went well."""
-        if hook.get("sleep"):
-            await asyncio.sleep(hook["sleep"].get("seconds") or 0)
-            return True
-        ports = {one["name"]: one["containerPort"] for one in self._container.get("ports") or () if one.get("name")}
-        limit = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
-        result = await Prober(self._context.address, ports, self._command).ask({**hook, "timeoutSeconds": limit or 1})
-        if not result.good:
-            self._event("Warning", reason, result.message[:500])
-        return result.good
-
-    async def _command(self, argv: list[str], timeout: float) -> tuple[int, str]:
-        """Run a command beside the container, as `exec` does; its exit code and the end of what it said."""
-        plan = self._plan
-        if plan is None or not argv:
-            return 1, "there is no command"
-        root = self._context.folder / "containers" / self.state.name / "root"
-        mapping = mapping_for(self._container, root, self._context.address)
-        argv = [mapping.text(str(part)) for part in argv]
-        log = plan.log.with_name(f".exec-{self.state.name}-{next(_NUMBERS)}.log")
-        found = shutil.which(argv[0], path=plan.env["PATH"])
-        try:
-            running = await self._shop.keeper.start(ProcessPlan([found or argv[0], *argv[1:]], plan.env, plan.cwd, log))
-        except StartError as error:
-            return 126, str(error)
-        try:
-            async with asyncio.timeout(timeout):
-                code = await asyncio.shield(running.ended)
-            return code, last_words(log, _OUTPUT)
-        finally:
-            if not running.ended.done():
-                self._shop.keeper.signal(running, signal.SIGKILL)
-            for one in (log, log.with_name(f"{log.name}.1")):
-                one.unlink(missing_ok=True)
 
     def _ended(self, code: int, reason: str, began: str, message: str = "") -> int:
         self._running, self.state.ready, self.state.started = None, False, False

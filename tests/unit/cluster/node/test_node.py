@@ -246,11 +246,12 @@ def test_containers_wait_for_the_initial_ones(stage: Stage) -> None:
 
 def test_a_working_folder_that_nobody_has_is_made_in_the_containers_copy(stage: Stage, tmp_path: Path) -> None:
     async def story() -> None:
-        stage.make("pwd", workingDir="/flowdrill-tests/nowhere")
+        nowhere = "/flowdrill-tests/nowhere"
+        stage.make("pwd", workingDir=nowhere)
         await until(stage.ended)
         folder = (await stage.log()).strip()
         assert folder.startswith(str(tmp_path))
-        assert folder.endswith("/root/flowdrill-tests/nowhere")
+        assert folder.endswith(f"/containers/main/root{nowhere}")
         assert not Path("/flowdrill-tests").exists()
 
     run(stage, story())
