@@ -49,9 +49,8 @@ EXHAUSTED = 3  # exit code: this machine, not the service, cannot go on
 _NEW_CONNECTIONS_THAT_USE_UP_PORTS = 150
 _PR_SET_PDEATHSIG = 1
 _NEVER = 2**31 - 1
-_KEEP = {
-    "Accept-Encoding": "identity"
-}  # of each request: where it names none, Locust puts in its own, in place of ours
+# Headers of each request, not of the session: where a request names no encoding, Locust puts in its own.
+_KEEP = {"Accept-Encoding": "identity"}
 _CLOSE = {**_KEEP, "Connection": "close"}
 # A plan may ask for MAX_IN_FLIGHT exactly, and what leaves late ends late: there is room for a second of it.
 _MOST_OPEN = MAX_IN_FLIGHT + MOST_PER_SECOND

@@ -16,7 +16,6 @@ from flowdrill.commands.telling import answered, tell
 from flowdrill.drilling.runs import RunWith, read_plan, run_drill_file, run_suite_file
 from flowdrill.edges.host.signals import end_by_signals
 from flowdrill.edges.planfiles.reading import is_suite, read_suite
-from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.edges.terminal.summary import summary_of
 from flowdrill.errors import FlowdrillError, PlanError
@@ -41,13 +40,14 @@ def run(options: argparse.Namespace) -> ExitCode:
 
         return run_fleet(options, key, told, afterwards)
     refuse_without_selector(options)
+    asked = Cluster(options.context, options.kubeconfig), RunWith(options.out, options.approved, key, told)
     if options.repeat is not None:
         from flowdrill.commands.repeats import run_repeated  # noqa: PLC0415 - the same
 
-        return run_repeated(options, key, told, afterwards)
+        return run_repeated(options, *asked, afterwards)
     if is_suite(options.drill):
-        return _run_suite(options, key, told, afterwards)
-    finished = run_drill_file(options.drill, *_asked(options, key, told))
+        return _run_suite(options, *asked, afterwards)
+    finished = run_drill_file(options.drill, *asked)
     result = finished.report.result
     text = render_result_json(finished.report) if options.json else f"{visible(summary_of(result))}\n"
     code = answered(text, code_of(finished))
@@ -56,16 +56,12 @@ def run(options: argparse.Namespace) -> ExitCode:
     return code if pushed or code.is_signal else ExitCode.ERROR
 
 
-def _asked(options: argparse.Namespace, key: SigningKey | None, told: Told) -> tuple[Cluster, RunWith]:
-    return Cluster(options.context, options.kubeconfig), RunWith(options.out, options.approved, key, told)
-
-
-def _run_suite(options: argparse.Namespace, key: SigningKey | None, told: Told, afterwards: Afterwards) -> ExitCode:
+def _run_suite(options: argparse.Namespace, where: Cluster, run_with: RunWith, afterwards: Afterwards) -> ExitCode:
     """One summary, and one exit code, for all."""
-    if told.previous is not None:
+    if run_with.told.previous is not None:
         raise PlanError(f"{options.drill}: is a suite", "--previous takes one drill; without it each finds its own")
     codes, lines, results = [], [], []
-    for one in run_suite_file(options.drill, *_asked(options, key, told)):
+    for one in run_suite_file(options.drill, where, run_with):
         if isinstance(one, FlowdrillError):
             tell(f"flowdrill: {visible(str(one))}")
             codes.append(ExitCode.ERROR)

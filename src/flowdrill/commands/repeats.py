@@ -16,13 +16,11 @@ from flowdrill.commands.telling import answered, tell
 from flowdrill.drilling.repeating import Repetition, pooled, repeated, summary_folder, write_repeats
 from flowdrill.drilling.runs import RunWith, read_plan
 from flowdrill.edges.planfiles.reading import is_suite
-from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.lines import visible
 from flowdrill.errors import FlowdrillError, PlanError
 from flowdrill.model.claim import Claim, parse_claim
 from flowdrill.model.quantity import parse_ratio
 from flowdrill.model.repeats import Repeats
-from flowdrill.preparing.authority import Told
 from flowdrill.preparing.opening import Cluster
 from flowdrill.report.repeats_text import render_repeats_json, render_repeats_text
 
@@ -31,17 +29,16 @@ _MOST_CLAIMS = 20
 _NOTHING = Afterwards()
 
 
-def run_repeated(options: argparse.Namespace, key: SigningKey | None, told: Told, afterwards: Afterwards) -> ExitCode:
+def run_repeated(options: argparse.Namespace, where: Cluster, run_with: RunWith, afterwards: Afterwards) -> ExitCode:
     """Carry out one drill several times, and say what the runs come to. Each run is pushed and told by itself."""
     times: int = options.repeat
     if is_suite(options.drill):
         raise PlanError(f"{options.drill}: is a suite", "--repeat takes one drill")
     if not 1 <= times <= _MOST_REPEATS:
         raise PlanError(f"--repeat {times}: is not between 1 and {_MOST_REPEATS}", "59 is what 95 % of drills needs")
-    if told.previous is not None:
+    if run_with.told.previous is not None:
         raise PlanError("--previous and --repeat do not fit", "leave it out: each run finds the one before it")
     began, drill = datetime.now(UTC), read_plan(options.drill)[0]
-    where, run_with = Cluster(options.context, options.kubeconfig), RunWith(options.out, options.approved, key, told)
     runs = repeated(options.drill, times, where, run_with)
     folder = summary_folder(options.out, drill.drill, began)
     return summed_up(runs, times, folder, as_json=options.json, afterwards=afterwards)

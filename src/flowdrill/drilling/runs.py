@@ -14,9 +14,7 @@ from typing import Protocol
 from flowdrill.drilling.harm import why_stop, why_stop_after_error
 from flowdrill.drilling.loading import key_here
 from flowdrill.drilling.wiring import Helm, View, carry_out
-from flowdrill.edges.planfiles.reading import (
-    read_suite,
-)
+from flowdrill.edges.planfiles.reading import read_suite
 from flowdrill.edges.runfolder.folder import RunFolder
 from flowdrill.edges.signing.keys import SigningKey
 from flowdrill.edges.terminal.consoles import console_of_run, say_on, settled
@@ -30,11 +28,7 @@ from flowdrill.model.drill import Drill
 from flowdrill.model.result import Report
 from flowdrill.model.scenario import Scenario
 from flowdrill.preparing.authority import NOTHING_TOLD, Told, audit_facts_of, people_of
-from flowdrill.preparing.chaos_activities import (
-    refuse_invalid_activities,
-    secrets_given,
-    sure_secrets,
-)
+from flowdrill.preparing.chaos_activities import refuse_invalid_activities, secrets_given, sure_secrets
 from flowdrill.preparing.drill_file import DrillFile, plan_of, refuse_unknown_url
 from flowdrill.preparing.embedded import embedded_cluster
 from flowdrill.preparing.opening import Cluster, OpenDrill, Say, open_drill, order_of, permit_for

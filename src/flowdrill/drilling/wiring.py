@@ -26,9 +26,7 @@ from flowdrill.engine.run import RunOutcome, run
 from flowdrill.model.drill import Drill
 from flowdrill.model.events import Event
 from flowdrill.model.rollback_plan import Strategy
-from flowdrill.preparing.chaos_activities import (
-    activities_of,
-)
+from flowdrill.preparing.chaos_activities import activities_of
 from flowdrill.preparing.opening import OpenDrill
 
 
