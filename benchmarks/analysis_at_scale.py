@@ -16,7 +16,7 @@ had with all its modules loaded. All may use every processor: DuckDB and Polars 
 Goals: at most DuckDB's time and an eighth of its memory, from the records; an eighth of its memory with outcomes
 joined before, too. The report: at most 10 s and 300 MB, its HTML 2 MB.
 
-    python benchmarks/analysis_at_scale.py [--rounds 3] [--greatest] [--smoke]
+    python benchmarks/analysis_at_scale.py [--rounds 2] [--greatest] [--smoke]
 
 DuckDB, Polars and pyarrow come with `--group bench`; without them only ours is measured.
 """
@@ -152,4 +152,4 @@ def options_too(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=3, more_options=options_too))
+    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=2, more_options=options_too))

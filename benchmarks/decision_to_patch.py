@@ -15,7 +15,7 @@ context of KUBECONFIG, else a test kit's control plane, started for it.
 Goals, of the medians of the rounds' ratios: engine / warm patch <= 1.5, kubectl / engine >= 10, cold Python / engine
 >= 100.
 
-    python benchmarks/decision_to_patch.py [--rounds 15] [--smoke] [--json FILE]
+    python benchmarks/decision_to_patch.py [--rounds 10] [--smoke] [--json FILE]
 """
 
 from __future__ import annotations
@@ -157,4 +157,4 @@ def measures_of(case: str, told: Mapping[str, Sequence[float]]) -> tuple[Measure
 
 
 if __name__ == "__main__":
-    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=15))
+    sys.exit(run_claim(CLAIM, measured, __doc__, rounds=10))

@@ -18,7 +18,6 @@ Python has compiled the sources before, as pip does when it installs.
 from __future__ import annotations
 
 import argparse
-import compileall
 import os
 import sys
 import tempfile
@@ -54,7 +53,6 @@ Rounds = list[dict[str, float]]
 
 
 def measured(options: argparse.Namespace) -> Found:
-    compileall.compile_dir(ROOT / "src" / "flowdrill", quiet=2)
     with tempfile.TemporaryDirectory() as folder:
         measures = told("a small server", of_small_server(Path(folder) / "small", options))
         skipped: tuple[str, ...] = ()

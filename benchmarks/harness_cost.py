@@ -10,9 +10,7 @@ core and 150 MB, outcomes within 5 ms (99th percentile).
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +19,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from flow_load.recorded_load import load_of, plan_of
+from flow_load.service import FlowService
 from proof.measure import Claim, Found, Goal, Measure
 from proof.program import run_claim, say
 
@@ -29,18 +29,14 @@ from flowdrill.analysis.detector import SequentialDetector, threshold_for
 from flowdrill.analysis.percentile import percentile
 from flowdrill.edges.host.clock import MonotonicClock
 from flowdrill.edges.host.inbox import QueueInbox
-from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.engine.facts import Fact, RecordsArrived
 from flowdrill.engine.lookout import Lookout
 from flowdrill.model.detect_plan import Trigger
-from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import RecordKind
 from flowdrill.model.scenario import Detector
 
 CLAIM = Claim("harness_cost", "What the harness costs during a drill", "its limits")
 RATE, SECONDS = 50.0, 10.0
-ROOT = Path(__file__).parents[1]
-SERVER = ROOT / "tests" / "real" / "load" / "flow_server.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +70,8 @@ class TimedInbox(QueueInbox):
 
 def measured_cost(url: str, rate: float, seconds: float, folder: Path) -> Cost:
     clock, inbox = MonotonicClock(), TimedInbox()
-    written = {"url": url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": rate}
-    plan = LoadPlan.model_validate_json(json.dumps(written))
-    load = LocustLoad(
-        plan,
-        environ=os.environ,
-        folder=folder,
-        locust_file=ROOT / "scenarios" / "load" / "run_flow.py",
-        clock=clock,
-    )
+    plan = plan_of(url, rate)
+    load = load_of(plan, folder)
     lookout = Lookout(clock, inbox, lambda _event: None, plan, Trigger((Detector.SEQUENTIAL,), "any"))
     load.start(inbox.tell)
     try:
@@ -149,13 +138,8 @@ def measured(options: argparse.Namespace) -> Found:
 
 
 def one_round(seconds: float) -> Cost:
-    server = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        url = f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}"
-        with tempfile.TemporaryDirectory() as folder:
-            return measured_cost(url, RATE, seconds, Path(folder))
-    finally:
-        server.communicate()
+    with FlowService() as service, tempfile.TemporaryDirectory() as folder:
+        return measured_cost(service.url, RATE, seconds, Path(folder))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from proof.measure import Claim, Found, Goal, Measure
+from proof.processes import peak_megabytes
 from proof.program import run_claim, say
 
 from flowdrill.analysis.bin_stream import BinStream
@@ -117,7 +117,7 @@ def bins_of(slot: int, slots: int, each: int, rng: random.Random) -> Iterator[Bi
 
 def harness_side(requests: int, slots: int) -> Cost:
     """Read a stream as the harness does; in a process of its own."""
-    loaded_kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loaded_megabytes = peak_megabytes()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "outcomes.bins"
         before = time.process_time()
@@ -126,14 +126,14 @@ def harness_side(requests: int, slots: int) -> Cost:
         report(requests, path)
         after = time.process_time()
         size = path.stat().st_size
-    peak_kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_megabytes()
     return Cost(
         requests,
         slots,
         round(between - before, 2),
         round(after - between, 2),
-        round(peak_kilobytes / 1024, 1),
-        round((peak_kilobytes - loaded_kilobytes) / 1024, 1),
+        round(peak, 1),
+        round(peak - loaded_megabytes, 1),
         round(size / 1e6, 1),
     )
 

@@ -36,7 +36,7 @@ CLAIM = Claim("retained_images", "2,000 images in 20 repositories: still there?"
 SKOPEO = "skopeo"
 AT_A_TIME = (8, 32)
 DELAYS_MILLISECONDS = (0, 20)
-LOOKING = Path(__file__).parent / "image_stage" / "looking.py"
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ def one_round(asked: Asked, sample: list[str], *, ours_first: bool) -> Round:
 
 
 def by_flowdrill(asked: Asked) -> dict[str, float]:
-    command = [sys.executable, str(LOOKING), str(asked.listed), str(asked.authority)]
+    command = [sys.executable, "-m", "image_stage.looking", str(asked.listed), str(asked.authority)]
     began = time.monotonic()
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=HERE)
     took = time.monotonic() - began
     said: dict[str, float] = json.loads(ran.stdout)
     assert said["retained"] == asked.images, said

@@ -87,7 +87,7 @@ def side_by_side(ways: list[Way], seconds: float, *, kept: bool) -> dict[Way, Wi
         ends = [(time.monotonic_ns(), one.cpu_ns()) for one in started]
         windows = {}
         for one, (from_ns, cpu_before), (to_ns, cpu_after) in zip(started, starts, ends, strict=True):
-            arrived = one.arrived_ns()
+            arrived = one.service.arrived_ns()
             within = bisect.bisect(arrived, to_ns) - bisect.bisect(arrived, from_ns)
             assert within >= 0.9 * RATE * seconds, f"{one.way.value}: {within} requests in {seconds} s"
             windows[one.way] = Window(within, cpu_after - cpu_before)
@@ -96,7 +96,7 @@ def side_by_side(ways: list[Way], seconds: float, *, kept: bool) -> dict[Way, Wi
 
 def wait_for_requests(started: list[Running]) -> None:
     until = time.monotonic() + START_SECONDS
-    while lacking := [one.way.value for one in started if len(one.arrived_ns()) < RATE]:
+    while lacking := [one.way.value for one in started if len(one.service.arrived_ns()) < RATE]:
         assert time.monotonic() < until, f"few requests after {START_SECONDS:g} s: {', '.join(lacking)}"
         time.sleep(0.2)
 

@@ -7,13 +7,14 @@ either), keys are elliptic (the same kind as the embedded cluster's), its admini
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from proof.processes import free_ports
 
 from api_servers.connection import address_in, wait_until_ready
 from api_servers.kit import APISERVER, CONTROLLER_MANAGER, SCHEDULER, Programs
@@ -92,12 +93,3 @@ def running(command: Sequence[str | Path], log: Path) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody has just now."""
-    with ExitStack() as kept:
-        sockets = [kept.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from proof.processes import children_of
+
 from flowdrill.cluster.kubeconfig import CONTEXT
 
 
@@ -22,10 +24,6 @@ class ApiServer:
 
 def rss_megabytes(pids: tuple[int, ...]) -> float:
     """The resident memory of processes and their children, as `ps` tells it."""
-    every = [one for pid in pids for one in (pid, *_children(pid))]
+    every = [one for pid in pids for one in (pid, *children_of(pid))]
     pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in every)
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _children(pid: int) -> list[int]:
-    return [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]

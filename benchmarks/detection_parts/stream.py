@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+from flow_load.recorded_load import RecordedLoad
+from flow_load.service import FlowService
 from numpy.typing import NDArray
 
 from flowdrill.analysis.outcomes import outcomes_of
-from flowdrill.edges.host.clock import MonotonicClock
-from flowdrill.edges.load.locust_load import LocustLoad
-from flowdrill.engine.facts import Fact, RecordsArrived
 from flowdrill.model.instant import NS_PER_SECOND
-from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Outcome, Reason
 
-ROOT = Path(__file__).parents[2]
-SERVER = ROOT / "tests" / "real" / "load" / "flow_server.py"
-LOCUST_FILE = ROOT / "scenarios" / "load" / "run_flow.py"
 BASELINE_SECONDS = 15  # a drill's default
 FAILS_SECONDS = 300
 _WARM_UP_SECONDS = 1.0
@@ -73,56 +64,25 @@ class Recording:
 
 def recorded(rates: Sequence[int], seconds: int) -> list[Recording]:
     """Real Locust, as a drill starts it, one for each rate and all at once, against a small server on loopback."""
-    with ExitStack() as stack:
-        url = stack.enter_context(_server())
-        loads = [_Load(rate, url, Path(stack.enter_context(tempfile.TemporaryDirectory()))) for rate in rates]
-        for load in loads:
-            load.locust.start(load.tell)
-            stack.callback(load.locust.stop)
-        from_ns = time.monotonic_ns() + round(_WARM_UP_SECONDS * _S)
-        time.sleep(_WARM_UP_SECONDS + seconds + 0.5)
-    return [load.recording(from_ns, seconds) for load in loads]
+    with tempfile.TemporaryDirectory() as path, FlowService() as service:
+        loads = [RecordedLoad(service.url, rate, Path(path) / str(rate), timeout="10s") for rate in rates]
+        with ExitStack() as sending:
+            for load in loads:
+                sending.enter_context(load)
+            from_ns = time.monotonic_ns() + round(_WARM_UP_SECONDS * _S)
+            time.sleep(_WARM_UP_SECONDS + seconds + 0.5)
+        return [recording_of(load, from_ns, seconds) for load in loads]
 
 
-@contextmanager
-def _server() -> Iterator[str]:
-    server = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}"
-    finally:
-        server.communicate()
-
-
-class _Load:
-    def __init__(self, rate: int, url: str, folder: Path) -> None:
-        written = {
-            "url": url,
-            "route": "lfx-run",
-            "flow": "echo",
-            "expect": "v1",
-            "requests_per_second": rate,
-            "timeout": "10s",
-        }
-        plan = LoadPlan.model_validate_json(json.dumps(written))
-        self.rate, self.facts = rate, list[RecordsArrived]()
-        self.objective_ns = round(plan.latency_objective * _S)
-        self.locust = LocustLoad(
-            plan, environ=os.environ, folder=folder, locust_file=LOCUST_FILE, clock=MonotonicClock()
-        )
-
-    def tell(self, fact: Fact) -> None:
-        if isinstance(fact, RecordsArrived):
-            self.facts.append(fact)
-
-    def recording(self, from_ns: int, seconds: int) -> Recording:
-        records = [record for fact in self.facts for record in fact.records]
-        until_ns = from_ns + seconds * _S
-        known = [one for one in outcomes_of(records, self.objective_ns, until_ns).outcomes if one.known_ns > from_ns]
-        assert not any(one.bad for one in known), "the recorded service was to be healthy"
-        times = np.array([(one.known_ns - from_ns, one.known_ns - one.sent_ns) for one in known], dtype=np.int64)
-        assert abs(len(times) - self.rate * seconds) <= 2 + 0.02 * self.rate * seconds, "not the rate that was wanted"
-        return Recording(self.rate, seconds, times[:, 0], times[:, 1])
+def recording_of(load: RecordedLoad, from_ns: int, seconds: int) -> Recording:
+    """What a load that has ended recorded in a stretch of time."""
+    rate, until_ns = round(load.plan.requests_per_second), from_ns + seconds * _S
+    objective_ns = round(load.plan.latency_objective * _S)
+    known = [one for one in outcomes_of(load.records, objective_ns, until_ns).outcomes if one.known_ns > from_ns]
+    assert not any(one.bad for one in known), "the recorded service was to be healthy"
+    times = np.array([(one.known_ns - from_ns, one.known_ns - one.sent_ns) for one in known], dtype=np.int64)
+    assert abs(len(times) - rate * seconds) <= 2 + 0.02 * rate * seconds, "not the rate that was wanted"
+    return Recording(rate, seconds, times[:, 0], times[:, 1])
 
 
 @dataclass(frozen=True, slots=True)

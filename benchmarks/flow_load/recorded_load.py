@@ -17,18 +17,24 @@ from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Record
 
 
+def plan_of(url: str, rate: float, **plan: object) -> LoadPlan:
+    """A drill's load of the small flow service; `plan`: what else a drill says of it."""
+    written = {"url": url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": rate, **plan}
+    return LoadPlan.model_validate_json(json.dumps(written))
+
+
+def load_of(plan: LoadPlan, folder: Path) -> LocustLoad:
+    """What sends it, as in a drill."""
+    file = ROOT / "scenarios" / "load" / "run_flow.py"
+    return LocustLoad(plan, environ=os.environ, folder=folder, locust_file=file, clock=MonotonicClock())
+
+
 class RecordedLoad:
     """Sends from its beginning to its end. Both must be in one thread, which lives as long: Locust dies with it."""
 
     def __init__(self, url: str, rate: float, folder: Path, **plan: object) -> None:
-        written = {"url": url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": rate, **plan}
-        self._load = LocustLoad(
-            LoadPlan.model_validate_json(json.dumps(written)),
-            environ=os.environ,
-            folder=folder,
-            locust_file=ROOT / "scenarios" / "load" / "run_flow.py",
-            clock=MonotonicClock(),
-        )
+        self.plan = plan_of(url, rate, **plan)
+        self._load = load_of(self.plan, folder)
         self._folder = folder
         self._deaths: list[LoadDied] = []
 

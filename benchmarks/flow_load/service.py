@@ -37,6 +37,11 @@ class FlowService:
         truth = self._answer()
         return truth["start_ns"], tuple(truth["flips_ns"])
 
+    def arrived_ns(self) -> list[int]:
+        """When each request reached it so far."""
+        self.command("report")
+        return list(self._answer()["arrived_ns"])
+
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         return dict(json.loads(self._process.stdout.readline()))

@@ -15,12 +15,14 @@ from pathlib import Path
 @contextmanager
 def delayed(address: str, milliseconds: float) -> Iterator[str]:
     """Yield the address of a relay before `address`, a process of its own; the same address where there is no delay."""
-    from image_stage.server import free_port, served  # noqa: PLC0415 - as a program it finds no package
+    from proof.processes import free_ports  # noqa: PLC0415 - the same
+
+    from image_stage.server import served  # noqa: PLC0415 - as a program it finds no package
 
     if not milliseconds:
         yield address
         return
-    front = free_port()
+    (front,) = free_ports(1)
     command = [sys.executable, str(Path(__file__)), str(front), address.rpartition(":")[2], str(milliseconds)]
     with served(command, front) as relayed:
         yield relayed

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from proof.processes import free_ports
+
 from flowdrill.cluster.certificates import make_certificates
-from image_stage.server import free_port, served
+from image_stage.server import served
 
 PROGRAM = "docker-registry"
 _OCI = "application/vnd.oci.image"
@@ -45,7 +47,7 @@ def registry(folder: Path) -> Iterator[str]:
     """Serve `folder/storage` until the block ends, set up as Debian's package does; yields its address. The authority
     of its certificate is `folder/ca.crt`."""
     make_certificates(folder)
-    port = free_port()
+    (port,) = free_ports(1)
     tls = {"certificate": str(folder / "server.crt"), "key": str(folder / "server.key")}
     config = {
         "version": "0.1",

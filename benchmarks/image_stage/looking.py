@@ -1,4 +1,4 @@
-"""flowdrill's look at many images, as a program: `looking.py REFERENCES CA` prints what it found, as JSON.
+"""flowdrill's look at many images: `python -m image_stage.looking REFERENCES CA` prints what it found, as JSON.
 
 A process of its own, so that its start counts and its peak memory is nothing but its own.
 """
@@ -6,11 +6,12 @@ A process of its own, so that its start counts and its peak memory is nothing bu
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from functools import partial
 from pathlib import Path
+
+from proof.processes import peak_megabytes
 
 from flowdrill.edges.registry.image_registry import ImageRegistry
 from flowdrill.model.image_health import Health, Tier
@@ -31,8 +32,7 @@ def main(listed: str, authority: str) -> None:
     took = time.monotonic() - began
     images.close()
     retained = sum(one.health is Health.RETAINED for one in found)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(json.dumps({"retained": retained, "seconds": took, "peak_megabytes": peak}))
+    print(json.dumps({"retained": retained, "seconds": took, "peak_megabytes": peak_megabytes()}))
 
 
 if __name__ == "__main__":

@@ -22,8 +22,3 @@ def served(command: list[str], port: int) -> Iterator[str]:
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

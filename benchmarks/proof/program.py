@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import flowdrill
 from proof.machine import this_machine
 from proof.measure import Claim, Found
 from proof.record import Record, as_json
@@ -31,6 +33,7 @@ def run_claim(
     """
     options = options_of(about, rounds, more_options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is taken down on the way out
+    compileall.compile_dir(Path(flowdrill.__file__).parent, quiet=2)  # as pip does; a checkout's sources may not be
     machine, began = this_machine(), time.monotonic()
     found = measured(options)
     took = round(time.monotonic() - began, 1)

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from proof.processes import peak_megabytes
+
 from flowdrill.analysis.recorded_outcomes import RecordedOutcomes
 from flowdrill.analysis.time_columns import time_columns
 from flowdrill.edges.runfolder.reading import read_run
@@ -119,12 +121,6 @@ SIDES: dict[str, Callable[[Path], list[Row]]] = {
     "DuckDB, joined before": lambda folder: duckdbs(folder, READY),
     "Polars, joined before": lambda folder: polars(folder, ready=True),
 }
-
-
-def peak_megabytes() -> float:
-    """Of this program; what getrusage() tells begins with what its parent had."""
-    (line,) = (one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
 
 
 def main() -> None:

@@ -1,12 +1,11 @@
 """Locust in a process of its own, in each of the ways that are compared, and what it cost in a window of time.
 
-Each has a server of its own (`tests/real/load/flow_server.py`), which knows when a request arrived.
+Each has a service of its own, which knows when a request arrived.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -18,15 +17,15 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from flow_load.recorded_load import load_of, plan_of
+from flow_load.service import FlowService
+from proof.processes import children_of
+
 from flowdrill.analysis.answers import request_for
-from flowdrill.edges.host.clock import MonotonicClock
-from flowdrill.edges.load.locust_load import LocustLoad
 from flowdrill.engine.facts import Fact, RecordsArrived
 from flowdrill.model.load_plan import LoadPlan
 from flowdrill.model.outcome import Reason, RecordKind
 
-ROOT = Path(__file__).parents[2]
-SERVER = ROOT / "tests" / "real" / "load" / "flow_server.py"
 PLAIN_USER = Path(__file__).with_name("plain_user.py")
 KEPT = 1_000_000  # requests that one connection serves
 USER_RATE = 10.0  # requests/s of one plain user: `plain_user.EACH`
@@ -51,49 +50,29 @@ class Running:
 
     way: Way
     pid: int
-    server: subprocess.Popen[str]
+    service: FlowService
     watched: Callable[[], int] | None
 
     def cpu_ns(self) -> int:
         """The time it had of a processor until now; exact, of all its threads: what clock_getcpuclockid() names."""
         return time.clock_gettime_ns(~self.pid << 3 | 2)
 
-    def arrived_ns(self) -> list[int]:
-        """When each request reached the server so far."""
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        self.server.stdin.write("report\n")
-        self.server.stdin.flush()
-        arrived: list[int] = json.loads(self.server.stdout.readline())["arrived_ns"]
-        return arrived
-
 
 @contextmanager
 def running(way: Way, rate: float, *, kept: bool, folder: Path) -> Iterator[Running]:
     """Such a Locust with its server; it has sent something when this is entered, and has ended well afterwards."""
     folder.mkdir()
-    server = subprocess.Popen([sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}"
-        plan = plan_of(url, rate, kept=kept)
-        with _ours(plan, server, folder) if way is Way.OURS else _plain(way, plan, server, folder) as started:
+    with FlowService() as service:
+        plan = plan_of(service.url, rate, requests_per_connection=KEPT if kept else 1)
+        with _ours(plan, service, folder) if way is Way.OURS else _plain(way, plan, service, folder) as started:
             yield started
         if started.watched is not None:
-            told, arrived = started.watched(), len(started.arrived_ns())
+            told, arrived = started.watched(), len(service.arrived_ns())
             assert arrived - UNDER_WAY <= told <= arrived, f"{way.value}: told of {told} requests of {arrived}"
-    finally:
-        server.communicate()
-
-
-def plan_of(url: str, rate: float, *, kept: bool) -> LoadPlan:
-    """The load of all of them."""
-    written = {"url": url, "route": "lfx-run", "flow": "echo", "expect": "v1", "requests_per_second": rate}
-    return LoadPlan.model_validate_json(json.dumps(written | {"requests_per_connection": KEPT if kept else 1}))
 
 
 @contextmanager
-def _ours(plan: LoadPlan, server: subprocess.Popen[str], folder: Path) -> Iterator[Running]:
+def _ours(plan: LoadPlan, service: FlowService, folder: Path) -> Iterator[Running]:
     """As `flowdrill run` starts it, and reads what it tells."""
     finished: list[Reason] = []
 
@@ -101,20 +80,19 @@ def _ours(plan: LoadPlan, server: subprocess.Popen[str], folder: Path) -> Iterat
         assert isinstance(fact, RecordsArrived), fact
         finished.extend(one.reason for one in fact.records if one.kind is RecordKind.FINISHED)
 
-    file = ROOT / "scenarios" / "load" / "run_flow.py"
-    load = LocustLoad(plan, environ=os.environ, folder=folder, locust_file=file, clock=MonotonicClock())
-    before = _children()
+    load = load_of(plan, folder)
+    before = children_of(os.getpid())
     load.start(tell)
     try:
-        (pid,) = _children() - before
-        yield Running(Way.OURS, pid, server, lambda: len(finished))
+        (pid,) = children_of(os.getpid()) - before
+        yield Running(Way.OURS, pid, service, lambda: len(finished))
     finally:
         load.stop()
     assert set(finished) == {Reason.GOOD}, set(finished)
 
 
 @contextmanager
-def _plain(way: Way, plan: LoadPlan, server: subprocess.Popen[str], folder: Path) -> Iterator[Running]:
+def _plain(way: Way, plan: LoadPlan, service: FlowService, folder: Path) -> Iterator[Running]:
     asked, rows = request_for(plan.route, plan.flow, plan.input), folder / "rows.csv"
     orders = {
         "PLAIN_URL": plan.url, "PLAIN_PATH": asked.path, "PLAIN_BODY": asked.body.decode(), "PLAIN_EXPECT": plan.expect,
@@ -132,7 +110,7 @@ def _plain(way: Way, plan: LoadPlan, server: subprocess.Popen[str], folder: Path
             env={**os.environ, **orders}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        yield Running(way, process.pid, server, (lambda: _rows(rows)) if "PLAIN_ROWS" in orders else None)
+        yield Running(way, process.pid, service, (lambda: _rows(rows)) if "PLAIN_ROWS" in orders else None)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -147,8 +125,3 @@ def _rows(path: Path) -> int:
         rows = list(csv.reader(file))
     assert not any(exception for *_, exception in rows), rows
     return len(rows)
-
-
-def _children() -> set[int]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {int(one) for task in tasks for one in task.read_text().split()}
